@@ -1,0 +1,147 @@
+# How each kind of target is made. One folder is one static library: its name is its path with
+# underscores (`netd/ipam` -> heddle_netd_ipam), its sources are the folder's *.cc files apart from
+# main.cc. Sub-folders are libraries of their own.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+set(HEDDLE_SANITIZE "" CACHE STRING "address,undefined or thread")
+add_library(heddle_flags INTERFACE)
+target_include_directories(heddle_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/gen)
+target_compile_options(heddle_flags INTERFACE -Wall -Wextra -Wshadow -Werror
+  # g++ 12 reports these inside its own headers at -O2 (GCC bugs 105562, 105593).
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete
+    -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-dangling-pointer>)
+target_compile_definitions(heddle_flags INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT HEDDLE_VERSION="${PROJECT_VERSION}")
+if(HEDDLE_SANITIZE)
+  target_compile_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE}
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE})
+endif()
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0 libnl-route-3.0)
+pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables)
+pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
+pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
+pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
+pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
+
+# heddle_library(netd/ipam DEPS heddle_common ...): libraries that its headers show go to DEPS.
+function(heddle_library path)
+  cmake_parse_arguments(ARG "" "" "DEPS;EXTRA" ${ARGN})
+  string(REPLACE "/" "_" name heddle_${path})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+  add_library(${name} STATIC ${sources} ${ARG_EXTRA})
+  target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
+endfunction()
+
+# heddle_program(heddled netd/main.cc DEPS ...)
+function(heddle_program name main)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
+  target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# heddle_test(tests/unit/netd/ipam LABEL unit DEPS heddle_netd_ipam): the folder's *_test.cc files as
+# one binary. Labels: unit (no root), netns, bpf, peer, lab (root, serial).
+function(heddle_test path)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS" ${ARGN})
+  string(REPLACE "/" "_" name ${path})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS} GTest::gtest GTest::gmock
+    GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_test(NAME ${path} COMMAND ${name} --gtest_brief=1 WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${path} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "HEDDLE_BIN=${CMAKE_BINARY_DIR}/bin")
+  if(NOT ARG_LABEL STREQUAL "unit")
+    set_tests_properties(${path} PROPERTIES RUN_SERIAL ON)
+  endif()
+endfunction()
+
+# heddle_proto(netd/api heddle.proto [GRPC]): C++ messages, and services with GRPC, as a library
+# heddle_<path>_<stem>_proto; included as "netd/api/<stem>.pb.h". Only folders that translate
+# between messages and model values link it.
+function(heddle_proto path file)
+  cmake_parse_arguments(ARG "GRPC" "" "DEPS" ${ARGN})
+  get_filename_component(stem ${file} NAME_WE)
+  string(REPLACE "/" "_" name heddle_${path}_${stem}_proto)
+  set(gen ${CMAKE_BINARY_DIR}/gen)
+  set(outputs ${gen}/${path}/${stem}.pb.cc ${gen}/${path}/${stem}.pb.h)
+  set(flags --cpp_out=${gen})
+  if(ARG_GRPC)
+    find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+    list(APPEND outputs ${gen}/${path}/${stem}.grpc.pb.cc ${gen}/${path}/${stem}.grpc.pb.h)
+    list(APPEND flags --grpc_out=${gen} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN})
+  endif()
+  add_custom_command(OUTPUT ${outputs}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${gen}
+    COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR} ${flags} ${path}/${file}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    DEPENDS ${CMAKE_SOURCE_DIR}/${path}/${file} VERBATIM)
+  set(cc ${outputs})
+  list(FILTER cc INCLUDE REGEX "\\.cc$")
+  add_library(${name} STATIC ${cc})
+  target_include_directories(${name} SYSTEM PUBLIC ${gen})
+  target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${ARG_DEPS})
+  if(ARG_GRPC)
+    target_link_libraries(${name} PUBLIC PkgConfig::GRPC)
+  endif()
+  set_target_properties(${name} PROPERTIES CXX_STANDARD 17)
+endfunction()
+
+# heddle_bpf_object(overlay): ebpf/overlay.bpf.c -> <build>/gen/ebpf/overlay.skel.h, CO-RE against
+# the BTF of the running kernel (or of HEDDLE_VMLINUX_BTF).
+set(HEDDLE_VMLINUX_BTF /sys/kernel/btf/vmlinux CACHE FILEPATH "BTF that vmlinux.h is made from")
+function(heddle_bpf_object stem)
+  find_program(CLANG_BPF NAMES clang-19 REQUIRED)
+  find_program(LLVM_STRIP NAMES llvm-strip-19 REQUIRED)
+  find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin REQUIRED)
+  set(gen ${CMAKE_BINARY_DIR}/gen/ebpf)
+  set(source ${CMAKE_SOURCE_DIR}/ebpf/${stem}.bpf.c)
+  file(MAKE_DIRECTORY ${gen})
+  if(NOT TARGET heddle_vmlinux_h)
+    add_custom_command(OUTPUT ${gen}/vmlinux.h
+      COMMAND sh -c "${BPFTOOL} btf dump file ${HEDDLE_VMLINUX_BTF} format c > ${gen}/vmlinux.h"
+      VERBATIM)
+    add_custom_target(heddle_vmlinux_h DEPENDS ${gen}/vmlinux.h)
+  endif()
+  add_custom_command(OUTPUT ${gen}/${stem}.skel.h
+    COMMAND ${CLANG_BPF} -g -O2 -mcpu=v3 -target bpf -D__TARGET_ARCH_x86 -Wall -Wextra -Werror
+      -Wno-unused-parameter -Wno-missing-declarations -I${CMAKE_SOURCE_DIR} -I${CMAKE_BINARY_DIR}/gen
+      -MD -MF ${gen}/${stem}.bpf.d -MT ${gen}/${stem}.skel.h -c ${source} -o ${gen}/${stem}.bpf.o
+    COMMAND ${LLVM_STRIP} -g ${gen}/${stem}.bpf.o
+    COMMAND sh -c "${BPFTOOL} gen skeleton ${gen}/${stem}.bpf.o name ${stem}_bpf > ${gen}/${stem}.skel.h"
+    DEPENDS ${source} ${gen}/vmlinux.h DEPFILE ${gen}/${stem}.bpf.d VERBATIM)
+  add_custom_target(heddle_bpf_${stem} DEPENDS ${gen}/${stem}.skel.h)
+endfunction()
