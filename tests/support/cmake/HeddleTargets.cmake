@@ -89,35 +89,35 @@ function(heddle_test path)
   endif()
 endfunction()
 
-# heddle_proto(netd/api heddle.proto [GRPC]): C++ messages, and services with GRPC, as a library
-# heddle_<path>_<stem>_proto; included as "netd/api/<stem>.pb.h". Only folders that translate
-# between messages and model values link it.
+# heddle_proto(netd/api node.proto [GRPC]): C++ messages as a library heddle_<path>_<stem>_proto,
+# included as "netd/api/<stem>.pb.h", and with GRPC its services as heddle_<path>_<stem>_grpc. Only
+# folders that translate between messages and model values link them.
 function(heddle_proto path file)
   cmake_parse_arguments(ARG "GRPC" "" "DEPS" ${ARGN})
   get_filename_component(stem ${file} NAME_WE)
-  string(REPLACE "/" "_" name heddle_${path}_${stem}_proto)
+  string(REPLACE "/" "_" name heddle_${path}_${stem})
   set(gen ${CMAKE_BINARY_DIR}/gen)
-  set(outputs ${gen}/${path}/${stem}.pb.cc ${gen}/${path}/${stem}.pb.h)
-  set(flags --cpp_out=${gen})
-  if(ARG_GRPC)
-    find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
-    list(APPEND outputs ${gen}/${path}/${stem}.grpc.pb.cc ${gen}/${path}/${stem}.grpc.pb.h)
-    list(APPEND flags --grpc_out=${gen} --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN})
-  endif()
-  add_custom_command(OUTPUT ${outputs}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${gen}
-    COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR} ${flags} ${path}/${file}
+  file(MAKE_DIRECTORY ${gen})
+  add_custom_command(OUTPUT ${gen}/${path}/${stem}.pb.cc ${gen}/${path}/${stem}.pb.h
+    COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR} --cpp_out=${gen} ${path}/${file}
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     DEPENDS ${CMAKE_SOURCE_DIR}/${path}/${file} VERBATIM)
-  set(cc ${outputs})
-  list(FILTER cc INCLUDE REGEX "\\.cc$")
-  add_library(${name} STATIC ${cc})
-  target_include_directories(${name} SYSTEM PUBLIC ${gen})
-  target_link_libraries(${name} PUBLIC protobuf::libprotobuf ${ARG_DEPS})
+  add_library(${name}_proto STATIC ${gen}/${path}/${stem}.pb.cc ${gen}/${path}/${stem}.pb.h)
+  target_include_directories(${name}_proto SYSTEM PUBLIC ${gen})
+  target_link_libraries(${name}_proto PUBLIC protobuf::libprotobuf ${ARG_DEPS})
   if(ARG_GRPC)
-    target_link_libraries(${name} PUBLIC PkgConfig::GRPC)
+    find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+    add_custom_command(OUTPUT ${gen}/${path}/${stem}.grpc.pb.cc ${gen}/${path}/${stem}.grpc.pb.h
+      COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR} --grpc_out=${gen}
+        --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${path}/${file}
+      WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+      DEPENDS ${CMAKE_SOURCE_DIR}/${path}/${file} ${gen}/${path}/${stem}.pb.h VERBATIM)
+    add_library(${name}_grpc STATIC ${gen}/${path}/${stem}.grpc.pb.cc
+      ${gen}/${path}/${stem}.grpc.pb.h)
+    target_link_libraries(${name}_grpc PUBLIC ${name}_proto PkgConfig::GRPC)
+    set_target_properties(${name}_grpc PROPERTIES CXX_STANDARD 17)
   endif()
-  set_target_properties(${name} PROPERTIES CXX_STANDARD 17)
+  set_target_properties(${name}_proto PROPERTIES CXX_STANDARD 17)
 endfunction()
 
 # heddle_bpf_object(overlay): ebpf/overlay.bpf.c -> <build>/gen/ebpf/overlay.skel.h, CO-RE against
