@@ -1,0 +1,76 @@
+#pragma once
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dataplane/intent/host_state.h"
+
+// One step from an observation towards an intent. Each is idempotent: `Ensure` makes the object as
+// described whatever it was, `Remove` succeeds when it is absent.
+namespace heddle::dataplane {
+
+template <class T>
+struct Ensure {
+  T object;
+  friend bool operator==(const Ensure&, const Ensure&) = default;
+};
+
+struct RemoveBridge {
+  std::string name;
+  friend bool operator==(const RemoveBridge&, const RemoveBridge&) = default;
+};
+struct RemoveAttachment {
+  std::string host_name;
+  friend bool operator==(const RemoveAttachment&, const RemoveAttachment&) = default;
+};
+struct RemoveUnderlay {
+  friend bool operator==(const RemoveUnderlay&, const RemoveUnderlay&) = default;
+};
+struct RemoveHostRoute {
+  IpAddr address;
+  friend bool operator==(const RemoveHostRoute&, const RemoveHostRoute&) = default;
+};
+struct RemoveOverlayNetwork {
+  Vni vni;
+  friend bool operator==(const RemoveOverlayNetwork&, const RemoveOverlayNetwork&) = default;
+};
+struct RemoveOverlayAddress {
+  Vni vni;
+  IpAddr address;
+  friend bool operator==(const RemoveOverlayAddress&, const RemoveOverlayAddress&) = default;
+};
+struct RemoveService {
+  HostState::ServiceKey key;
+  friend bool operator==(const RemoveService&, const RemoveService&) = default;
+};
+struct RemoveMember {
+  SandboxPath sandbox;
+  friend bool operator==(const RemoveMember&, const RemoveMember&) = default;
+};
+struct RemoveInterception {
+  SandboxPath sandbox;
+  friend bool operator==(const RemoveInterception&, const RemoveInterception&) = default;
+};
+// The whole nft table, replaced in one transaction; empty removes it.
+struct SetMasquerades {
+  std::set<Masquerade> masquerades;
+  friend bool operator==(const SetMasquerades&, const SetMasquerades&) = default;
+};
+struct SetSysctl {
+  std::string name;  // net/ipv4/ip_forward
+  std::string value;
+  friend bool operator==(const SetSysctl&, const SetSysctl&) = default;
+};
+
+using Operation =
+    std::variant<Ensure<Bridge>, Ensure<Attachment>, Ensure<Underlay>, Ensure<HostRoute>,
+                 Ensure<OverlayNetwork>, Ensure<OverlayAddress>, Ensure<ServiceEntry>,
+                 Ensure<Member>, Ensure<Interception>, RemoveBridge, RemoveAttachment,
+                 RemoveUnderlay, RemoveHostRoute, RemoveOverlayNetwork, RemoveOverlayAddress,
+                 RemoveService, RemoveMember, RemoveInterception, SetMasquerades, SetSysctl>;
+
+// `remove attachment hv12ab (10.40.0.5 of c1)`: one line for verify and logs.
+std::string describe(const Operation& operation);
+
+}  // namespace heddle::dataplane

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/net/ip.h"
+
+// Network namespaces: made, named by a bind mount, entered only by helper threads.
+// Source: network_namespaces(7), setns(2), socket(7) SO_NETNS_COOKIE.
+namespace heddle::netns {
+
+// Makes a namespace and pins it at `path` (an empty file that this creates, and bind-mounts on), with
+// loopback up. Errors: `exists` when something is mounted at `path` already.
+Result<> create(const std::string& path);
+
+// Unmounts and removes the pin; the namespace goes with its last process or descriptor.
+// Absence is success.
+Result<> remove(const std::string& path);
+
+// Opens a namespace. Errors: `not_found`; `invalid` when the file is no network namespace.
+Result<UniqueFd> open(const std::string& path);
+
+// The namespace's cookie, unique until reboot.
+Result<std::uint64_t> cookie(int netns_fd);
+
+// True when both descriptors are the same namespace.
+bool same(int netns_fd, int other_fd);
+
+// Runs `work` on a helper thread inside the namespace and waits for it. Whatever `work` opens stays
+// in that namespace. Never enters on the caller's thread.
+Result<> run_in(int netns_fd, const std::function<Result<>()>& work);
+
+// Sockets that belong to the namespace, non-blocking, close-on-exec.
+Result<UniqueFd> listen_tcp(int netns_fd, const SocketAddr& address);
+Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address);
+Result<UniqueFd> tcp_socket(int netns_fd);
+
+}  // namespace heddle::netns
