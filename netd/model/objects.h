@@ -1,0 +1,191 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/net/ip.h"
+#include "common/net/link.h"
+#include "netd/model/ids.h"
+
+// What users declare and nodes report, as plain values. The store holds them, plans read them.
+namespace heddle::model {
+
+using Labels = std::map<std::string, std::string>;
+using Time = std::chrono::sys_seconds;
+
+struct Subnet {
+  Prefix prefix;
+  IpAddr gateway;
+  friend bool operator==(const Subnet&, const Subnet&) = default;
+};
+
+struct Network {
+  Id id;
+  std::string name;
+  std::string driver;  // bridge, overlay
+  Scope scope = Scope::local;
+  std::vector<Subnet> subnets;  // at least one
+  bool internal = false;        // no way out of the network
+  std::map<std::string, std::string> options;  // the driver's, validated by it
+  Labels labels;
+  Vni vni;                      // overlay: unique in the swarm; else none
+  Time created{};
+  friend bool operator==(const Network&, const Network&) = default;
+};
+
+enum class WorkloadKind {
+  run,            // heddle run: a process that this node starts, and its sandbox
+  netns,          // a namespace somebody else made, by path
+  pid,            // the namespace of a process somebody else started
+  load_balancer,  // a sandbox that heddled made for a load balancer's proxy
+};
+enum class RestartPolicy { no, on_failure, always };
+enum class WorkloadState { starting, running, exited, gone };
+
+// Whatever endpoints belong to; lives on one node.
+struct Workload {
+  Id id;
+  std::string name;          // unique on its node
+  WorkloadKind kind = WorkloadKind::netns;
+  std::string sandbox;       // path of its network namespace
+  std::string sandbox_owner; // pid: `PID:STARTTIME` (proc(5)), so that a reused pid is not taken for it
+  // kind run only
+  std::vector<std::string> command;
+  std::map<std::string, std::string> environment;
+  std::string directory;     // where the command starts; absolute
+  RestartPolicy restart = RestartPolicy::no;
+  Labels labels;
+  Time created{};
+  // Status, written by this node alone.
+  WorkloadState state = WorkloadState::starting;
+  std::int64_t pid = 0;
+  std::string pid_start;     // STARTTIME of pid
+  int exit_status = 0;       // of the last end; 128 + signal
+  std::uint32_t restarts = 0;
+  friend bool operator==(const Workload&, const Workload&) = default;
+};
+
+enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };
+enum class AppProtocol : std::uint8_t { automatic, tcp, http1, http2 };
+
+struct ServicePort {
+  std::string name;             // SRV: _http; "" when there is one port without a name
+  std::uint16_t port = 0;       // at the VIP and at the endpoint
+  Protocol protocol = Protocol::tcp;
+  AppProtocol app = AppProtocol::automatic;
+  friend bool operator==(const ServicePort&, const ServicePort&) = default;
+};
+
+enum class EndpointState { starting, ready, draining, gone };
+
+// One workload's attachment to one network.
+struct Endpoint {
+  Id id;
+  Id network;
+  Id workload;
+  std::string workload_name;
+  Id node;                      // "" for a node outside a swarm
+  IfAddr address;
+  Mac mac;
+  std::string interface;        // inside the sandbox: eth0
+  std::vector<std::string> aliases;
+  std::string service;          // "" or the name of the service that it is a backend of
+  std::vector<ServicePort> ports;  // of the service
+  std::uint32_t weight = 1;
+  EndpointState state = EndpointState::starting;
+  Time created{};
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// A name with a VIP; its backends are the endpoints of its network which name it. Made when the
+// first of them comes, gone with the last unless declared by hand.
+struct Service {
+  Id id;
+  std::string name;             // unique in its network
+  Id network;
+  IpAddr vip;
+  std::vector<ServicePort> ports;
+  bool declared = false;        // by `service create`: outlives its backends
+  Labels labels;
+  Time created{};
+  friend bool operator==(const Service&, const Service&) = default;
+};
+
+enum class NodeRole { worker, manager };
+enum class NodeStatus { unknown, ready, down };
+
+struct Node {
+  Id id;
+  std::string name;             // host name at join; unique
+  NodeRole role = NodeRole::worker;
+  IpAddr address;               // node API
+  std::uint16_t api_port = 7373;
+  IpAddr data_address;          // VTEP
+  // Changes at each start that found the kernel empty (a reboot). A probe's answer counts only when
+  // it carries this number: what other nodes know of this one is then at least as new as its kernel.
+  std::uint64_t epoch = 0;
+  NodeStatus status = NodeStatus::unknown;  // the manager's view: does its session live?
+  Time joined{};
+  friend bool operator==(const Node&, const Node&) = default;
+};
+
+// A part of a swarm network's subnet that one node assigns from.
+struct AddressBlock {
+  Id network;
+  Prefix prefix;
+  Id node;
+  friend bool operator==(const AddressBlock&, const AddressBlock&) = default;
+};
+
+struct Sidecar {
+  Id workload;
+  friend bool operator==(const Sidecar&, const Sidecar&) = default;
+};
+
+// A listener on an outside address of one node, in front of services of one network.
+struct LbRule {
+  std::uint32_t priority = 0;     // lowest first
+  std::string host;               // exact or *.suffix; "" any
+  std::string path_prefix;        // "" any
+  std::string target_group;
+  friend bool operator==(const LbRule&, const LbRule&) = default;
+};
+struct LbListener {
+  SocketAddr address;             // on the node; 0.0.0.0 for all
+  AppProtocol protocol = AppProtocol::http1;
+  std::string default_target_group;
+  std::vector<LbRule> rules;
+  friend bool operator==(const LbListener&, const LbListener&) = default;
+};
+enum class LbAlgorithm { round_robin, least_request };
+struct TargetGroup {
+  std::string name;
+  std::string service;            // by name, in the load balancer's network
+  std::uint16_t port = 0;
+  LbAlgorithm algorithm = LbAlgorithm::round_robin;
+  friend bool operator==(const TargetGroup&, const TargetGroup&) = default;
+};
+struct LoadBalancer {
+  Id id;
+  std::string name;
+  Id network;
+  Id node;
+  std::vector<LbListener> listeners;
+  std::vector<TargetGroup> target_groups;
+  Time created{};
+  friend bool operator==(const LoadBalancer&, const LoadBalancer&) = default;
+};
+
+// What every member of a swarm knows of it.
+struct Swarm {
+  Id id;
+  std::uint16_t vxlan_port = 4789;
+  Prefix pool;                    // subnets of swarm networks come from it
+  int subnet_length = 20;
+  friend bool operator==(const Swarm&, const Swarm&) = default;
+};
+
+}  // namespace heddle::model

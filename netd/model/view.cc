@@ -1,0 +1,68 @@
+#include "netd/model/view.h"
+
+namespace heddle::model {
+namespace {
+
+// One search for every kind: exact id, name, then a unique id prefix.
+template <class T>
+Result<const T*> find_in(const std::map<Id, T>& objects, std::string_view kind,
+                         std::string_view ref) {
+  if (const auto it = objects.find(std::string(ref)); it != objects.end()) return &it->second;
+  const T* found = nullptr;
+  for (const auto& [id, object] : objects) {
+    if (object.name == ref) return &object;
+  }
+  if (ref.size() >= 4) {
+    for (auto it = objects.lower_bound(std::string(ref)); it != objects.end(); ++it) {
+      if (!it->first.starts_with(ref)) break;
+      if (found != nullptr) {
+        return fail(Errc::conflict, "several " + std::string(kind) + "s have an id that starts with '" +
+                                        std::string(ref) + "'; give more digits");
+      }
+      found = &it->second;
+    }
+  }
+  if (found != nullptr) return found;
+  return fail(Errc::not_found, "no " + std::string(kind) + " '" + std::string(ref) + "'");
+}
+
+}  // namespace
+
+Result<const Network*> find_network(const View& view, std::string_view ref) {
+  return find_in(view.networks, "network", ref);
+}
+
+Result<const Workload*> find_workload(const View& view, std::string_view ref) {
+  return find_in(view.workloads, "workload", ref);
+}
+
+Result<const Node*> find_node(const View& view, std::string_view ref) {
+  return find_in(view.nodes, "node", ref);
+}
+
+Result<const LoadBalancer*> find_load_balancer(const View& view, std::string_view ref) {
+  return find_in(view.load_balancers, "load balancer", ref);
+}
+
+Result<const Service*> find_service(const View& view, std::string_view ref) {
+  const auto dot = ref.find('.');
+  const std::string_view name = ref.substr(0, dot);
+  const Service* found = nullptr;
+  for (const auto& [id, service] : view.services) {
+    if (id == ref) return &service;
+    if (service.name != name) continue;
+    if (dot != std::string_view::npos) {
+      const auto network = view.networks.find(service.network);
+      if (network == view.networks.end() || network->second.name != ref.substr(dot + 1)) continue;
+    }
+    if (found != nullptr) {
+      return fail(Errc::conflict, "several networks have a service '" + std::string(ref) +
+                                      "'; name it as SERVICE.NETWORK");
+    }
+    found = &service;
+  }
+  if (found != nullptr) return found;
+  return fail(Errc::not_found, "no service '" + std::string(ref) + "'");
+}
+
+}  // namespace heddle::model
