@@ -1,0 +1,112 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "netd/model/objects.h"
+
+namespace heddle::cluster {
+
+// The swarm as this node last heard of it. Kept on disk, so that a node starts and works on when no
+// manager answers.
+struct SwarmState {
+  model::Swarm swarm;
+  model::Id self;
+  std::uint64_t revision = 0;
+  std::vector<model::Node> nodes;
+  std::vector<model::Network> networks;    // swarm scope
+  std::vector<model::Service> services;    // of those
+  std::vector<model::Endpoint> endpoints;  // of those; this node's too, as the managers know them
+  std::vector<model::AddressBlock> blocks; // this node's
+};
+
+// What this node alone says of itself. Whole each time: the session sends what changed, and all of
+// it in one message after a reconnect, so that managers commit it in one transaction.
+struct NodeReport {
+  std::uint64_t epoch = 0;                 // model::Node::epoch
+  std::vector<model::Endpoint> endpoints;  // of swarm networks on this node
+};
+
+// This node's part in a swarm: its identity, its session with a manager and, on managers, the store
+// (an etcd child), the CA and the node API that others join and report to.
+// Threads:  any; calls block (run them off the control executor), callbacks come on a thread of its
+//           own, one at a time, and must only hand over.
+// Errors:   `conflict` when already in a swarm, or not in one; `denied` for a bad, rotated or expired
+//           token, a wrong CA, or when this node is a worker and the call needs a manager (the text
+//           names the managers); `unavailable` when no manager answers or quorum is lost.
+class Cluster {
+ public:
+  struct Settings {
+    std::string state_dir;       // <state>/swarm: keys (0600), certificates, last state, etcd's data
+    std::string run_dir;
+    std::string node_name;       // host name
+    std::string etcd_binary;     // found in PATH when empty
+    std::string etcd_cgroup;     // cgroup2 directory etcd is put in; empty: ours
+  };
+  struct Events {
+    std::function<void(SwarmState)> on_state;        // at once when known from disk, then each change
+    std::function<void(bool connected)> on_session;  // with any manager
+  };
+  // Resumes what the state directory says: nothing, worker or manager (etcd is started).
+  static Result<std::unique_ptr<Cluster>> open(Settings settings, Events events);
+  virtual ~Cluster() = default;  // stops etcd gracefully; leaves state on disk
+
+  enum class Role { none, worker, manager };
+  virtual Role role() const = 0;
+
+  struct InitRequest {
+    IpAddr advertise;
+    std::uint16_t api_port = 7373;
+    IpAddr data_address;
+    std::uint16_t vxlan_port = 4789;
+    Prefix pool;
+    int subnet_length = 20;
+  };
+  virtual Result<model::Node> init(InitRequest request, Deadline deadline) = 0;
+
+  struct JoinRequest {
+    std::string token;
+    std::string manager;         // HOST:PORT
+    IpAddr advertise;
+    std::uint16_t api_port = 7373;
+    IpAddr data_address;
+  };
+  virtual Result<model::Node> join(JoinRequest request, Deadline deadline) = 0;
+
+  // Ends the membership and forgets it on disk. The last manager needs force, since the swarm ends
+  // with it. A worker that cannot reach a manager leaves all the same when forced.
+  enum class Force { no, yes };
+  virtual Result<> leave(Force force, Deadline deadline) = 0;
+
+  struct Token {
+    std::string token;           // HDLTKN-1-<CA digest>-<secret>
+    std::string manager;         // this manager's HOST:PORT, for the command to paste
+  };
+  enum class Rotate { no, yes };
+  virtual Result<Token> join_token(model::NodeRole role, Rotate rotate,
+                                   std::optional<std::chrono::seconds> ttl, Deadline deadline) = 0;
+
+  // Swarm-wide desired state; managers only. `create_network` assigns what the draft leaves open:
+  // id, VNI, and a subnet from the pool that overlaps none of the swarm's nor `avoid`.
+  virtual Result<model::Network> create_network(model::Network draft, std::vector<Prefix> avoid,
+                                                Deadline deadline) = 0;
+  // `in_use` while it has endpoints, naming some.
+  virtual Result<> remove_network(model::Id network, Deadline deadline) = 0;
+
+  // A block of addresses of a swarm network for this node, through whichever manager answers; small
+  // subnets and exhausted ones give a single address (/32). `exhausted` when nothing is left.
+  virtual Result<model::AddressBlock> claim_block(model::Id network, Deadline deadline) = 0;
+  virtual Result<> release_block(model::AddressBlock block, Deadline deadline) = 0;
+
+  // Keeps the managers told; never blocks, survives reconnects. Services are made and unmade by the
+  // managers from the endpoints that name them (their VIPs come out of the network's subnet).
+  virtual void report(NodeReport report) = 0;
+};
+
+}  // namespace heddle::cluster
