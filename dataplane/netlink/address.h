@@ -1,0 +1,54 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/net/ip.h"
+#include "common/net/link.h"
+#include "dataplane/netlink/socket.h"
+
+// Addresses, routes and neighbours of a socket's namespace.
+// Source: rtnetlink(7), linux/if_addr.h, linux/rtnetlink.h, linux/neighbour.h.
+namespace heddle::netlink {
+
+// Marks what Heddle set: as a route's protocol (rt_protos) and, since Linux 5.18, an address's.
+// Others' addresses and routes on the same link are left alone.
+inline constexpr std::uint8_t kHeddleProtocol = 72;
+
+struct Address {
+  IfIndex link;
+  IfAddr address;
+  std::uint8_t protocol = 0;  // IFA_PROTO; 0: set by hand, or by another program
+};
+
+// IPv6 addresses are usable at once (no duplicate address detection: they come from our pools).
+// Errors: `exists` when the link has the address.
+Result<> add_address(Socket& socket, const Address& address);
+Result<> delete_address(Socket& socket, const Address& address);  // absence is success
+Result<std::vector<Address>> addresses(Socket& socket);
+
+// A unicast route of the main table.
+struct RouteEntry {
+  Prefix destination;
+  std::optional<IpAddr> via;  // absent: on the link
+  IfIndex link;
+  std::uint8_t protocol = kHeddleProtocol;
+};
+
+// Replaces a route to the same destination.
+Result<> put_route(Socket& socket, const RouteEntry& route);
+Result<> delete_route(Socket& socket, const RouteEntry& route);  // absence is success
+Result<std::vector<RouteEntry>> routes(Socket& socket);
+
+// A permanent neighbour entry.
+struct Neighbour {
+  IpAddr address;
+  Mac mac;
+  IfIndex link;
+};
+
+Result<> put_neighbour(Socket& socket, const Neighbour& neighbour);
+Result<> delete_neighbour(Socket& socket, const Neighbour& neighbour);  // absence is success
+Result<std::vector<Neighbour>> permanent_neighbours(Socket& socket);
+
+}  // namespace heddle::netlink

@@ -1,0 +1,86 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/net/link.h"
+#include "dataplane/netlink/socket.h"
+
+// Links of the network namespace that a socket belongs to.
+// Source: rtnetlink(7), veth(4), linux/if_link.h.
+namespace heddle::netlink {
+
+struct Link {
+  IfIndex index;
+  std::string name;
+  std::string kind;             // bridge, veth, vxlan; empty for a device of hardware, or lo
+  Mac mac;
+  std::uint32_t mtu = 0;        // bytes
+  std::uint32_t group = 0;      // IFLA_GROUP
+  IfIndex master;               // 0: none
+  IfIndex peer;                 // IFLA_LINK: a veth's other end
+  std::optional<int> peer_netns;  // IFLA_LINK_NETNSID; absent: this namespace
+  bool up = false;
+  std::uint16_t vxlan_port = 0;
+  bool vxlan_external = false;  // collect-metadata
+};
+
+struct Bridge {
+  std::string name;
+  Mac mac;
+  std::uint32_t mtu = 1500;
+  std::uint32_t group = 0;
+};
+
+// A pair whose other end is created inside `peer_netns` under its final name. Both ends are down.
+struct Veth {
+  std::string name;
+  Mac mac;
+  std::uint32_t mtu = 1500;     // both ends
+  std::uint32_t group = 0;      // this end
+  IfIndex master;               // 0: none
+  std::string peer_name;
+  Mac peer_mac;
+  int peer_netns = -1;          // borrowed; -1: this namespace
+};
+
+// A collect-metadata device: the tunnel of each packet is its metadata. RFC 7348. It is down.
+struct Vxlan {
+  std::string name;
+  std::uint16_t port = 4789;    // UDP
+  std::uint32_t mtu = 1450;
+  std::uint32_t group = 0;
+};
+
+// What is set stays as it is where absent.
+struct LinkChange {
+  std::optional<Mac> mac;
+  std::optional<std::uint32_t> mtu;
+  std::optional<IfIndex> master;  // 0: released
+  std::optional<std::uint32_t> group;
+  std::optional<std::string> name;  // the link must be down
+  std::optional<bool> up;
+};
+
+// Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells which.
+Result<> create_bridge(Socket& socket, const Bridge& bridge);
+Result<> create_veth(Socket& socket, const Veth& veth);
+Result<> create_vxlan(Socket& socket, const Vxlan& vxlan);
+
+Result<> change_link(Socket& socket, IfIndex index, const LinkChange& change);
+
+// Absence is success. One costs a grace period (20 ms); a whole group not much more.
+Result<> delete_link(Socket& socket, IfIndex index);
+Result<> delete_group(Socket& socket, std::uint32_t group);
+
+Result<std::vector<Link>> links(Socket& socket);
+Result<std::optional<Link>> find_link(Socket& socket, const std::string& name);
+Result<std::optional<Link>> find_link(Socket& socket, IfIndex index);
+
+// The number under which the socket's namespace knows another one, as in Link::peer_netns.
+// Absent: it has none, so no link leads there.
+Result<std::optional<int>> netns_id(Socket& socket, int netns_fd);
+
+}  // namespace heddle::netlink

@@ -1,0 +1,48 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+struct nlmsghdr;
+
+namespace heddle::netlink {
+
+class Message;  // message.h, for this folder only
+
+// One rtnetlink socket; it belongs for ever to the network namespace it was opened in.
+// Source:  rtnetlink(7), netlink(7).
+// Threads: one caller at a time, any thread; calls block until the kernel answered.
+// Errors:  the kernel's errno with its extended acknowledgement as text; `unavailable` on overrun.
+class Socket final {
+ public:
+  static Result<Socket> open();                 // in the calling thread's namespace
+  static Result<Socket> open_in(int netns_fd);  // `netns_fd` is borrowed for the call
+  Socket(Socket&&) noexcept;
+  Socket& operator=(Socket&&) noexcept;
+  ~Socket();
+
+  // One message, acknowledged.
+  Result<> request(Message& message, const std::string& what);
+
+  // All messages in one send. The kernel carries out each whether or not one before it failed; the
+  // first failure is returned.
+  struct Step {
+    Message* message;
+    std::string what;
+  };
+  Result<> batch(const std::vector<Step>& steps);
+
+  // Calls `each` for every answer: of a dump, or the one of a single get.
+  using Visit = std::function<void(const nlmsghdr&)>;
+  Result<> query(Message& message, const std::string& what, const Visit& each);
+
+ private:
+  struct Impl;
+  explicit Socket(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace heddle::netlink
