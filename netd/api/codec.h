@@ -15,13 +15,17 @@ class AddressBlock;
 class Sidecar;
 class LoadBalancer;
 class Swarm;
+class Subnet;
 class ServicePort;
 class LbListener;
+class LbRule;
 class TargetGroup;
 }  // namespace heddle::model::v1
 
 // The one translator between messages (netd/api/model.proto) and model values. What comes from
-// outside is checked here: addresses, ranges, enums, lengths. Errors: `invalid`, naming the field.
+// outside is checked here: addresses, ranges, enums, lengths, names of networks, services, aliases
+// and target groups (model::check_name: whoever takes them from people checks the same). An id may
+// be empty, for drafts. Errors: `invalid`, naming the field.
 namespace heddle::api {
 
 void to_proto(const model::Network& value, model::v1::Network& out);
@@ -34,6 +38,9 @@ void to_proto(const model::Sidecar& value, model::v1::Sidecar& out);
 void to_proto(const model::LoadBalancer& value, model::v1::LoadBalancer& out);
 void to_proto(const model::Swarm& value, model::v1::Swarm& out);
 void to_proto(const model::ServicePort& value, model::v1::ServicePort& out);
+void to_proto(const model::LbRule& value, model::v1::LbRule& out);
+void to_proto(const model::LbListener& value, model::v1::LbListener& out);
+void to_proto(const model::TargetGroup& value, model::v1::TargetGroup& out);
 
 Result<model::Network> from_proto(const model::v1::Network& message);
 Result<model::Workload> from_proto(const model::v1::Workload& message);
@@ -45,10 +52,13 @@ Result<model::Sidecar> from_proto(const model::v1::Sidecar& message);
 Result<model::LoadBalancer> from_proto(const model::v1::LoadBalancer& message);
 Result<model::Swarm> from_proto(const model::v1::Swarm& message);
 Result<model::ServicePort> from_proto(const model::v1::ServicePort& message);
+Result<model::Subnet> from_proto(const model::v1::Subnet& message);
+Result<model::LbRule> from_proto(const model::v1::LbRule& message);
 Result<model::LbListener> from_proto(const model::v1::LbListener& message);
 Result<model::TargetGroup> from_proto(const model::v1::TargetGroup& message);
 
-// The same as bytes: a store's payload.
+// The same as bytes: a store's payload. For Network, Workload, Endpoint, Service, Node,
+// AddressBlock, Sidecar, LoadBalancer and Swarm. Equal values give equal bytes.
 template <class T>
 std::string encode(const T& value);
 // Errors: `invalid` when the bytes are not such a message or a field is bad.

@@ -6,9 +6,10 @@ class Status;
 }
 
 // Errors across gRPC: Errc and status code map one to one (unavailable <-> UNAVAILABLE, exists <->
-// ALREADY_EXISTS, conflict <-> ABORTED, in_use <-> FAILED_PRECONDITION, invalid <-> INVALID_ARGUMENT,
-// denied <-> PERMISSION_DENIED, exhausted <-> RESOURCE_EXHAUSTED, unsupported <-> UNIMPLEMENTED,
-// timeout <-> DEADLINE_EXCEEDED, internal <-> INTERNAL ...); the message is the text.
+// ALREADY_EXISTS, conflict <-> ABORTED, in_use <-> FAILED_PRECONDITION, invalid <->
+// INVALID_ARGUMENT, denied <-> PERMISSION_DENIED, exhausted <-> RESOURCE_EXHAUSTED, unsupported <->
+// UNIMPLEMENTED, timeout <-> DEADLINE_EXCEEDED, internal <-> INTERNAL ...); the message is the
+// text.
 namespace heddle::api {
 
 grpc::Status to_status(const Error& error);
