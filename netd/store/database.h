@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace heddle::store {
+
+class Database;
+
+// One prepared statement, reset when it goes. Columns are read after row() gave true.
+// Threads: its database's.
+class Statement {
+ public:
+  Statement(Database& database, sqlite3_stmt* statement)
+      : database_(&database), statement_(statement) {}
+  Statement(Statement&& other) noexcept;
+  Statement& operator=(Statement&&) = delete;
+  ~Statement();
+
+  // Parameters in order. The text must live until run() or the last row().
+  Statement& bind(std::string_view text);
+  Statement& bind_blob(std::string_view bytes);
+  Statement& bind_null();
+  Statement& bind(std::uint64_t number);
+
+  Result<> run();      // to the end, rows are dropped
+  Result<bool> row();  // the next row, false past the last
+
+  std::string text(int column) const;
+  std::string_view blob(int column) const;  // until the next row()
+  bool is_null(int column) const;
+  std::uint64_t number(int column) const;
+
+ private:
+  Database* database_;
+  sqlite3_stmt* statement_;
+  int next_ = 1;
+};
+
+// An SQLite file in WAL mode (https://www.sqlite.org/wal.html), commits fsync'ed.
+// Threads: one at a time.
+// Errors:  `exhausted` never; a full disk and I/O errors are `unavailable`, a damaged file is
+//          `internal`; both name the file.
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const std::string& file);
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database();
+
+  Result<> execute(const char* sql);
+  // `sql` must be a literal: compiled once, kept by its address.
+  Result<Statement> prepare(const char* sql);
+  Error error(int code) const;
+
+ private:
+  struct Cache;
+  Database(std::string file, sqlite3* handle);
+  std::string file_;
+  sqlite3* handle_;
+  std::unique_ptr<Cache> cache_;
+};
+
+}  // namespace heddle::store
