@@ -1,0 +1,339 @@
+#include "netd/client/client.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "common/base/unique_fd.h"
+#include "netd/api/codec.h"
+#include "netd/api/heddle.grpc.pb.h"
+#include "netd/api/status.h"
+#include "netd/client/translate.h"
+
+namespace heddle::client {
+namespace {
+
+using Stub = api::v1::Heddle::Stub;
+
+constexpr std::string_view kNobody = "no heddled answers at ";
+constexpr int kMaxReplyBytes = 64 << 20;
+
+std::unexpected<Error> nobody(const std::string& socket, std::string_view why) {
+  return fail(Errc::unavailable,
+              std::string(kNobody) + socket + " (" + std::string(why) +
+                  "); start it with `systemctl start heddled`, or see `heddled --help`; another "
+                  "one is named by --socket or HEDDLE_SOCKET");
+}
+
+// Asks the kernel whether somebody listens, which says more, and sooner, than gRPC does.
+Result<> knock(const std::string& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket.empty() || socket.size() >= sizeof address.sun_path) {
+    return fail(Errc::invalid, "socket path '" + socket + "' must have 1 to " +
+                                   std::to_string(sizeof address.sun_path - 1) + " bytes");
+  }
+  std::memcpy(address.sun_path, socket.data(), socket.size());
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno(errno, "socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+    return {};
+  }
+  const int error = errno;
+  if (error == EACCES || error == EPERM) {
+    return fail(Errc::denied, "may not open " + socket +
+                                  ": be root, or a member of the group that owns it (heddle)");
+  }
+  char text[128];
+  return nobody(socket, ::strerror_r(error, text, sizeof text));
+}
+
+// gRPC reads a target as a URI (RFC 3986).
+std::string target_of(const std::string& socket) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string target = "unix:";
+  for (const char c : socket) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || std::strchr("/-._~", c) != nullptr) {
+      target += c;
+    } else {
+      target += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return target;
+}
+
+std::chrono::system_clock::time_point wall(Deadline deadline) {
+  return std::chrono::system_clock::now() +
+         std::chrono::duration_cast<std::chrono::system_clock::duration>(
+             deadline - std::chrono::steady_clock::now());
+}
+
+api::v1::Ref ref_of(const std::string& ref) {
+  api::v1::Ref message;
+  message.set_ref(ref);
+  return message;
+}
+
+// What the daemon sends must hold too; if not, it is not the caller's fault.
+template <class T>
+Result<T> checked(Result<T> reply) {
+  if (reply) return reply;
+  return fail(Errc::internal, "heddled's answer is not understood (" + reply.error().text() +
+                                  "); are heddle and heddled of one version?");
+}
+
+template <class T, class Messages>
+Result<std::vector<T>> read_all(const Messages& messages) {
+  std::vector<T> all;
+  for (const auto& message : messages) {
+    TRY(auto value, checked(read(message)));
+    all.push_back(std::move(value));
+  }
+  return all;
+}
+
+template <class T, class Messages>
+Result<std::vector<T>> decode_all(const Messages& messages) {
+  std::vector<T> all;
+  for (const auto& message : messages) {
+    TRY(auto value, checked(api::from_proto(message)));
+    all.push_back(std::move(value));
+  }
+  return all;
+}
+
+}  // namespace
+
+struct Client::Impl {
+  std::string socket;
+  std::unique_ptr<Stub> stub;
+
+  template <class Request, class Reply>
+  Result<Reply> call(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
+                     const Request& request, Deadline deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(wall(deadline));
+    Reply reply;
+    const grpc::Status status = (stub.get()->*method)(&context, request, &reply);
+    if (status.ok()) return reply;
+    Error error = api::from_status(status);
+    if (error.code() == Errc::unavailable) TRY_DO(knock(socket));
+    if (error.code() == Errc::timeout) {
+      return fail(Errc::timeout,
+                  "heddled did not answer in time; the change may have been made all the same");
+    }
+    return std::unexpected(std::move(error));
+  }
+};
+
+std::string default_socket() {
+  const char* given = std::getenv("HEDDLE_SOCKET");
+  return given != nullptr && *given != '\0' ? given : kDefaultSocket;
+}
+
+bool is_unreachable(const Error& error) {
+  return error.code() == Errc::unavailable && error.text().starts_with(kNobody);
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() = default;
+
+Result<std::unique_ptr<Client>> Client::connect(const std::string& socket, Deadline) {
+  TRY_DO(knock(socket));
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  auto impl = std::make_unique<Impl>();
+  impl->socket = socket;
+  impl->stub = api::v1::Heddle::NewStub(
+      grpc::CreateCustomChannel(target_of(socket), grpc::InsecureChannelCredentials(), arguments));
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Result<model::Network> Client::create_network(const NetworkDraft& draft, Deadline deadline) {
+  api::v1::CreateNetworkRequest request;
+  fill(draft, request);
+  TRY(auto reply, impl_->call(&Stub::CreateNetwork, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<std::vector<model::Network>> Client::list_networks(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListNetworks, api::v1::ListRequest{}, deadline));
+  return decode_all<model::Network>(reply.networks());
+}
+
+Result<NetworkDetails> Client::inspect_network(const std::string& ref, Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::InspectNetwork, ref_of(ref), deadline));
+  return checked(read(reply));
+}
+
+Result<> Client::remove_network(const std::string& ref, Deadline deadline) {
+  TRY_DO(impl_->call(&Stub::RemoveNetwork, ref_of(ref), deadline));
+  return {};
+}
+
+Result<model::Endpoint> Client::attach(const Attachment& attachment, Deadline deadline) {
+  api::v1::ConnectRequest request;
+  fill(attachment, request);
+  TRY(auto reply, impl_->call(&Stub::Connect, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<> Client::disconnect(const std::string& network, const std::string& workload,
+                            Deadline deadline) {
+  api::v1::DisconnectRequest request;
+  request.set_network(network);
+  request.set_workload(workload);
+  TRY_DO(impl_->call(&Stub::Disconnect, request, deadline));
+  return {};
+}
+
+Result<Started> Client::run(const RunDraft& draft, Deadline deadline) {
+  api::v1::RunRequest request;
+  fill(draft, request);
+  TRY(auto reply, impl_->call(&Stub::Run, request, deadline));
+  return checked(read(reply));
+}
+
+Result<std::vector<model::Workload>> Client::list_workloads(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListWorkloads, api::v1::ListRequest{}, deadline));
+  return decode_all<model::Workload>(reply.workloads());
+}
+
+Result<> Client::remove_workload(const std::string& ref, Force force, Deadline deadline) {
+  api::v1::RemoveWorkloadRequest request;
+  request.set_workload(ref);
+  request.set_force(force == Force::yes);
+  TRY_DO(impl_->call(&Stub::RemoveWorkload, request, deadline));
+  return {};
+}
+
+Result<std::vector<ServiceDetails>> Client::list_services(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListServices, api::v1::ListRequest{}, deadline));
+  return read_all<ServiceDetails>(reply.services());
+}
+
+Result<ServiceDetails> Client::inspect_service(const std::string& ref, Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::InspectService, ref_of(ref), deadline));
+  return checked(read(reply));
+}
+
+Result<SwarmStarted> Client::swarm_init(const SwarmInit& request, Deadline deadline) {
+  api::v1::SwarmInitRequest message;
+  message.set_advertise_address(request.advertise_address);
+  message.set_api_port(request.api_port);
+  message.set_data_address(request.data_address);
+  message.set_vxlan_port(request.vxlan_port);
+  message.set_pool(request.pool);
+  TRY(auto reply, impl_->call(&Stub::SwarmInit, message, deadline));
+  SwarmStarted started;
+  TRY(started.node, checked(api::from_proto(reply.node())));
+  started.join_command = reply.join_command();
+  return started;
+}
+
+Result<model::Node> Client::swarm_join(const SwarmJoin& request, Deadline deadline) {
+  api::v1::SwarmJoinRequest message;
+  message.set_token(request.token);
+  message.set_manager(request.manager);
+  message.set_advertise_address(request.advertise_address);
+  message.set_api_port(request.api_port);
+  message.set_data_address(request.data_address);
+  TRY(auto reply, impl_->call(&Stub::SwarmJoin, message, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<> Client::swarm_leave(Force force, Deadline deadline) {
+  api::v1::SwarmLeaveRequest request;
+  request.set_force(force == Force::yes);
+  TRY_DO(impl_->call(&Stub::SwarmLeave, request, deadline));
+  return {};
+}
+
+Result<JoinToken> Client::join_token(const TokenRequest& request, Deadline deadline) {
+  api::v1::JoinTokenRequest message;
+  message.set_role(static_cast<model::v1::NodeRole>(request.role));
+  message.set_rotate(request.rotate);
+  if (request.ttl) message.set_ttl_seconds(static_cast<std::uint32_t>(request.ttl->count()));
+  TRY(auto reply, impl_->call(&Stub::JoinToken, message, deadline));
+  return JoinToken{reply.token(), reply.join_command()};
+}
+
+Result<std::vector<NodeEntry>> Client::list_nodes(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListNodes, api::v1::ListRequest{}, deadline));
+  return read_all<NodeEntry>(reply.nodes());
+}
+
+namespace {
+api::v1::SidecarRequest sidecar_of(const std::string& workload) {
+  api::v1::SidecarRequest request;
+  request.set_workload(workload);
+  return request;
+}
+}  // namespace
+
+Result<SidecarStatus> Client::inject_sidecar(const std::string& workload, Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::InjectSidecar, sidecar_of(workload), deadline));
+  return checked(read(reply));
+}
+
+Result<> Client::eject_sidecar(const std::string& workload, Deadline deadline) {
+  TRY_DO(impl_->call(&Stub::EjectSidecar, sidecar_of(workload), deadline));
+  return {};
+}
+
+Result<std::vector<SidecarStatus>> Client::list_sidecars(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListSidecars, api::v1::ListRequest{}, deadline));
+  return read_all<SidecarStatus>(reply.sidecars());
+}
+
+Result<LoadBalancerStatus> Client::create_load_balancer(const LoadBalancerDraft& draft,
+                                                        Deadline deadline) {
+  api::v1::CreateLoadBalancerRequest request;
+  fill(draft, request);
+  TRY(auto reply, impl_->call(&Stub::CreateLoadBalancer, request, deadline));
+  return checked(read(reply));
+}
+
+Result<std::vector<LoadBalancerStatus>> Client::list_load_balancers(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListLoadBalancers, api::v1::ListRequest{}, deadline));
+  return read_all<LoadBalancerStatus>(reply.load_balancers());
+}
+
+Result<LoadBalancerStatus> Client::inspect_load_balancer(const std::string& ref,
+                                                         Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::InspectLoadBalancer, ref_of(ref), deadline));
+  return checked(read(reply));
+}
+
+Result<> Client::remove_load_balancer(const std::string& ref, Deadline deadline) {
+  TRY_DO(impl_->call(&Stub::RemoveLoadBalancer, ref_of(ref), deadline));
+  return {};
+}
+
+Result<Verified> Client::verify(Repair repair, Deadline deadline) {
+  api::v1::VerifyRequest request;
+  request.set_repair(repair == Repair::yes);
+  TRY(auto reply, impl_->call(&Stub::Verify, request, deadline));
+  return Verified{{reply.differences().begin(), reply.differences().end()},
+                  {reply.repaired().begin(), reply.repaired().end()}};
+}
+
+Result<SystemInfo> Client::system_info(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::SystemInfo, api::v1::Empty{}, deadline));
+  return read(reply);
+}
+
+Result<> Client::reset(Deadline deadline) {
+  TRY_DO(impl_->call(&Stub::Reset, api::v1::Empty{}, deadline));
+  return {};
+}
+
+}  // namespace heddle::client

@@ -1,0 +1,143 @@
+#include "netd/client/translate.h"
+
+#include "netd/api/codec.h"
+#include "netd/api/heddle.pb.h"
+
+namespace heddle::client {
+namespace {
+
+template <class Map>
+void put_map(const std::map<std::string, std::string>& from, Map& to) {
+  for (const auto& [key, value] : from) to[key] = value;
+}
+
+Result<std::vector<model::Endpoint>> read_endpoints(
+    const google::protobuf::RepeatedPtrField<model::v1::Endpoint>& from) {
+  std::vector<model::Endpoint> to;
+  for (const auto& message : from) {
+    TRY(auto endpoint, api::from_proto(message).during("endpoints"));
+    to.push_back(std::move(endpoint));
+  }
+  return to;
+}
+
+}  // namespace
+
+void fill(const NetworkDraft& draft, api::v1::CreateNetworkRequest& request) {
+  request.set_name(draft.name);
+  request.set_driver(draft.driver);
+  for (const auto& subnet : draft.subnets) request.add_subnets(subnet);
+  for (const auto& gateway : draft.gateways) request.add_gateways(gateway);
+  request.set_internal(draft.internal);
+  put_map(draft.options, *request.mutable_options());
+  put_map(draft.labels, *request.mutable_labels());
+}
+
+void fill(const Attachment& attachment, api::v1::ConnectRequest& request) {
+  request.set_network(attachment.network);
+  request.set_workload(attachment.workload);
+  request.set_address(attachment.address);
+  request.set_interface(attachment.interface);
+  for (const auto& alias : attachment.aliases) request.add_aliases(alias);
+  request.set_service(attachment.service);
+  for (const auto& port : attachment.ports) api::to_proto(port, *request.add_ports());
+}
+
+void fill(const RunDraft& draft, api::v1::RunRequest& request) {
+  request.set_name(draft.name);
+  for (const auto& argument : draft.command) request.add_command(argument);
+  put_map(draft.environment, *request.mutable_environment());
+  request.set_directory(draft.directory);
+  request.set_restart(static_cast<model::v1::RestartPolicy>(draft.restart));
+  for (const auto& network : draft.networks) fill(network, *request.add_networks());
+  put_map(draft.labels, *request.mutable_labels());
+}
+
+void fill(const LoadBalancerDraft& draft, api::v1::CreateLoadBalancerRequest& request) {
+  request.set_name(draft.name);
+  request.set_network(draft.network);
+  for (const auto& listener : draft.listeners) api::to_proto(listener, *request.add_listeners());
+  for (const auto& group : draft.target_groups) {
+    api::to_proto(group, *request.add_target_groups());
+  }
+}
+
+Result<NetworkDetails> read(const api::v1::NetworkDetails& reply) {
+  NetworkDetails details;
+  TRY(details.network, api::from_proto(reply.network()).during("network"));
+  TRY(details.endpoints, read_endpoints(reply.endpoints()));
+  details.device = reply.device();
+  return details;
+}
+
+Result<Started> read(const api::v1::RunReply& reply) {
+  Started started;
+  TRY(started.workload, api::from_proto(reply.workload()).during("workload"));
+  TRY(started.endpoints, read_endpoints(reply.endpoints()));
+  return started;
+}
+
+Result<ServiceDetails> read(const api::v1::ServiceDetails& reply) {
+  ServiceDetails details;
+  TRY(details.service, api::from_proto(reply.service()).during("service"));
+  details.network_name = reply.network_name();
+  for (const auto& message : reply.backends()) {
+    TRY(auto endpoint, api::from_proto(message.endpoint()).during("backends"));
+    details.backends.push_back({std::move(endpoint), message.node_name(), message.reachable()});
+  }
+  return details;
+}
+
+Result<NodeEntry> read(const api::v1::NodeEntry& reply) {
+  NodeEntry entry;
+  TRY(entry.node, api::from_proto(reply.node()).during("node"));
+  entry.self = reply.self();
+  entry.reachable = reply.reachable();
+  return entry;
+}
+
+Result<SidecarStatus> read(const api::v1::SidecarStatus& reply) {
+  SidecarStatus status;
+  TRY(status.workload, api::from_proto(reply.workload()).during("workload"));
+  status.state = reply.state();
+  status.pid = reply.pid();
+  status.metrics = reply.metrics();
+  for (const auto port : reply.inbound_ports()) {
+    status.inbound_ports.push_back(static_cast<std::uint16_t>(port));
+  }
+  return status;
+}
+
+Result<LoadBalancerStatus> read(const api::v1::LoadBalancerStatus& reply) {
+  LoadBalancerStatus status;
+  TRY(status.load_balancer, api::from_proto(reply.load_balancer()).during("load_balancer"));
+  status.state = reply.state();
+  status.pid = reply.pid();
+  status.metrics = reply.metrics();
+  status.network_name = reply.network_name();
+  return status;
+}
+
+SystemInfo read(const api::v1::SystemInfoReply& reply) {
+  SystemInfo info{.version = reply.version(),
+                  .node_name = reply.node_name(),
+                  .kernel = reply.kernel(),
+                  .state_dir = reply.state_dir(),
+                  .run_dir = reply.run_dir(),
+                  .cgroup = reply.cgroup(),
+                  .swarm = reply.swarm(),
+                  .capabilities = {},
+                  .drops = {},
+                  .networks = reply.networks(),
+                  .endpoints = reply.endpoints(),
+                  .workloads = reply.workloads()};
+  for (const auto& message : reply.capabilities()) {
+    info.capabilities.push_back({message.name(), message.present(), message.lost()});
+  }
+  for (const auto& message : reply.drops()) {
+    info.drops.push_back({message.reason(), message.packets(), message.bytes()});
+  }
+  return info;
+}
+
+}  // namespace heddle::client
