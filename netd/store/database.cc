@@ -57,7 +57,9 @@ Result<bool> Statement::row() {
   return std::unexpected(database_->error(code));
 }
 
-std::string Statement::text(int column) const { return std::string(blob(column)); }
+std::string Statement::text(int column) const {
+  return std::string(blob(column));
+}
 
 std::string_view Statement::blob(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);
@@ -141,8 +143,8 @@ Error Database::error(int code) const {
       return {Errc::unavailable, "open " + file_ + ": " + reason};
     }
     default:
-      return {Errc::unavailable, file_ + ": " + reason + " (SQLite error " + std::to_string(code) +
-                                     ")"};
+      return {Errc::unavailable,
+              file_ + ": " + reason + " (SQLite error " + std::to_string(code) + ")"};
   }
 }
 

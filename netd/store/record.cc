@@ -95,7 +95,9 @@ Result<> check_transaction(const Transaction& transaction) {
   return {};
 }
 
-std::string describe(const Key& key) { return key.kind + " " + key.id; }
+std::string describe(const Key& key) {
+  return key.kind + " " + key.id;
+}
 
 Error compare_failed(const Compare& compare, Revision found) {
   const std::string object = describe(compare.key);

@@ -7,7 +7,7 @@
 
 namespace heddle::store {
 
-inline constexpr std::size_t kMaxOperations = 16384;  // puts and deletes of one transaction
+inline constexpr std::size_t kMaxOperations = 16384;     // puts and deletes of one transaction
 inline constexpr std::size_t kMaxLabelBytes = 64 << 10;  // all keys and values of one object
 
 // The rules that both engines share. Errors: `invalid`, naming the object.

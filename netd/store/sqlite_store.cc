@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kSchema = 1;
 // The history that watches catch up from. Beyond either bound its older half is dropped.
-constexpr std::uint64_t kMaxHistory = 8192;               // changes
+constexpr std::uint64_t kMaxHistory = 8192;              // changes
 constexpr std::uint64_t kMaxHistoryBytes = 32ull << 20;  // of values
 
 constexpr const char* kCreate = R"(
@@ -55,7 +55,7 @@ class SqliteStore final : public Store {
   struct Watcher {
     Revision seen = 0;
     OnChange on_change;
-    bool ended = false;     // by its owner or by an error
+    bool ended = false;  // by its owner or by an error
     bool calling = false;
   };
   class Handle;
@@ -131,8 +131,8 @@ Result<> SqliteStore::load(const std::string& file) {
   if (!found) return fail(Errc::internal, file + " is damaged: it has no revision");
   revision_ = counters.number(0);
   compacted_ = counters.number(1);
-  TRY(auto history, database_->prepare(
-                        "SELECT count(*), ifnull(sum(length(value)), 0) FROM changes"));
+  TRY(auto history,
+      database_->prepare("SELECT count(*), ifnull(sum(length(value)), 0) FROM changes"));
   TRY_DO(history.row());
   history_ = history.number(0);
   history_bytes_ = history.number(1);
@@ -164,8 +164,8 @@ Result<Listing> SqliteStore::list(const std::string& kind, Deadline deadline) {
   for (;;) {
     TRY(const bool more, select.row());
     if (!more) return listing;
-    TRY(Object object, decode_record({select.text(0), select.text(1)}, select.number(2),
-                                     select.blob(3)));
+    TRY(Object object,
+        decode_record({select.text(0), select.text(1)}, select.number(2), select.blob(3)));
     listing.objects.push_back(std::move(object));
   }
 }
@@ -191,7 +191,8 @@ Result<Revision> SqliteStore::commit(const Transaction& transaction, Deadline de
   wake_.notify_all();
   if (history_ > kMaxHistory || history_bytes_ > kMaxHistoryBytes) {
     // The commit stands whatever becomes of this; the next one tries again.
-    if (auto trimmed = trim_history(); !trimmed) log_warn("store_trim", {{"error", trimmed.error()}});
+    if (auto trimmed = trim_history(); !trimmed)
+      log_warn("store_trim", {{"error", trimmed.error()}});
   }
   return committed;
 }
@@ -237,8 +238,7 @@ Result<Revision> SqliteStore::find_revision(const Key& key) {
 }
 
 Result<bool> SqliteStore::erase(const Key& key) {
-  TRY(auto remove,
-      database_->prepare("DELETE FROM objects WHERE kind = ? AND id = ? RETURNING 1"));
+  TRY(auto remove, database_->prepare("DELETE FROM objects WHERE kind = ? AND id = ? RETURNING 1"));
   TRY(const bool existed, remove.bind(key.kind).bind(key.id).row());
   if (existed) TRY_DO(remove.run());
   return existed;
@@ -246,8 +246,8 @@ Result<bool> SqliteStore::erase(const Key& key) {
 
 Result<> SqliteStore::check_name(const Object& object) {
   if (object.name.empty()) return {};
-  TRY(auto select, database_->prepare(
-                       "SELECT id FROM objects WHERE kind = ? AND name = ? AND name <> ''"));
+  TRY(auto select,
+      database_->prepare("SELECT id FROM objects WHERE kind = ? AND name = ? AND name <> ''"));
   TRY(const bool taken, select.bind(object.kind).bind(object.name).row());
   if (taken) return std::unexpected(name_taken(object.kind, object.name, select.text(0)));
   return {};
@@ -279,9 +279,9 @@ Result<> SqliteStore::trim_history() {
   std::uint64_t changes = history_;
   std::uint64_t bytes = history_bytes_;
   {
-    TRY(auto sums, database_->prepare(
-                       "SELECT revision, count(*), ifnull(sum(length(value)), 0) FROM changes "
-                       "GROUP BY revision ORDER BY revision"));
+    TRY(auto sums,
+        database_->prepare("SELECT revision, count(*), ifnull(sum(length(value)), 0) FROM changes "
+                           "GROUP BY revision ORDER BY revision"));
     while (changes > kMaxHistory / 2 || bytes > kMaxHistoryBytes / 2) {
       TRY(const bool more, sums.row());
       if (!more || sums.number(0) == revision_) break;
@@ -333,9 +333,9 @@ Result<std::vector<Change>> SqliteStore::read_next(Revision seen) {
     return fail(Errc::conflict, "changes after revision " + std::to_string(seen) +
                                     " are no longer known; list the objects again");
   }
-  TRY(auto select, database_->prepare(
-                       "SELECT revision, kind, id, value FROM changes WHERE revision = "
-                       "(SELECT min(revision) FROM changes WHERE revision > ?) ORDER BY number"));
+  TRY(auto select,
+      database_->prepare("SELECT revision, kind, id, value FROM changes WHERE revision = "
+                         "(SELECT min(revision) FROM changes WHERE revision > ?) ORDER BY number"));
   select.bind(seen);
   std::vector<Change> changes;
   for (;;) {

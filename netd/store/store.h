@@ -17,15 +17,15 @@ namespace heddle::store {
 // revision. 0 is before everything.
 using Revision = std::uint64_t;
 
-// One stored object. `kind` and `id` are its key: 1 to 64 of [a-z0-9._-] each. `payload` is what the
-// codec made of a model value; the store does not look inside.
+// One stored object. `kind` and `id` are its key: 1 to 64 of [a-z0-9._-] each. `payload` is what
+// the codec made of a model value; the store does not look inside.
 struct Object {
   std::string kind;  // network, endpoint, node ...
   std::string id;
   std::string name;  // unique within its kind when not empty
   model::Labels labels;
-  std::string payload;       // bytes; at most kMaxPayload
-  Revision revision = 0;     // of the last write; set by the store
+  std::string payload;    // bytes; at most kMaxPayload
+  Revision revision = 0;  // of the last write; set by the store
   friend bool operator==(const Object&, const Object&) = default;
 };
 inline constexpr std::size_t kMaxPayload = 1 << 20;
@@ -62,11 +62,11 @@ struct Change {
 };
 
 // Desired state and reports, as objects. Two engines, one conformance suite.
-// Threads:  any; calls block. Watch callbacks come on a thread of the store, one at a time, in order.
-// Deadline: past it, `timeout`; a commit may have happened.
-// Errors:   `conflict` when a compare fails or a name is taken (then text names it); `invalid` for a
-//           bad key or an oversized payload; `unavailable` when the engine cannot answer (no quorum,
-//           disk full); `exhausted` when it is full.
+// Threads:  any; calls block. Watch callbacks come on a thread of the store, one at a time, in
+// order. Deadline: past it, `timeout`; a commit may have happened. Errors:   `conflict` when a
+// compare fails or a name is taken (then text names it); `invalid` for a
+//           bad key or an oversized payload; `unavailable` when the engine cannot answer (no
+//           quorum, disk full); `exhausted` when it is full.
 class Store {
  public:
   virtual ~Store() = default;
@@ -91,11 +91,11 @@ class Store {
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& file);
 
 struct EtcdTarget {
-  std::string endpoint;   // 127.0.0.1:7379
-  std::string ca_pem;     // empty all three: without TLS (tests)
+  std::string endpoint;  // 127.0.0.1:7379
+  std::string ca_pem;    // empty all three: without TLS (tests)
   std::string cert_pem;
   std::string key_pem;
-  std::string prefix;     // all keys start with it: heddle/v1/
+  std::string prefix;  // all keys start with it: heddle/v1/
 };
 Result<std::unique_ptr<Store>> open_etcd(const EtcdTarget& target);
 

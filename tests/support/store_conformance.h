@@ -28,10 +28,11 @@ class EngineUnderTest {
 };
 using EngineFactory = std::function<std::unique_ptr<EngineUnderTest>()>;
 
-inline Deadline soon() { return after(std::chrono::seconds(10)); }
+inline Deadline soon() {
+  return after(std::chrono::seconds(10));
+}
 
-inline Object object(std::string kind, std::string id, std::string payload,
-                     std::string name = "") {
+inline Object object(std::string kind, std::string id, std::string payload, std::string name = "") {
   return {std::move(kind), std::move(id), std::move(name), {}, std::move(payload), 0};
 }
 
@@ -144,8 +145,7 @@ TEST_P(StoreConformance, ComparesGuardAgainstChangesMeanwhile) {
   EXPECT_THAT(last_error_, testing::HasSubstr("a 1 exists already"));
   EXPECT_EQ(commit_error({{{{"a", "2"}, 7}}, {object("a", "2", "y")}, {}}), Errc::conflict);
   EXPECT_THAT(last_error_, testing::HasSubstr("a 2 was removed meanwhile"));
-  EXPECT_EQ(commit_error({{{{"a", "1"}, first + 1}}, {object("a", "1", "y")}, {}}),
-            Errc::conflict);
+  EXPECT_EQ(commit_error({{{{"a", "1"}, first + 1}}, {object("a", "1", "y")}, {}}), Errc::conflict);
   EXPECT_THAT(last_error_, testing::HasSubstr("a 1 was changed meanwhile"));
   EXPECT_EQ(get("a", "1")->payload, "x");
   EXPECT_TRUE(store().commit({{{{"a", "1"}, first}}, {object("a", "1", "y")}, {}}, soon()));
@@ -182,8 +182,8 @@ TEST_P(StoreConformance, NamesAreUniqueWithinAKindAndFreedWithTheObject) {
 TEST_P(StoreConformance, NamesChangeHandsWithinATransaction) {
   put(object("a", "1", "x", "n"));
   put(object("a", "2", "x", "m"));
-  ASSERT_TRUE(store().commit(
-      {{}, {object("a", "1", "x", "m"), object("a", "2", "x", "n")}, {}}, soon()));
+  ASSERT_TRUE(
+      store().commit({{}, {object("a", "1", "x", "m"), object("a", "2", "x", "n")}, {}}, soon()));
   EXPECT_EQ(get("a", "1")->name, "m");
   ASSERT_TRUE(store().commit({{}, {object("a", "3", "x", "m")}, {{"a", "1"}}}, soon()));
   EXPECT_EQ(commit_error({{}, {object("a", "4", "x", "m")}, {}}), Errc::conflict);
@@ -383,8 +383,8 @@ TEST_P(StoreConformance, OnlyOneOfManyRacersGetsAName) {
 TEST_P(StoreConformance, LargeTransactionsAndListingsPass) {
   Transaction many;
   for (int i = 0; i < 5000; ++i) {
-    many.puts.push_back(object("many", std::to_string(i), std::string(300, 'x'),
-                               "n" + std::to_string(i)));
+    many.puts.push_back(
+        object("many", std::to_string(i), std::string(300, 'x'), "n" + std::to_string(i)));
   }
   const auto revision = store().commit(many, soon());
   ASSERT_TRUE(revision) << revision.error().text();

@@ -1,0 +1,45 @@
+#include "netd/identity/certificate.h"
+
+#include "netd/identity/openssl.h"
+
+namespace heddle::identity {
+
+Result<Certificate> parse_certificate(std::string_view pem) {
+  TRY(const X509Ptr certificate, read_certificate(pem));
+  return describe(certificate.get());
+}
+
+Result<> check_signed_by(std::string_view leaf_pem, std::string_view root_pem,
+                         std::chrono::system_clock::time_point now) {
+  TRY(const X509Ptr leaf, read_certificate(leaf_pem));
+  TRY(const X509Ptr root, read_certificate(root_pem));
+  return verify(leaf.get(), root.get(), now);
+}
+
+Result<KeyAndRequest> make_request(const std::string& common_name) {
+  TRY(const KeyPtr key, make_key());
+  const RequestPtr request(X509_REQ_new());
+  X509_NAME* subject = request ? X509_REQ_get_subject_name(request.get()) : nullptr;
+  const auto* name = reinterpret_cast<const unsigned char*>(common_name.data());
+  if (subject == nullptr ||
+      X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+                                 const_cast<unsigned char*>(name),
+                                 static_cast<int>(common_name.size()), -1, 0) != 1 ||
+      X509_REQ_set_pubkey(request.get(), key.get()) != 1 ||
+      X509_REQ_sign(request.get(), key.get(), EVP_sha256()) == 0) {
+    return std::unexpected(openssl_error(Errc::internal, "make a certificate request"));
+  }
+  KeyAndRequest made;
+  TRY(made.key_pem, to_pem(key.get()));
+  TRY(made.request_pem, to_pem(request.get()));
+  return made;
+}
+
+Result<> check_key_fits(std::string_view certificate_pem, std::string_view key_pem) {
+  TRY(const X509Ptr certificate, read_certificate(certificate_pem));
+  TRY(const KeyPtr key, read_key(key_pem));
+  if (X509_check_private_key(certificate.get(), key.get()) == 1) return {};
+  return std::unexpected(openssl_error(Errc::invalid, "the private key is not the certificate's"));
+}
+
+}  // namespace heddle::identity
