@@ -1,0 +1,34 @@
+#pragma once
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "common/net/ip.h"
+#include "netd/model/ids.h"
+
+namespace heddle::driver {
+
+// What plans need to know of this node beside the View: found once at start or before each pass,
+// by whoever may do I/O. A value, so that plans stay pure.
+struct NodeFacts {
+  // The device that holds this node's data address; "" when there is none (outside a swarm, or the
+  // address left the host): overlay endpoints then reach each other on this node alone.
+  std::string underlay_device;
+  IpAddr underlay_address;
+  std::uint32_t underlay_mtu = 1500;  // bytes
+  std::uint64_t epoch = 0;            // model::Node::epoch; 0: probes are not answered
+
+  // cgroup2 directory of this daemon, in which each sidecar's proxy has one of its own.
+  std::string cgroup;
+  std::uint16_t sidecar_outbound = 15001;
+  std::uint16_t sidecar_inbound = 15006;
+
+  // Sandboxes that do not exist now: their workloads are left out of plans.
+  std::set<std::string> missing_sandboxes;
+
+  std::string proxy_cgroup(const model::Id& workload) const {
+    return cgroup + "/proxy-" + workload;
+  }
+};
+
+}  // namespace heddle::driver

@@ -1,0 +1,99 @@
+#include "netd/reconcile/diff.h"
+
+#include <set>
+
+namespace heddle::reconcile {
+namespace {
+
+using dataplane::Ensure;
+using dataplane::HostState;
+using dataplane::Operation;
+using Operations = std::vector<Operation>;
+
+// Calls `gone` with each (key, object) of `observed` that `wanted` does not have.
+template <class Map, class Gone>
+void each_unwanted(const Map& wanted, const Map& observed, Gone gone) {
+  for (const auto& [key, object] : observed) {
+    if (!wanted.contains(key)) gone(key);
+  }
+}
+
+template <class Map, class Key, class Value>
+bool holds(const Map& map, const Key& key, const Value& value) {
+  const auto found = map.find(key);
+  return found != map.end() && found->second == value;
+}
+
+template <class Map>
+void ensure_differing(const Map& wanted, const Map& observed, Operations& steps) {
+  for (const auto& [key, object] : wanted) {
+    if (!holds(observed, key, object)) steps.push_back(Ensure<typename Map::mapped_type>{object});
+  }
+}
+
+void add_removals(const HostState& wanted, const HostState& observed, Operations& steps) {
+  each_unwanted(wanted.interceptions, observed.interceptions,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveInterception{key}); });
+  each_unwanted(wanted.services, observed.services,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveService{key}); });
+  each_unwanted(wanted.members, observed.members,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveMember{key}); });
+  each_unwanted(wanted.overlay_addresses, observed.overlay_addresses, [&](const auto& key) {
+    steps.push_back(dataplane::RemoveOverlayAddress{key.first, key.second});
+  });
+  each_unwanted(wanted.host_routes, observed.host_routes,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveHostRoute{key}); });
+  each_unwanted(wanted.attachments, observed.attachments,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveAttachment{key}); });
+  each_unwanted(wanted.overlay_networks, observed.overlay_networks,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveOverlayNetwork{key}); });
+  each_unwanted(wanted.bridges, observed.bridges,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveBridge{key}); });
+  if (observed.underlay && !wanted.underlay) steps.push_back(dataplane::RemoveUnderlay{});
+}
+
+void add_attachments_and_dependents(const HostState& wanted, const HostState& observed,
+                                    Operations& steps) {
+  std::set<std::string> renewed;
+  for (const auto& [name, attachment] : wanted.attachments) {
+    if (holds(observed.attachments, name, attachment)) continue;
+    renewed.insert(name);
+    steps.push_back(Ensure<dataplane::Attachment>{attachment});
+  }
+  for (const auto& [address, route] : wanted.host_routes) {
+    if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
+      steps.push_back(Ensure<dataplane::HostRoute>{route});
+    }
+  }
+  for (const auto& [key, address] : wanted.overlay_addresses) {
+    const bool moved = !address.local_device.empty() && renewed.contains(address.local_device);
+    if (moved || !holds(observed.overlay_addresses, key, address)) {
+      steps.push_back(Ensure<dataplane::OverlayAddress>{address});
+    }
+  }
+}
+
+}  // namespace
+
+Operations diff(const HostState& wanted, const HostState& observed) {
+  Operations steps;
+  add_removals(wanted, observed, steps);
+  for (const auto& [name, value] : wanted.sysctls) {
+    if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
+  }
+  ensure_differing(wanted.bridges, observed.bridges, steps);
+  if (wanted.underlay && wanted.underlay != observed.underlay) {
+    steps.push_back(Ensure<dataplane::Underlay>{*wanted.underlay});
+  }
+  ensure_differing(wanted.overlay_networks, observed.overlay_networks, steps);
+  add_attachments_and_dependents(wanted, observed, steps);
+  ensure_differing(wanted.members, observed.members, steps);
+  ensure_differing(wanted.services, observed.services, steps);
+  ensure_differing(wanted.interceptions, observed.interceptions, steps);
+  if (wanted.masquerades != observed.masquerades) {
+    steps.push_back(dataplane::SetMasquerades{wanted.masquerades});
+  }
+  return steps;
+}
+
+}  // namespace heddle::reconcile

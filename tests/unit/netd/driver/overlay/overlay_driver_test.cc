@@ -1,0 +1,129 @@
+#include "netd/driver/overlay/overlay_driver.h"
+
+#include <gtest/gtest.h>
+
+#include "netd/driver/names.h"
+#include "tests/support/views.h"
+
+namespace heddle::overlay {
+namespace {
+
+using tests::ip;
+using tests::prefix;
+using tests::ViewBuilder;
+
+class OverlayDriverTest : public ::testing::Test {
+ protected:
+  OverlayDriverTest() {
+    build.swarm("h1").node("h1", "192.0.2.1").node("h2", "192.0.2.2");
+    build.network("app", "overlay", "10.40.0.0/20", 77);
+    build.workload("c1");
+    build.endpoint("c1", "app", "10.40.0.5");
+    build.remote("h2", "c2", "app", "10.40.0.9");
+    facts.underlay_device = "eth0";
+    facts.underlay_address = ip("192.0.2.1");
+    facts.epoch = 42;
+  }
+  model::Network& network() { return build.view().networks.at("app"); }
+  dataplane::HostState planned() {
+    const model::View& view = build.view();
+    const driver::Site site{network(),
+                            view,
+                            {{&view.endpoints.at("c1-app"), &view.workloads.at("c1"), true}},
+                            {&view.endpoints.at("c2-app")}};
+    dataplane::HostState into;
+    driver.plan_node(view, facts, into);
+    driver.plan_network(site, facts, into);
+    driver.plan_endpoints(site, facts, into);
+    return into;
+  }
+
+  ViewBuilder build;
+  driver::NodeFacts facts;
+  OverlayDriver driver;
+};
+
+TEST_F(OverlayDriverTest, ASwarmNodeAnswersProbesBeforeItHasANetwork) {
+  dataplane::HostState into;
+  driver.plan_node(build.view(), facts, into);
+  ASSERT_TRUE(into.underlay);
+  EXPECT_EQ(into.underlay->device, "eth0");
+  EXPECT_EQ(into.underlay->vxlan_name, "hdx0");
+  EXPECT_EQ(into.underlay->mtu, 1450u);
+  EXPECT_EQ(into.underlay->epoch, 42u);
+  EXPECT_EQ(into.underlay->vxlan_port, 4789);
+
+  build.view().swarm.reset();
+  dataplane::HostState outside;
+  driver.plan_node(build.view(), facts, outside);
+  EXPECT_FALSE(outside.underlay);
+}
+
+TEST_F(OverlayDriverTest, PointsAddressesAtTheirDeviceOrTheirNode) {
+  const auto state = planned();
+  const std::string device = driver::host_device("c1-app");
+  const auto& local = state.overlay_addresses.at({Vni{77}, ip("10.40.0.5")});
+  EXPECT_EQ(local.local_device, device);
+  EXPECT_FALSE(local.vtep);
+  const auto& remote = state.overlay_addresses.at({Vni{77}, ip("10.40.0.9")});
+  EXPECT_EQ(remote.local_device, "");
+  EXPECT_EQ(*remote.vtep, ip("192.0.2.2"));
+  EXPECT_EQ(state.host_routes.at(ip("10.40.0.5")).device, device);
+  EXPECT_EQ(state.host_routes.size(), 1u);
+}
+
+TEST_F(OverlayDriverTest, AttachesWithTheAnycastGatewayAndRoomForTheEncapsulation) {
+  const auto state = planned();
+  const auto& it = state.attachments.at(driver::host_device("c1-app"));
+  EXPECT_EQ(it.host_mac, driver::kAnycastGatewayMac);
+  EXPECT_EQ(it.mtu, 1450u);
+  EXPECT_EQ(*it.overlay, Vni{77});
+  EXPECT_EQ(it.bridge, "");
+  ASSERT_EQ(it.routes.size(), 1u);
+  EXPECT_EQ(*it.routes[0].via, ip("10.40.0.1"));
+  const auto& net = state.overlay_networks.at(Vni{77});
+  EXPECT_EQ(net.gateway_mac, driver::kAnycastGatewayMac);
+  EXPECT_EQ(net.gateway, ip("10.40.0.1"));
+  EXPECT_EQ(state.masquerades, (std::set<dataplane::Masquerade>{{prefix("10.40.0.0/20"), "hdx0"}}));
+}
+
+TEST_F(OverlayDriverTest, AnInternalNetworkHasNoWayThroughTheHost) {
+  network().internal = true;
+  const auto state = planned();
+  EXPECT_TRUE(state.masquerades.empty());
+  EXPECT_TRUE(state.host_routes.empty());
+  EXPECT_TRUE(state.overlay_networks.at(Vni{77}).internal);
+  EXPECT_EQ(state.overlay_addresses.size(), 2u);
+}
+
+TEST_F(OverlayDriverTest, AnUnreachableNodesAddressesStayAndAGoneNodesLeave) {
+  build.view().unreachable.insert("h2");
+  EXPECT_EQ(planned().overlay_addresses.size(), 2u);
+  build.view().nodes.erase("h2");
+  EXPECT_EQ(planned().overlay_addresses.size(), 1u);
+}
+
+TEST_F(OverlayDriverTest, TheMtuOptionIsBoundedByTheUnderlay) {
+  network().options = {{"mtu", "1400"}};
+  EXPECT_TRUE(driver.validate(network(), facts));
+  EXPECT_EQ(planned().attachments.begin()->second.mtu, 1400u);
+  network().options = {{"mtu", "1451"}};
+  EXPECT_FALSE(driver.validate(network(), facts));
+  facts.underlay_mtu = 9000;
+  EXPECT_TRUE(driver.validate(network(), facts));
+  facts.underlay_mtu = 1280;
+  EXPECT_EQ(planned().attachments.begin()->second.mtu, 1230u) << "what fits here";
+}
+
+TEST_F(OverlayDriverTest, RefusesMoreThanOneSubnetAndForeignOptions) {
+  network().options = {{"bridge.name", "x"}};
+  EXPECT_FALSE(driver.validate(network(), facts));
+  network().options.clear();
+  network().subnets.push_back({prefix("10.41.0.0/20"), ip("10.41.0.1")});
+  EXPECT_FALSE(driver.validate(network(), facts));
+  network().subnets.clear();
+  EXPECT_TRUE(driver.validate(network(), facts)) << "the manager chooses one";
+}
+
+}  // namespace
+}  // namespace heddle::overlay

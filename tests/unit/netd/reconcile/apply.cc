@@ -1,0 +1,63 @@
+#include "tests/unit/netd/reconcile/apply.h"
+
+namespace heddle::tests {
+namespace {
+
+using namespace dataplane;
+
+struct Applier {
+  HostState& state;
+
+  void operator()(const Ensure<Bridge>& it) {
+    state.bridges.insert_or_assign(it.object.name, it.object);
+  }
+  // Made anew: what holds its interface index is lost with the old one, as in the kernel.
+  void operator()(const Ensure<Attachment>& it) {
+    const std::string& name = it.object.host_name;
+    std::erase_if(state.host_routes, [&](const auto& e) { return e.second.device == name; });
+    std::erase_if(state.overlay_addresses,
+                  [&](const auto& e) { return e.second.local_device == name; });
+    state.attachments.insert_or_assign(name, it.object);
+  }
+  void operator()(const Ensure<Underlay>& it) { state.underlay = it.object; }
+  void operator()(const Ensure<HostRoute>& it) {
+    state.host_routes.insert_or_assign(it.object.address, it.object);
+  }
+  void operator()(const Ensure<OverlayNetwork>& it) {
+    state.overlay_networks.insert_or_assign(it.object.vni, it.object);
+  }
+  void operator()(const Ensure<OverlayAddress>& it) {
+    state.overlay_addresses.insert_or_assign({it.object.vni, it.object.address}, it.object);
+  }
+  void operator()(const Ensure<ServiceEntry>& it) {
+    const ServiceEntry& o = it.object;
+    state.services.insert_or_assign({o.vip, o.port, o.protocol}, o);
+  }
+  void operator()(const Ensure<Member>& it) {
+    state.members.insert_or_assign(it.object.sandbox, it.object);
+  }
+  void operator()(const Ensure<Interception>& it) {
+    state.interceptions.insert_or_assign(it.object.sandbox, it.object);
+  }
+  void operator()(const RemoveBridge& it) { state.bridges.erase(it.name); }
+  void operator()(const RemoveAttachment& it) { state.attachments.erase(it.host_name); }
+  void operator()(const RemoveUnderlay&) { state.underlay.reset(); }
+  void operator()(const RemoveHostRoute& it) { state.host_routes.erase(it.address); }
+  void operator()(const RemoveOverlayNetwork& it) { state.overlay_networks.erase(it.vni); }
+  void operator()(const RemoveOverlayAddress& it) {
+    state.overlay_addresses.erase({it.vni, it.address});
+  }
+  void operator()(const RemoveService& it) { state.services.erase(it.key); }
+  void operator()(const RemoveMember& it) { state.members.erase(it.sandbox); }
+  void operator()(const RemoveInterception& it) { state.interceptions.erase(it.sandbox); }
+  void operator()(const SetMasquerades& it) { state.masquerades = it.masquerades; }
+  void operator()(const SetSysctl& it) { state.sysctls[it.name] = it.value; }
+};
+
+}  // namespace
+
+void apply(const Operation& step, HostState& state) {
+  std::visit(Applier{state}, step);
+}
+
+}  // namespace heddle::tests

@@ -1,0 +1,224 @@
+#include "netd/reconcile/diff.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/support/views.h"
+#include "tests/unit/netd/reconcile/apply.h"
+
+namespace heddle::reconcile {
+namespace {
+
+using namespace dataplane;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using tests::ip;
+using tests::mac_number;
+using tests::prefix;
+
+// States drawn from a small world, so that two of them share some objects, differ in others and
+// lack the rest.
+class RandomStates final {
+ public:
+  explicit RandomStates(unsigned seed) : random_(seed) {}
+
+  HostState next() {
+    HostState state;
+    for (int i = 0; i < 4; ++i) add(state, i);
+    if (chance()) {
+      state.underlay = Underlay{"eth0", ip("192.0.2.1"), "hdx0", 4789, 1450, number(2) + 1u};
+    }
+    if (chance()) state.sysctls["net/ipv4/ip_forward"] = chance() ? "1" : "0";
+    return state;
+  }
+
+ private:
+  bool chance() { return number(2) == 1; }
+  unsigned number(unsigned below) { return static_cast<unsigned>(random_() % below); }
+
+  void add(HostState& state, int i) {
+    const std::string text = std::to_string(i);
+    const IpAddr address = ip("10.40.0." + text);
+    const std::string link = "hdv" + text;
+    const Vni vni{static_cast<std::uint32_t>(i + 1)};
+    if (chance()) state.bridges["hdb" + text] = {"hdb" + text, mac_number(i), 1400 + number(2), {}};
+    if (chance()) {
+      Attachment it;
+      it.host_name = link;
+      it.sandbox = "/run/" + text;
+      it.mtu = 1400 + number(2);
+      state.attachments[link] = it;
+      if (chance())
+        state.host_routes[address] = {address, link, mac_number(static_cast<int>(number(2)))};
+      if (chance())
+        state.overlay_addresses[{vni, address}] = {vni, address, mac_number(i), link, {}};
+    } else if (chance()) {
+      state.overlay_addresses[{vni, address}] = {vni, address, mac_number(i), "", ip("192.0.2.2")};
+    }
+    if (chance()) state.masquerades.insert({Prefix::containing(address, 32), ""});
+    if (chance()) {
+      state.overlay_networks[vni] = {vni, prefix("10.40.0.0/20"), address, mac_number(1), chance()};
+    }
+    if (chance()) {
+      ServiceEntry entry{number(2), address, 80, dataplane::Protocol::tcp, {}};
+      for (unsigned b = number(3); b > 0; --b) entry.backends.push_back({address, 8080});
+      state.services[{entry.vip, entry.port, entry.protocol}] = entry;
+    }
+    if (chance()) state.members["/run/" + text] = {"/run/" + text, {number(3)}, chance()};
+    if (chance()) {
+      state.interceptions["/run/" + text] = {"/run/" + text, 15001, 15006, {}, text};
+    }
+  }
+
+  std::mt19937 random_;
+};
+
+TEST(Diff, ReachesAnyStateFromAnyOther) {
+  RandomStates states(2026);
+  for (int round = 0; round < 2'000; ++round) {
+    const HostState wanted = states.next();
+    const HostState observed = states.next();
+    HostState result = observed;
+    for (const Operation& step : diff(wanted, observed)) tests::apply(step, result);
+    // Sysctls are set and never taken back.
+    for (const auto& [name, value] : wanted.sysctls) ASSERT_EQ(result.sysctls[name], value);
+    result.sysctls = wanted.sysctls;
+    ASSERT_EQ(result, wanted) << "round " << round;
+    ASSERT_THAT(diff(wanted, result), IsEmpty());
+  }
+}
+
+TEST(Diff, MatchingHostNeedsNoOperationsAndNoWords) {
+  RandomStates states(7);
+  for (int round = 0; round < 200; ++round) {
+    const HostState state = states.next();
+    ASSERT_THAT(diff(state, state), IsEmpty());
+    ASSERT_THAT(explain(state, state), IsEmpty());
+  }
+}
+
+TEST(Diff, SaysSomethingExactlyWhenThereIsSomethingToDo) {
+  RandomStates states(11);
+  for (int round = 0; round < 500; ++round) {
+    const HostState wanted = states.next();
+    const HostState observed = states.next();
+    ASSERT_EQ(diff(wanted, observed).empty(), explain(wanted, observed).empty());
+  }
+}
+
+HostState overlay_host() {
+  HostState state;
+  state.sysctls["net/ipv4/ip_forward"] = "1";
+  state.underlay = Underlay{"eth0", ip("192.0.2.1"), "hdx0", 4789, 1450, 1};
+  state.overlay_networks[Vni{7}] = {Vni{7}, prefix("10.40.0.0/20"), ip("10.40.0.1"), {}, false};
+  Attachment link;
+  link.host_name = "hdv1";
+  link.sandbox = "/run/heddle/netns/c1";
+  link.addresses = {{ip("10.40.0.5"), 20}};
+  link.overlay = Vni{7};
+  state.attachments["hdv1"] = link;
+  state.host_routes[ip("10.40.0.5")] = {ip("10.40.0.5"), "hdv1", {}};
+  state.overlay_addresses[{Vni{7}, ip("10.40.0.5")}] = {Vni{7}, ip("10.40.0.5"), {}, "hdv1", {}};
+  state.overlay_addresses[{Vni{7}, ip("10.40.0.9")}] = {
+      Vni{7}, ip("10.40.0.9"), {}, "", ip("192.0.2.2")};
+  state.members["/run/heddle/netns/c1"] = {"/run/heddle/netns/c1", {7}, true};
+  state.services[{ip("10.40.15.1"), 80, dataplane::Protocol::tcp}] = {
+      7, ip("10.40.15.1"), 80, dataplane::Protocol::tcp, {{ip("10.40.0.9"), 80}}};
+  state.interceptions["/run/heddle/netns/c1"] = {"/run/heddle/netns/c1", 15001, 15006, {80}, "x"};
+  state.masquerades = {{prefix("10.40.0.0/20"), "hdx0"}};
+  return state;
+}
+
+std::vector<std::size_t> kinds(const std::vector<Operation>& steps) {
+  std::vector<std::size_t> result;
+  for (const Operation& step : steps) result.push_back(step.index());
+  return result;
+}
+
+template <class T, std::size_t I = 0>
+constexpr std::size_t kind() {
+  if constexpr (std::is_same_v<std::variant_alternative_t<I, Operation>, T>) {
+    return I;
+  } else {
+    return kind<T, I + 1>();
+  }
+}
+
+TEST(Diff, RealizesBeforeAttachingAndDetachesBeforeRetiring) {
+  const HostState host = overlay_host();
+  EXPECT_THAT(
+      kinds(diff(host, {})),
+      ElementsAre(kind<SetSysctl>(), kind<Ensure<Underlay>>(), kind<Ensure<OverlayNetwork>>(),
+                  kind<Ensure<Attachment>>(), kind<Ensure<HostRoute>>(),
+                  kind<Ensure<OverlayAddress>>(), kind<Ensure<OverlayAddress>>(),
+                  kind<Ensure<Member>>(), kind<Ensure<ServiceEntry>>(),
+                  kind<Ensure<Interception>>(), kind<SetMasquerades>()));
+  EXPECT_THAT(
+      kinds(diff({}, host)),
+      ElementsAre(kind<RemoveInterception>(), kind<RemoveService>(), kind<RemoveMember>(),
+                  kind<RemoveOverlayAddress>(), kind<RemoveOverlayAddress>(),
+                  kind<RemoveHostRoute>(), kind<RemoveAttachment>(), kind<RemoveOverlayNetwork>(),
+                  kind<RemoveUnderlay>(), kind<SetMasquerades>()));
+}
+
+TEST(Diff, AnAttachmentMadeAnewTakesItsRouteAndAddressAlong) {
+  HostState observed = overlay_host();
+  observed.attachments.at("hdv1").mtu = 9000;
+  EXPECT_THAT(kinds(diff(overlay_host(), observed)),
+              ElementsAre(kind<Ensure<Attachment>>(), kind<Ensure<HostRoute>>(),
+                          kind<Ensure<OverlayAddress>>()));
+}
+
+TEST(Explain, NamesWhatPeopleKnow) {
+  model::View view;
+  view.networks["n"].name = "app";
+  view.networks["n"].vni = Vni{7};
+  view.workloads["w"].name = "c1";
+  view.workloads["w"].sandbox = "/run/heddle/netns/c1";
+  view.services["s"].name = "web";
+  view.services["s"].vip = ip("10.40.15.1");
+
+  HostState observed = overlay_host();
+  observed.attachments.clear();
+  EXPECT_THAT(explain(overlay_host(), observed, view),
+              Contains("endpoint 10.40.0.5 of c1: link hdv1 is missing"));
+
+  observed = overlay_host();
+  observed.overlay_addresses.at({Vni{7}, ip("10.40.0.9")}).vtep = ip("192.0.2.3");
+  EXPECT_THAT(
+      explain(overlay_host(), observed, view),
+      ElementsAre("address map: 10.40.0.9 in app points at 192.0.2.3, should be 192.0.2.2"));
+
+  observed = overlay_host();
+  observed.overlay_addresses[{Vni{9}, ip("10.50.0.9")}] = {
+      Vni{9}, ip("10.50.0.9"), {}, "", ip("192.0.2.9")};
+  EXPECT_THAT(explain(overlay_host(), observed, view),
+              ElementsAre("address map: foreign entry 10.50.0.9 in VNI 9 points at 192.0.2.9"));
+
+  observed = overlay_host();
+  observed.services.begin()->second.backends.clear();
+  observed.sysctls["net/ipv4/ip_forward"] = "0";
+  observed.masquerades.clear();
+  EXPECT_THAT(
+      explain(overlay_host(), observed, view),
+      ElementsAre("sysctl net/ipv4/ip_forward is 0, should be 1",
+                  "service map: web (10.40.15.1:80/tcp): backends is none, should be 10.40.0.9:80",
+                  "masquerade: rule for 10.40.0.0/20 is missing"));
+}
+
+TEST(Explain, NamesTheFieldThatDiffers) {
+  HostState observed = overlay_host();
+  observed.attachments.at("hdv1").mtu = 1500;
+  observed.attachments.at("hdv1").overlay.reset();
+  HostState wanted = overlay_host();
+  wanted.attachments.at("hdv1").mtu = 1450;
+  EXPECT_THAT(explain(wanted, observed),
+              ElementsAre("endpoint 10.40.0.5 of /run/heddle/netns/c1: link hdv1: MTU is 1500, "
+                          "should be 1450; overlay program is absent, should be for VNI 7"));
+}
+
+}  // namespace
+}  // namespace heddle::reconcile
