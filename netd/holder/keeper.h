@@ -29,9 +29,9 @@ class Keeper {
 };
 
 struct Settings {
-  std::string socket;   // <run-dir>/holder.sock
-  std::string binary;   // heddle-holder, beside heddled
-  std::string cgroup;   // cgroup2 directory for the process; empty: ours
+  std::string socket;  // <run-dir>/holder.sock
+  std::string binary;  // heddle-holder, beside heddled
+  std::string cgroup;  // cgroup2 directory for the process; empty: ours
 };
 // Connects to the running holder or starts one; it outlives us.
 Result<std::unique_ptr<Keeper>> open_keeper(const Settings& settings);
