@@ -99,6 +99,11 @@ Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
 
 std::string place(IfIndex link) { return " on link " + std::to_string(link.value); }
 
+std::string words(const RouteEntry& route) {
+  return route.destination.format() + (route.via ? " via " + route.via->format() : "") +
+         place(route.link);
+}
+
 }  // namespace
 
 Result<> add_address(Socket& socket, const Address& address) {
@@ -125,17 +130,20 @@ Result<std::vector<Address>> addresses(Socket& socket) {
   return found;
 }
 
-Result<> put_route(Socket& socket, const RouteEntry& route) {
+Result<> add_route(Socket& socket, const RouteEntry& route) {
+  Message message = route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
+  return socket.request(message, "add route " + words(route));
+}
+
+Result<> replace_route(Socket& socket, const RouteEntry& route) {
   Message message = route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route);
-  return socket.request(message, "set route " + route.destination.format() +
-                                     (route.via ? " via " + route.via->format() : "") +
-                                     place(route.link));
+  return socket.request(message, "replace route " + words(route));
 }
 
 Result<> delete_route(Socket& socket, const RouteEntry& route) {
   Message message = route_message(RTM_DELROUTE, 0, route);
   return forgive_absence(socket.request(
-      message, "delete route " + route.destination.format() + place(route.link)));
+      message, "delete route " + words(route)));
 }
 
 Result<std::vector<RouteEntry>> routes(Socket& socket) {

@@ -35,8 +35,10 @@ struct RouteEntry {
   std::uint8_t protocol = kHeddleProtocol;
 };
 
-// Replaces a route to the same destination.
-Result<> put_route(Socket& socket, const RouteEntry& route);
+// Errors: `exists` when there is a route to the destination; `unavailable` when `via` cannot be
+// reached through the link.
+Result<> add_route(Socket& socket, const RouteEntry& route);
+Result<> replace_route(Socket& socket, const RouteEntry& route);  // or adds it
 Result<> delete_route(Socket& socket, const RouteEntry& route);  // absence is success
 Result<std::vector<RouteEntry>> routes(Socket& socket);
 

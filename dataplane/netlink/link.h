@@ -56,12 +56,12 @@ struct Vxlan {
 
 // What is set stays as it is where absent.
 struct LinkChange {
-  std::optional<Mac> mac;
-  std::optional<std::uint32_t> mtu;
-  std::optional<IfIndex> master;  // 0: released
-  std::optional<std::uint32_t> group;
-  std::optional<std::string> name;  // the link must be down
-  std::optional<bool> up;
+  std::optional<Mac> mac = {};
+  std::optional<std::uint32_t> mtu = {};
+  std::optional<IfIndex> master = {};  // 0: released
+  std::optional<std::uint32_t> group = {};
+  std::optional<std::string> name = {};  // the link must be down
+  std::optional<bool> up = {};
 };
 
 // Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells which.

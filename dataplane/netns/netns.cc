@@ -156,13 +156,19 @@ Result<UniqueFd> open(const std::string& path) {
 Result<std::uint64_t> cookie(int netns_fd) {
   std::uint64_t value = 0;
   TRY_DO(run_in(netns_fd, [&]() -> Result<> {
-    UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!fd) return fail_errno(errno, "open a socket");
-    socklen_t size = sizeof value;
-    if (::getsockopt(fd.get(), SOL_SOCKET, SO_NETNS_COOKIE, &value, &size) < 0)
-      return fail_errno(errno, "SO_NETNS_COOKIE (Linux 5.14)");
+    TRY(value, own_cookie());
     return {};
   }));
+  return value;
+}
+
+Result<std::uint64_t> own_cookie() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno(errno, "open a socket");
+  std::uint64_t value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_NETNS_COOKIE, &value, &size) < 0)
+    return fail_errno(errno, "SO_NETNS_COOKIE (Linux 5.14)");
   return value;
 }
 
@@ -174,9 +180,17 @@ bool same(int netns_fd, int other_fd) {
 }
 
 Result<> run_in(int netns_fd, const std::function<Result<>()>& work) {
+  return run_in_each({netns_fd}, [&](std::size_t) { return work(); });
+}
+
+Result<> run_in_each(const std::vector<int>& netns_fds,
+                     const std::function<Result<>(std::size_t)>& work) {
   return on_thread([&]() -> Result<> {
-    if (::setns(netns_fd, CLONE_NEWNET) < 0) return fail_errno(errno, "enter the namespace");
-    return work();
+    for (std::size_t i = 0; i < netns_fds.size(); ++i) {
+      if (::setns(netns_fds[i], CLONE_NEWNET) < 0) return fail_errno(errno, "enter the namespace");
+      TRY_DO(work(i));
+    }
+    return {};
   });
 }
 

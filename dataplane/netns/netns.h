@@ -1,7 +1,9 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -25,12 +27,20 @@ Result<UniqueFd> open(const std::string& path);
 // The namespace's cookie, unique until reboot.
 Result<std::uint64_t> cookie(int netns_fd);
 
+// The cookie of the calling thread's namespace.
+Result<std::uint64_t> own_cookie();
+
 // True when both descriptors are the same namespace.
 bool same(int netns_fd, int other_fd);
 
 // Runs `work` on a helper thread inside the namespace and waits for it. Whatever `work` opens stays
 // in that namespace. Never enters on the caller's thread.
 Result<> run_in(int netns_fd, const std::function<Result<>()>& work);
+
+// The same for several namespaces on one helper thread, in order: `work(i)` runs inside
+// `netns_fds[i]`. Stops at the first failure.
+Result<> run_in_each(const std::vector<int>& netns_fds,
+                     const std::function<Result<>(std::size_t)>& work);
 
 // Sockets that belong to the namespace, non-blocking, close-on-exec.
 Result<UniqueFd> listen_tcp(int netns_fd, const SocketAddr& address);

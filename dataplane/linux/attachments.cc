@@ -1,0 +1,217 @@
+#include "dataplane/linux/attachments.h"
+
+#include <algorithm>
+
+#include "dataplane/linux/sysctl.h"
+#include "dataplane/netns/netns.h"
+
+namespace heddle::dataplane {
+namespace {
+
+Result<> validate(const Attachment& attachment) {
+  TRY_DO(validate_device(attachment.host_name));
+  TRY_DO(validate_device(attachment.name));
+  TRY_DO(validate_mtu(attachment.mtu));
+  TRY_DO(validate_mac(attachment.host_mac));
+  TRY_DO(validate_mac(attachment.mac));
+  if (attachment.overlay && !attachment.bridge.empty())
+    return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
+  if (attachment.overlay &&
+      (attachment.addresses.empty() || !attachment.addresses.front().address.is_v4()))
+    return fail(Errc::invalid, "an overlay endpoint needs an IPv4 address");
+  return {};
+}
+
+bpf::Programs::Port port_of(const Attachment& attachment, IfIndex host) {
+  return {.index = host,
+          .vni = *attachment.overlay,
+          .address = attachment.addresses.front().address,
+          .mac = attachment.mac};
+}
+
+Result<> raise_loopback(netlink::Socket& socket) {
+  constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
+  TRY(const auto link, netlink::find_link(socket, kLoopback));
+  if (!link || link->up) return {};
+  return netlink::change_link(socket, kLoopback, {.up = true});
+}
+
+// The other end as the sandbox shows it, when that sandbox is where the pair leads.
+const netlink::Link* peer_in(const SandboxView& sandbox, const netlink::Link& host) {
+  if (!host.peer_netns || host.peer_netns != sandbox.id) return nullptr;
+  const auto peer = std::ranges::find(sandbox.links, host.peer, &netlink::Link::index);
+  return peer == sandbox.links.end() ? nullptr : &*peer;
+}
+
+void add_inside(const Attachment& wanted, const SandboxView& sandbox, const netlink::Link& host,
+                Attachment& found) {
+  const netlink::Link* peer = peer_in(sandbox, host);
+  if (!peer) return;
+  found.sandbox = wanted.sandbox;
+  found.name = peer->name;
+  found.mac = peer->mac;
+  if (!peer->up) found.mtu = 0;
+  if (found.mtu == wanted.mtu) found.mtu = peer->mtu;
+  found.addresses = addresses_of(sandbox.addresses, peer->index, wanted.addresses);
+  found.routes = routes_of(sandbox.routes, peer->index, wanted.routes);
+}
+
+}  // namespace
+
+Result<bpf::Programs*> need(const ProgramsOrError& programs) {
+  if (!programs) return std::unexpected(programs.error());
+  return programs->get();
+}
+
+Result<IfIndex> Attachments::index_of_bridge(const std::string& name) {
+  if (name.empty()) return IfIndex{};
+  TRY(const auto link, netlink::find_link(socket_, name));
+  if (!link) return fail(Errc::not_found, "there is no bridge " + name);
+  if (link->kind != "bridge") return fail(Errc::invalid, name + " is no bridge");
+  return link->index;
+}
+
+// Whether an existing link of ours is a pair that leads into the sandbox under the wanted name.
+Result<bool> Attachments::fits(const netlink::Link& host, const Attachment& attachment,
+                               int sandbox) {
+  TRY(const auto id, netlink::netns_id(socket_, sandbox));
+  if (!id || host.peer_netns != id) return false;
+  bool same = false;
+  TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
+    TRY(auto inside, netlink::Socket::open());
+    TRY(const auto peer, netlink::find_link(inside, host.peer));
+    same = peer && peer->kind == "veth" && peer->name == attachment.name;
+    return {};
+  }));
+  return same;
+}
+
+Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachment, int sandbox,
+                                                      IfIndex master, Undo& undo) {
+  const netlink::Veth veth{.name = attachment.host_name,
+                           .mac = attachment.host_mac,
+                           .mtu = attachment.mtu,
+                           .group = group_,
+                           .master = master,
+                           .peer_name = attachment.name,
+                           .peer_mac = attachment.mac,
+                           .peer_netns = sandbox};
+  // Creating comes before looking: an attach that is not there yet is the common case.
+  auto created = netlink::create_veth(socket_, veth);
+  if (!created && created.error().code() == Errc::exists) {
+    TRY(const auto old, netlink::find_link(socket_, attachment.host_name));
+    if (!old)
+      return fail(Errc::exists, "there is an interface " + attachment.name + " in " +
+                                    attachment.sandbox + " already");
+    if (old->kind != "veth" || old->group != group_)
+      return fail(Errc::exists, "a link named " + attachment.host_name + " exists and is not ours");
+    TRY(const bool same, fits(*old, attachment, sandbox));
+    if (same) return Pair{*old, false};
+    TRY_DO(remove(attachment.host_name));
+    created = netlink::create_veth(socket_, veth);
+    if (!created && created.error().code() == Errc::exists)
+      return fail(Errc::exists, "there is an interface " + attachment.name + " in " +
+                                    attachment.sandbox + " already");
+  }
+  if (!created) return std::unexpected(std::move(created).error());
+  TRY(auto host, netlink::find_link(socket_, attachment.host_name));
+  if (!host) return fail(Errc::conflict, "link " + attachment.host_name + " vanished meanwhile");
+  undo.add([this, index = host->index] { return netlink::delete_link(socket_, index); });
+  return Pair{*std::move(host), true};
+}
+
+Result<> Attachments::settle_inside(const Attachment& attachment, int sandbox, IfIndex peer) {
+  return netns::run_in(sandbox, [&]() -> Result<> {
+    TRY(auto socket, netlink::Socket::open());
+    Undo undo;
+    TRY_DO(raise_loopback(socket));
+    TRY(const auto link, netlink::find_link(socket, peer));
+    if (!link) return fail(Errc::not_found, attachment.name + " vanished from the sandbox");
+    TRY_DO(settle_link(socket, *link, {.mac = attachment.mac, .mtu = attachment.mtu}, undo));
+    TRY_DO(settle_ipv6(attachment.name, attachment.addresses));
+    TRY_DO(settle_addresses(socket, peer, attachment.addresses, undo));
+    if (!link->up) TRY_DO(netlink::change_link(socket, peer, {.up = true}));
+    TRY_DO(settle_routes(socket, peer, attachment.routes, undo));
+    undo.keep();
+    return {};
+  });
+}
+
+Result<> Attachments::settle_host(const Attachment& attachment, const netlink::Link& host,
+                                  IfIndex master, Undo& undo) {
+  TRY_DO(settle_link(
+      socket_, host,
+      {.mac = attachment.host_mac, .mtu = attachment.mtu, .master = master}, undo));
+  TRY_DO(settle_ipv6(attachment.host_name, {}));
+  if (host.up) return {};
+  return netlink::change_link(socket_, host.index, {.up = true});
+}
+
+Result<> Attachments::settle_port(const Attachment& attachment, IfIndex host) {
+  if (attachment.overlay) {
+    TRY(bpf::Programs* const programs, need(programs_));
+    return programs->attach_port(port_of(attachment, host));
+  }
+  return programs_ ? (*programs_)->detach_port(host) : Result<>();
+}
+
+Result<> Attachments::ensure(const Attachment& attachment) {
+  TRY_DO(validate(attachment));
+  if (attachment.overlay && !programs_) return std::unexpected(programs_.error());
+  TRY(const UniqueFd sandbox, netns::open(attachment.sandbox));
+  TRY(const IfIndex master, index_of_bridge(attachment.bridge));
+  Undo undo;
+  TRY(const Pair pair, find_or_create(attachment, sandbox.get(), master, undo));
+  TRY_DO(settle_host(attachment, pair.host, master, undo));
+  TRY_DO(settle_inside(attachment, sandbox.get(), pair.host.peer));
+  if (attachment.overlay || !pair.fresh) TRY_DO(settle_port(attachment, pair.host.index));
+  undo.keep();
+  return {};
+}
+
+Result<> Attachments::remove(const std::string& host_name) {
+  if (const auto gone = parse_gone(host_name))
+    return programs_ ? (*programs_)->detach_port(*gone) : Result<>();
+  TRY(const auto link, netlink::find_link(socket_, host_name));
+  if (!link || link->group != group_ || link->kind != "veth") return {};
+  if (programs_) TRY_DO((*programs_)->detach_port(link->index));
+  return netlink::delete_link(socket_, link->index);
+}
+
+std::map<std::string, Attachment> Attachments::observe(
+    const HostView& view, const HostState& wanted,
+    const std::map<SandboxPath, SandboxView>& sandboxes,
+    const std::vector<bpf::Programs::Port>& ports) const {
+  std::map<std::string, Attachment> found;
+  for (const netlink::Link& link : view.links) {
+    if (link.group != group_ || link.kind != "veth") continue;
+    Attachment attachment;
+    attachment.host_name = link.name;
+    attachment.host_mac = link.mac;
+    attachment.mtu = link.up ? link.mtu : 0;
+    if (link.master.value) attachment.bridge = view.name(link.master);
+    const auto port = std::ranges::find(ports, link.index, &bpf::Programs::Port::index);
+    if (port != ports.end()) attachment.overlay = port->vni;
+    if (const auto intent = wanted.attachments.find(link.name);
+        intent != wanted.attachments.end()) {
+      const Attachment& as = intent->second;
+      const auto sandbox = sandboxes.find(as.sandbox);
+      if (sandbox != sandboxes.end()) add_inside(as, sandbox->second, link, attachment);
+      // An entry for another address or MAC is no entry: ensuring it again replaces it.
+      if (as.overlay && port != ports.end() && *port != port_of(as, link.index))
+        attachment.overlay.reset();
+    }
+    found[link.name] = std::move(attachment);
+  }
+  for (const bpf::Programs::Port& port : ports) {
+    const netlink::Link* link = view.link(port.index);
+    if (link && link->group == group_) continue;
+    const std::string name = name_of_gone(port.index);
+    Attachment& stale = found[name];
+    stale.host_name = name;
+    stale.overlay = port.vni;
+  }
+  return found;
+}
+
+}  // namespace heddle::dataplane

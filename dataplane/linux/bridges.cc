@@ -1,0 +1,58 @@
+#include "dataplane/linux/bridges.h"
+
+#include "dataplane/linux/interface.h"
+
+namespace heddle::dataplane {
+
+Result<netlink::Link> Bridges::find_or_create(const Bridge& bridge, Undo& undo) {
+  auto created =
+      netlink::create_bridge(socket_, {bridge.name, bridge.mac, bridge.mtu, group_});
+  if (!created && created.error().code() != Errc::exists)
+    return std::unexpected(std::move(created).error());
+  TRY(auto link, netlink::find_link(socket_, bridge.name));
+  if (!link) return fail(Errc::conflict, "bridge " + bridge.name + " vanished meanwhile");
+  if (link->kind != "bridge" || link->group != group_)
+    return fail(Errc::exists, "a link named " + bridge.name + " exists and is not ours");
+  if (created)
+    undo.add([this, index = link->index] { return netlink::delete_link(socket_, index); });
+  return *std::move(link);
+}
+
+Result<> Bridges::ensure(const Bridge& bridge) {
+  TRY_DO(validate_device(bridge.name));
+  TRY_DO(validate_mtu(bridge.mtu));
+  TRY_DO(validate_mac(bridge.mac));
+  Undo undo;
+  TRY(const netlink::Link link, find_or_create(bridge, undo));
+  TRY_DO(settle_link(socket_, link, {.mac = bridge.mac, .mtu = bridge.mtu}, undo));
+  TRY_DO(settle_ipv6(bridge.name, bridge.addresses));
+  TRY_DO(settle_addresses(socket_, link.index, bridge.addresses, undo));
+  if (!link.up) TRY_DO(netlink::change_link(socket_, link.index, {.up = true}));
+  undo.keep();
+  return {};
+}
+
+Result<> Bridges::remove(const std::string& name) {
+  TRY(const auto link, netlink::find_link(socket_, name));
+  if (!link || link->group != group_ || link->kind != "bridge") return {};
+  return netlink::delete_link(socket_, link->index);
+}
+
+std::map<std::string, Bridge> Bridges::observe(const HostView& view,
+                                               const HostState& wanted) const {
+  std::map<std::string, Bridge> found;
+  for (const netlink::Link& link : view.links) {
+    if (link.group != group_ || link.kind != "bridge") continue;
+    const auto intent = wanted.bridges.find(link.name);
+    found[link.name] = {
+        .name = link.name,
+        .mac = link.mac,
+        .mtu = link.up ? link.mtu : 0,
+        .addresses = addresses_of(
+            view.addresses, link.index,
+            intent == wanted.bridges.end() ? std::vector<IfAddr>() : intent->second.addresses)};
+  }
+  return found;
+}
+
+}  // namespace heddle::dataplane

@@ -1,0 +1,65 @@
+#include "dataplane/linux/host_view.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+namespace heddle::dataplane {
+namespace {
+constexpr std::string_view kGone = "if#";
+}
+
+Result<HostView> HostView::read(netlink::Socket& socket) {
+  HostView view;
+  TRY(view.links, netlink::links(socket));
+  TRY(view.addresses, netlink::addresses(socket));
+  TRY(view.routes, netlink::routes(socket));
+  TRY(view.neighbours, netlink::permanent_neighbours(socket));
+  return view;
+}
+
+const netlink::Link* HostView::link(IfIndex index) const {
+  const auto found = std::ranges::find(links, index, &netlink::Link::index);
+  return found == links.end() ? nullptr : &*found;
+}
+
+std::string HostView::name(IfIndex index) const {
+  const netlink::Link* found = link(index);
+  return found ? found->name : name_of_gone(index);
+}
+
+std::string name_of_gone(IfIndex index) { return std::string(kGone) + std::to_string(index.value); }
+
+std::optional<IfIndex> parse_gone(const std::string& name) {
+  if (!name.starts_with(kGone)) return std::nullopt;
+  IfIndex index;
+  const char* end = name.data() + name.size();
+  const auto parsed = std::from_chars(name.data() + kGone.size(), end, index.value);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return index;
+}
+
+Result<> validate_device(const std::string& name) {
+  const bool characters = std::ranges::all_of(
+      name, [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
+  if (name.empty() || name.size() > kMaxIfName || name == "." || name == ".." || !characters ||
+      name.starts_with(kGone))
+    return fail(Errc::invalid, "\"" + name + "\" is no name for a network device (1 to " +
+                                   std::to_string(kMaxIfName) +
+                                   " bytes without spaces, slashes and colons)");
+  return {};
+}
+
+Result<> validate_mtu(std::uint32_t mtu) {
+  if (mtu < 68 || mtu > 65535)
+    return fail(Errc::invalid, "an MTU is 68 to 65535 bytes, not " + std::to_string(mtu));
+  return {};
+}
+
+Result<> validate_mac(const Mac& mac) {
+  if (mac.is_multicast() || mac == Mac())
+    return fail(Errc::invalid, mac.format() + " is no unicast Ethernet address");
+  return {};
+}
+
+}  // namespace heddle::dataplane

@@ -1,0 +1,160 @@
+#include "dataplane/linux/kernel.h"
+
+#include "dataplane/linux/attachments.h"
+#include "dataplane/linux/bridges.h"
+#include "dataplane/linux/mesh.h"
+#include "dataplane/linux/overlay.h"
+#include "dataplane/linux/sysctl.h"
+#include "dataplane/netlink/link.h"
+#include "dataplane/netns/netns.h"
+#include "dataplane/nft/table.h"
+
+namespace heddle::dataplane {
+
+struct LinuxKernel::Impl {
+  Impl(Settings settings, ListenerSource& listeners, ProgramsOrError loaded, netlink::Socket opened,
+       std::unique_ptr<nft::Table> nft)
+      : group(settings.link_group),
+        programs(std::move(loaded)),
+        socket(std::move(opened)),
+        table(std::move(nft)),
+        bridges(socket, group),
+        attachments(socket, group, programs),
+        overlay(socket, group, programs),
+        mesh(settings.cgroup, listeners, programs) {}
+
+  Result<> operator()(const Ensure<Bridge>& op) { return bridges.ensure(op.object); }
+  Result<> operator()(const Ensure<Attachment>& op) { return attachments.ensure(op.object); }
+  Result<> operator()(const Ensure<Underlay>& op) { return overlay.ensure(op.object); }
+  Result<> operator()(const Ensure<HostRoute>& op) { return overlay.ensure(op.object); }
+  Result<> operator()(const Ensure<OverlayNetwork>& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->put_network(op.object);
+  }
+  Result<> operator()(const Ensure<OverlayAddress>& op) { return overlay.ensure(op.object); }
+  Result<> operator()(const Ensure<ServiceEntry>& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->put_service(op.object);
+  }
+  Result<> operator()(const Ensure<Member>& op) { return mesh.ensure(op.object); }
+  Result<> operator()(const Ensure<Interception>& op) { return mesh.ensure(op.object); }
+  Result<> operator()(const RemoveBridge& op) { return bridges.remove(op.name); }
+  Result<> operator()(const RemoveAttachment& op) { return attachments.remove(op.host_name); }
+  Result<> operator()(const RemoveUnderlay&) { return overlay.remove_underlay(); }
+  Result<> operator()(const RemoveHostRoute& op) { return overlay.remove_route(op.address); }
+  Result<> operator()(const RemoveOverlayNetwork& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->remove_network(op.vni);
+  }
+  Result<> operator()(const RemoveOverlayAddress& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->remove_address(op.vni, op.address);
+  }
+  Result<> operator()(const RemoveService& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->remove_service(op.key);
+  }
+  Result<> operator()(const RemoveMember& op) { return mesh.remove_member(op.sandbox); }
+  Result<> operator()(const RemoveInterception& op) {
+    return mesh.remove_interception(op.sandbox);
+  }
+  Result<> operator()(const SetMasquerades& op) { return table->replace(op.masquerades); }
+  Result<> operator()(const SetSysctl& op) { return write_sysctl(op.name, op.value); }
+
+  Result<std::map<SandboxPath, SandboxView>> look_into_wanted(const HostState& wanted);
+  Result<> observe_programs(HostState& state);
+
+  const std::uint32_t group;
+  const ProgramsOrError programs;
+  netlink::Socket socket;
+  const std::unique_ptr<nft::Table> table;
+  Bridges bridges;
+  Attachments attachments;
+  Overlay overlay;
+  Mesh mesh;
+};
+
+LinuxKernel::LinuxKernel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LinuxKernel::~LinuxKernel() = default;
+
+Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
+    Settings settings, ListenerSource& listeners, Result<std::unique_ptr<bpf::Programs>> programs) {
+  if (settings.link_group == 0)
+    return fail(Errc::invalid, "link group 0 is that of everybody's links");
+  TRY(auto socket, netlink::Socket::open());
+  TRY(auto table, nft::Table::open(settings.nft_table));
+  return std::unique_ptr<LinuxKernel>(new LinuxKernel(
+      std::make_unique<Impl>(std::move(settings), listeners, std::move(programs),
+                             std::move(socket), std::move(table))));
+}
+
+Result<> LinuxKernel::apply(const Operation& operation) {
+  return std::visit(*impl_, operation).during(describe(operation));
+}
+
+Result<std::map<SandboxPath, SandboxView>> LinuxKernel::Impl::look_into_wanted(
+    const HostState& wanted) {
+  std::set<SandboxPath> with_links;
+  for (const auto& [name, attachment] : wanted.attachments) with_links.insert(attachment.sandbox);
+  std::set<SandboxPath> all = with_links;
+  for (const auto& [sandbox, member] : wanted.members) all.insert(sandbox);
+  for (const auto& [sandbox, interception] : wanted.interceptions) all.insert(sandbox);
+  return look_into(socket, all, with_links);
+}
+
+Result<> LinuxKernel::Impl::observe_programs(HostState& state) {
+  if (!programs) return {};
+  TRY(auto networks, (*programs)->networks());
+  for (OverlayNetwork& network : networks) {
+    const Vni vni = network.vni;
+    state.overlay_networks[vni] = std::move(network);
+  }
+  TRY(auto services, (*programs)->services());
+  for (ServiceEntry& service : services) {
+    const HostState::ServiceKey key{service.vip, service.port, service.protocol};
+    state.services[key] = std::move(service);
+  }
+  return {};
+}
+
+Result<HostState> LinuxKernel::observe(const HostState& wanted) {
+  HostState state;
+  TRY(const HostView view, HostView::read(impl_->socket));
+  TRY(const auto sandboxes, impl_->look_into_wanted(wanted));
+  std::vector<bpf::Programs::Port> ports;
+  if (impl_->programs) {
+    TRY(ports, (*impl_->programs)->ports());
+  }
+  state.bridges = impl_->bridges.observe(view, wanted);
+  state.attachments = impl_->attachments.observe(view, wanted, sandboxes, ports);
+  TRY_DO(impl_->overlay.observe(view, state));
+  TRY_DO(impl_->mesh.observe(wanted, sandboxes, state));
+  TRY_DO(impl_->observe_programs(state));
+  TRY(state.masquerades, impl_->table->observe());
+  for (const auto& [name, value] : wanted.sysctls) {
+    if (auto now = read_sysctl(name)) state.sysctls[name] = *std::move(now);
+  }
+  return state;
+}
+
+bool LinuxKernel::sandbox_exists(const SandboxPath& sandbox) {
+  return netns::open(sandbox).has_value();
+}
+
+Result<> LinuxKernel::remove_everything() {
+  Result<> first;
+  const auto note = [&](Result<> result) {
+    if (first) first = std::move(result);
+  };
+  if (impl_->programs) note((*impl_->programs)->remove_everything());
+  note(impl_->table->replace({}));
+  // Addresses, routes and neighbours go with their links.
+  note(netlink::delete_group(impl_->socket, impl_->group));
+  return std::move(first).during("remove everything");
+}
+
+bpf::Programs* LinuxKernel::programs() {
+  return impl_->programs ? impl_->programs->get() : nullptr;
+}
+
+}  // namespace heddle::dataplane

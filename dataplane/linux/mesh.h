@@ -1,0 +1,39 @@
+#pragma once
+#include <string>
+
+#include "common/base/result.h"
+#include "dataplane/intent/operation.h"
+#include "dataplane/linux/attachments.h"
+#include "dataplane/linux/sandboxes.h"
+
+namespace heddle::dataplane {
+
+class ListenerSource;
+
+// Sandboxes whose sockets the programs act on: members of services' networks, and workloads with a
+// sidecar. The programs know sandboxes by cookie and the proxy by its cgroup's id.
+class Mesh final {
+ public:
+  Mesh(std::string cgroup, ListenerSource& listeners, const ProgramsOrError& programs)
+      : cgroup_(std::move(cgroup)), listeners_(listeners), programs_(programs) {}
+
+  Result<> ensure(const Member& member);
+  Result<> remove_member(const SandboxPath& sandbox);
+  // Errors: `not_found` without the cgroup; `unavailable` while nobody listens on the inbound port.
+  Result<> ensure(const Interception& interception);
+  Result<> remove_interception(const SandboxPath& sandbox);
+
+  Result<> observe(const HostState& wanted, const std::map<SandboxPath, SandboxView>& sandboxes,
+                   HostState& state);
+
+ private:
+  Result<std::uint64_t> cgroup_id(const std::string& path) const;
+  std::string cgroup_name(std::uint64_t id, const std::string& wanted) const;
+
+  const std::string cgroup_;
+  ListenerSource& listeners_;
+  const ProgramsOrError& programs_;
+  Cookies cookies_;
+};
+
+}  // namespace heddle::dataplane

@@ -1,0 +1,76 @@
+#include "dataplane/linux/sandboxes.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "dataplane/netns/netns.h"
+
+namespace heddle::dataplane {
+namespace {
+
+constexpr std::string_view kByCookie = "cookie:";
+
+Result<> read_links(SandboxView& view) {
+  TRY(auto socket, netlink::Socket::open());
+  TRY(view.links, netlink::links(socket));
+  TRY(view.addresses, netlink::addresses(socket));
+  TRY(view.routes, netlink::routes(socket));
+  return {};
+}
+
+}  // namespace
+
+Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
+                                                     const std::set<SandboxPath>& sandboxes,
+                                                     const std::set<SandboxPath>& links_of) {
+  std::map<SandboxPath, SandboxView> views;
+  std::vector<UniqueFd> open;
+  std::vector<int> fds;
+  std::vector<const SandboxPath*> paths;
+  for (const SandboxPath& path : sandboxes) {
+    auto fd = netns::open(path);
+    if (!fd) continue;
+    TRY(views[path].id, netlink::netns_id(host, fd->get()));
+    paths.push_back(&path);
+    fds.push_back(fd->get());
+    open.push_back(*std::move(fd));
+  }
+  TRY_DO(netns::run_in_each(fds, [&](std::size_t i) -> Result<> {
+    SandboxView& view = views[*paths[i]];
+    TRY(view.cookie, netns::own_cookie());
+    if (links_of.contains(*paths[i])) return read_links(view).during("look into " + *paths[i]);
+    return {};
+  }));
+  return views;
+}
+
+SandboxPath Cookies::name(std::uint64_t cookie,
+                          const std::map<SandboxPath, SandboxView>& views) const {
+  const auto seen =
+      std::ranges::find_if(views, [&](const auto& view) { return view.second.cookie == cookie; });
+  if (seen != views.end()) return seen->first;
+  const auto known = known_.find(cookie);
+  if (known != known_.end() && !views.contains(known->second)) return known->second;
+  return std::string(kByCookie) + std::to_string(cookie);
+}
+
+std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox) const {
+  std::set<std::uint64_t> cookies;
+  if (sandbox.starts_with(kByCookie)) {
+    std::uint64_t value = 0;
+    const char* end = sandbox.data() + sandbox.size();
+    const auto parsed = std::from_chars(sandbox.data() + kByCookie.size(), end, value);
+    if (parsed.ec == std::errc() && parsed.ptr == end) cookies.insert(value);
+    return cookies;
+  }
+  for (const auto& [cookie, path] : known_) {
+    if (path == sandbox) cookies.insert(cookie);
+  }
+  if (auto fd = netns::open(sandbox)) {
+    if (auto cookie = netns::cookie(fd->get())) cookies.insert(*cookie);
+  }
+  return cookies;
+}
+
+}  // namespace heddle::dataplane
