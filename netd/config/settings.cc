@@ -1,0 +1,121 @@
+#include "netd/config/settings.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "netd/model/ids.h"
+
+namespace heddle::config {
+namespace {
+
+Result<std::string> host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) return fail_errno(errno, "read the host's name");
+  std::string text(name);
+  text = text.substr(0, text.find('.'));
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+Result<> check_directory(std::string_view flag, const std::string& path) {
+  // A unix socket's path has 107 bytes; ours are up to 60 below the run directory.
+  if (path.starts_with('/') && path.find("/../") == std::string::npos && path.size() <= 200) return {};
+  return fail(Errc::invalid, std::string(flag) + " '" + path + "' must be an absolute path");
+}
+
+Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
+  TRY_DO(check_directory("--state-dir", settings.state_dir));
+  TRY_DO(check_directory("--run-dir", settings.run_dir));
+  if (settings.socket.empty()) settings.socket = settings.run_dir + "/heddled.sock";
+  if (settings.socket.size() > 107) {
+    return fail(Errc::invalid, "--socket '" + settings.socket + "' is longer than 107 bytes, which "
+                                                                "unix(7) does not allow");
+  }
+  if (settings.node_name.empty()) {
+    TRY(settings.node_name, host_name());
+  }
+  TRY_DO(model::check_name("--name", settings.node_name));
+  if (settings.cgroup.empty()) {
+    std::ifstream file("/proc/self/mountinfo");
+    std::stringstream text;
+    text << file.rdbuf();
+    TRY(settings.cgroup, find_cgroup2(text.str()));
+    settings.workload_cgroup = settings.cgroup + "/heddle";
+  } else {
+    TRY_DO(check_directory("--cgroup", settings.cgroup));
+    settings.workload_cgroup = settings.cgroup;
+  }
+  for (const std::string& text : pools) {
+    TRY(const Prefix pool, Prefix::parse(text).during("--local-pool"));
+    if (!pool.is_v4() || pool.length() > 20) {
+      return fail(Errc::invalid, "--local-pool " + text + " must be IPv4 and hold at least one /20");
+    }
+    settings.local_pools.push_back(pool);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Parsed> parse_command_line(int argc, const char* const* argv) {
+  Parsed parsed;
+  Settings& s = parsed.settings;
+  std::vector<std::string> pools{"172.20.0.0/14"};
+  std::int64_t audit_seconds = 5;
+  CLI::App app{"heddled: networks, services and proxies of this host's containers", "heddled"};
+  app.set_version_flag("--version", std::string("heddled ") + HEDDLE_VERSION);
+  app.option_defaults()->always_capture_default();
+  app.add_option("--socket", s.socket, "API socket (default: heddled.sock in the run directory)")
+      ->type_name("PATH");
+  app.add_option("--state-dir", s.state_dir, "What outlives a reboot")->type_name("DIR");
+  app.add_option("--run-dir", s.run_dir, "What does not")->type_name("DIR");
+  app.add_option("--cgroup", s.cgroup,
+                 "cgroup2 directory whose processes the socket hooks see (default: all)")
+      ->type_name("DIR");
+  app.add_option("--name", s.node_name, "Name of this node (default: the host's)")
+      ->type_name("NAME");
+  app.add_option("--local-pool", pools, "Ranges that subnets of local networks come from")
+      ->type_name("CIDR");
+  app.add_option("--audit-interval", audit_seconds,
+                 "Seconds between comparisons of the kernel with what it should hold")
+      ->check(CLI::Range(1, 3600));
+  app.add_option("--log-level", s.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  app.footer("Every path is made when it is absent. heddled needs root: CAP_NET_ADMIN, CAP_BPF and\n"
+             "CAP_SYS_ADMIN. Several on one host need different --state-dir, --run-dir and --cgroup.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    app.exit(help, std::cout, std::cerr);
+    parsed.exit = true;
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return fail(Errc::invalid, std::string(error.what()) + "; see heddled --help");
+  }
+  s.audit_interval = std::chrono::seconds(audit_seconds);
+  TRY_DO(complete(s, pools));
+  return parsed;
+}
+
+Result<std::string> find_cgroup2(const std::string& mountinfo) {
+  std::istringstream lines(mountinfo);
+  std::string line;
+  while (std::getline(lines, line)) {
+    // id parent major:minor root mount-point options ... - type source super-options
+    const auto dash = line.find(" - ");
+    if (dash == std::string::npos || !line.substr(dash + 3).starts_with("cgroup2 ")) continue;
+    std::istringstream fields(line);
+    std::string skipped, root, mount_point;
+    fields >> skipped >> skipped >> skipped >> root >> mount_point;
+    if (root == "/") return mount_point;
+  }
+  return fail(Errc::unsupported,
+              "no cgroup2 is mounted; mount it (mount -t cgroup2 none /sys/fs/cgroup/unified) or name "
+              "a directory of one with --cgroup");
+}
+
+}  // namespace heddle::config

@@ -1,0 +1,144 @@
+#include "netd/control/control.h"
+
+#include <sys/random.h>
+
+#include "common/base/check.h"
+#include "common/observe/log.h"
+#include "netd/control/view_builder.h"
+#include "netd/reconcile/plan.h"
+
+namespace heddle::control {
+namespace {
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  CHECK(::getrandom(&number, sizeof number, 0) == static_cast<ssize_t>(sizeof number));
+  return number;
+}
+
+}  // namespace
+
+model::Id new_id() {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::uint64_t number = random_number();
+  model::Id id(16, '0');
+  for (char& digit : id) {
+    digit = kHex[number & 15];
+    number >>= 4;
+  }
+  return id;
+}
+
+Control::Control(Settings settings)
+    : settings_(std::move(settings)), view_(std::make_shared<const model::View>()) {}
+
+Control::~Control() { stop(); }
+
+Result<> Control::start(Parts parts) {
+  return executor_.call([this, parts]() -> Result<> {
+    parts_ = parts;
+    facts_.cgroup = settings_.cgroup;
+    health_ = std::make_unique<Health>([this](model::Id endpoint, bool healthy) {
+      executor_.post([this, endpoint = std::move(endpoint), healthy] {
+        if (started_) health_changed(endpoint, healthy);
+      });
+    });
+    TRY(Objects objects, Objects::load(*parts_.store));
+    objects_ = std::move(objects);
+    // A kernel that still has our hooks has our map entries too: the same epoch. An empty one starts
+    // a new epoch, and until the managers told it to the others they send nothing here.
+    if (auto observed = parts_.kernel->observe({})) applied_ = *std::move(observed);
+    facts_.epoch = applied_.underlay && applied_.underlay->epoch != 0 ? applied_.underlay->epoch
+                                                                      : random_number() | 1;
+    started_ = true;
+    release_vanished();
+    resume_workloads();
+    adopt_kernel();
+    refresh();
+    log_info("node.started", {{"networks", objects_->networks().size()},
+                              {"workloads", objects_->workloads().size()},
+                              {"endpoints", objects_->endpoints().size()},
+                              {"epoch", facts_.epoch}});
+    executor_.after(settings_.audit_interval, [this] { audit(); });
+    return {};
+  });
+}
+
+// What matches the first plan is not touched.
+void Control::adopt_kernel() {
+  const model::View view = build_view(*objects_, swarm_, unreachable_);
+  update_facts(view);
+  auto observed = parts_.kernel->observe(reconcile::plan(view, facts_, *parts_.drivers));
+  if (observed) {
+    applied_ = *std::move(observed);
+  } else {
+    log_warn("kernel.observe_failed", {{"error", observed.error()}});
+  }
+}
+
+void Control::stop() {
+  executor_.post([this] { started_ = false; });
+  executor_.stop();
+  prober_.reset();
+  health_.reset();
+}
+
+void Control::swarm_changed(cluster::SwarmState state) {
+  executor_.post([this, state = std::move(state)]() mutable {
+    swarm_ = std::move(state);
+    if (started_) refresh();
+  });
+}
+
+void Control::proxies_changed() {
+  executor_.post([this] {
+    if (started_) refresh();
+  });
+}
+
+std::shared_ptr<const model::View> Control::view() {
+  const std::lock_guard lock(view_mutex_);
+  return view_;
+}
+
+Result<SystemInfo> Control::system_info() {
+  TRY(SystemInfo info, settings_.system_info());
+  info.node_name = settings_.node_name;
+  info.state_dir = settings_.state_dir;
+  info.run_dir = settings_.run_dir;
+  info.cgroup = settings_.cgroup;
+  info.role = parts_.cluster->role();
+  return info;
+}
+
+Result<> Control::reset(Deadline) {
+  TRY_DO(executor_.call([this]() -> Result<> {
+    started_ = false;
+    prober_.reset();
+    health_->set_checks({});
+    parts_.mesh->remove_everything();
+    Result<> first;
+    for (const auto& [id, workload] : std::map(objects_->workloads())) {
+      stopping_.insert(id);
+      if (workload.kind == model::WorkloadKind::run) {
+        if (auto r = runtime::remove_cgroup(workload_cgroup(id)); !r && first) first = r;
+      }
+      if (auto r = erase_workload(id); !r && first) first = r;
+    }
+    Objects::Batch batch;
+    for (const auto& [id, network] : objects_->networks()) batch.remove_network(id);
+    for (const auto& [id, service] : objects_->services()) batch.remove_service(id);
+    if (auto r = objects_->commit(std::move(batch)); !r && first) first = r;
+    if (auto r = parts_.kernel->remove_everything(); !r && first) first = r;
+    if (auto r = parts_.keeper->shut(); !r && first) first = r;
+    return first;
+  }));
+  settings_.ask_to_end();
+  return {};
+}
+
+model::Time Control::now() const {
+  return std::chrono::floor<std::chrono::seconds>(parts_.clock->wall());
+}
+
+}  // namespace heddle::control

@@ -1,0 +1,152 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "netd/cluster/cluster.h"
+#include "netd/mesh/mesh.h"
+#include "netd/model/view.h"
+
+// What a node can be asked to do: one method per operation of the API, in model values.
+namespace heddle::control {
+
+// References are names, ids or unique prefixes of ids; a workload also `netns:PATH` or `pid:N`.
+struct NetworkSpec {
+  std::string name;
+  std::string driver;  // "": bridge
+  std::vector<Prefix> subnets;
+  std::vector<IpAddr> gateways;
+  bool internal = false;
+  std::map<std::string, std::string> options;
+  model::Labels labels;
+};
+
+struct ConnectSpec {
+  std::string network;
+  std::string workload;
+  std::optional<IpAddr> address;
+  std::string interface;
+  std::vector<std::string> aliases;
+  std::string service;
+  std::vector<model::ServicePort> ports;
+};
+
+struct RunSpec {
+  std::string name;
+  std::vector<std::string> command;
+  std::map<std::string, std::string> environment;
+  std::string directory;
+  model::RestartPolicy restart = model::RestartPolicy::no;
+  std::vector<ConnectSpec> networks;
+  model::Labels labels;
+};
+
+struct LoadBalancerSpec {
+  std::string name;
+  std::string network;
+  std::vector<model::LbListener> listeners;
+  std::vector<model::TargetGroup> target_groups;
+};
+
+struct ProxiedWorkload {
+  model::Workload workload;
+  mesh::ProxyStatus status;
+  std::vector<std::uint16_t> inbound;
+};
+
+struct Verified {
+  std::vector<std::string> differences;  // a sentence each
+  std::vector<std::string> repaired;     // when asked to
+};
+
+struct Capability {
+  std::string name;
+  bool present = false;
+  std::string lost;  // what does not work without it
+};
+struct DropCount {
+  std::string reason;
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+};
+struct SystemInfo {
+  std::string node_name;
+  std::string kernel;
+  std::string state_dir;
+  std::string run_dir;
+  std::string cgroup;
+  cluster::Cluster::Role role = cluster::Cluster::Role::none;
+  std::vector<Capability> capabilities;
+  std::vector<DropCount> drops;
+};
+
+enum class Repair { no, yes };
+enum class Force { no, yes };
+
+// Threads: any; calls block until the operation is stored and applied, or refused with nothing
+//          changed.
+// Errors:  as their texts say; see netd/api/status.h for how they travel.
+class Daemon {
+ public:
+  virtual ~Daemon() = default;
+
+  // Everything known at this moment; later changes make a new one.
+  virtual std::shared_ptr<const model::View> view() = 0;
+
+  virtual Result<model::Network> create_network(NetworkSpec spec, Deadline deadline) = 0;
+  virtual Result<> remove_network(std::string network, Deadline deadline) = 0;
+  // The link that carries a network on this node; "" while none is needed.
+  virtual std::string device_of(const model::Network& network) = 0;
+  virtual Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) = 0;
+  virtual Result<> disconnect(std::string network, std::string workload, Deadline deadline) = 0;
+
+  struct Started {
+    model::Workload workload;
+    std::vector<model::Endpoint> endpoints;
+  };
+  virtual Result<Started> run(RunSpec spec, Deadline deadline) = 0;
+  virtual Result<> remove_workload(std::string workload, Force force, Deadline deadline) = 0;
+
+  // The cluster's own calls; the daemon adds what it knows of this host (addresses, free ports).
+  struct SwarmInit {
+    std::optional<IpAddr> advertise;  // absent: the host's only global address
+    std::uint16_t api_port = 7373;
+    std::optional<IpAddr> data_address;
+    std::optional<std::uint16_t> vxlan_port;
+    std::optional<Prefix> pool;
+  };
+  virtual Result<model::Node> swarm_init(SwarmInit request, Deadline deadline) = 0;
+  struct SwarmJoin {
+    std::string token;
+    std::string manager;
+    std::optional<IpAddr> advertise;
+    std::uint16_t api_port = 7373;
+    std::optional<IpAddr> data_address;
+  };
+  virtual Result<model::Node> swarm_join(SwarmJoin request, Deadline deadline) = 0;
+  virtual Result<> swarm_leave(Force force, Deadline deadline) = 0;
+  virtual Result<cluster::Cluster::Token> join_token(model::NodeRole role,
+                                                     cluster::Cluster::Rotate rotate,
+                                                     std::optional<std::chrono::seconds> ttl,
+                                                     Deadline deadline) = 0;
+
+  virtual Result<ProxiedWorkload> inject_sidecar(std::string workload, Deadline deadline) = 0;
+  virtual Result<> eject_sidecar(std::string workload, Deadline deadline) = 0;
+  virtual std::optional<mesh::ProxyStatus> proxy_status(const model::Id& workload) = 0;
+
+  virtual Result<model::LoadBalancer> create_load_balancer(LoadBalancerSpec spec,
+                                                           Deadline deadline) = 0;
+  virtual Result<> remove_load_balancer(std::string load_balancer, Deadline deadline) = 0;
+
+  virtual Result<Verified> verify(Repair repair) = 0;
+  virtual Result<SystemInfo> system_info() = 0;
+  // Takes everything of this node out of kernel and state, then asks the program to end.
+  virtual Result<> reset(Deadline deadline) = 0;
+};
+
+}  // namespace heddle::control

@@ -1,0 +1,82 @@
+#include "netd/control/objects.h"
+
+#include <utility>
+
+#include "netd/api/codec.h"
+
+namespace heddle::control {
+namespace {
+
+constexpr std::chrono::seconds kCommitBudget{5};
+
+template <class T>
+store::Object object_of(const char* kind, const model::Id& id, std::string name, const T& value) {
+  return {.kind = kind, .id = id, .name = std::move(name), .labels = {},
+          .payload = api::encode(value), .revision = 0};
+}
+
+template <class T>
+Result<> read_into(store::Store& store, const char* kind, std::map<model::Id, T>& out) {
+  TRY(const store::Listing listing, store.list(kind, after(kCommitBudget)));
+  for (const store::Object& object : listing.objects) {
+    auto value = api::decode<T>(object.payload);
+    if (!value) {
+      return std::unexpected(std::move(value).error().during(
+          std::string("stored ") + kind + " " + object.id));
+    }
+    out.emplace(object.id, *std::move(value));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Objects> Objects::load(store::Store& store) {
+  Objects objects(store);
+  TRY_DO(read_into(store, "network", objects.networks_));
+  TRY_DO(read_into(store, "workload", objects.workloads_));
+  TRY_DO(read_into(store, "endpoint", objects.endpoints_));
+  TRY_DO(read_into(store, "service", objects.services_));
+  TRY_DO(read_into(store, "sidecar", objects.sidecars_));
+  TRY_DO(read_into(store, "load_balancer", objects.load_balancers_));
+  return objects;
+}
+
+Result<> Objects::commit(Batch batch) {
+  if (batch.empty()) return {};
+  TRY_DO(store_->commit(batch.transaction_, after(kCommitBudget)).during("store"));
+  for (const auto& edit : batch.edits_) edit(*this);
+  return {};
+}
+
+// Names are unique where users meet them: networks, workloads and load balancers. Services are
+// unique in their network, which the control executor checks.
+#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                                   \
+  Objects::Batch& Objects::Batch::put(model::Type value) {                                     \
+    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value));                 \
+    edits_.push_back([value = std::move(value)](Objects& o) { o.member[value.id_of] = value; }); \
+    return *this;                                                                              \
+  }
+HEDDLE_BATCH_PUT(Network, "network", networks_, id, value.name)
+HEDDLE_BATCH_PUT(Workload, "workload", workloads_, id, value.name)
+HEDDLE_BATCH_PUT(Endpoint, "endpoint", endpoints_, id, "")
+HEDDLE_BATCH_PUT(Service, "service", services_, id, "")
+HEDDLE_BATCH_PUT(Sidecar, "sidecar", sidecars_, workload, "")
+HEDDLE_BATCH_PUT(LoadBalancer, "load_balancer", load_balancers_, id, value.name)
+#undef HEDDLE_BATCH_PUT
+
+#define HEDDLE_BATCH_REMOVE(kind, member)                                  \
+  Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) {     \
+    transaction_.deletes.push_back({#kind, id});                           \
+    edits_.push_back([id](Objects& o) { o.member.erase(id); });            \
+    return *this;                                                          \
+  }
+HEDDLE_BATCH_REMOVE(network, networks_)
+HEDDLE_BATCH_REMOVE(workload, workloads_)
+HEDDLE_BATCH_REMOVE(endpoint, endpoints_)
+HEDDLE_BATCH_REMOVE(service, services_)
+HEDDLE_BATCH_REMOVE(sidecar, sidecars_)
+HEDDLE_BATCH_REMOVE(load_balancer, load_balancers_)
+#undef HEDDLE_BATCH_REMOVE
+
+}  // namespace heddle::control

@@ -1,0 +1,371 @@
+// `heddle run`: sandboxes and processes of this node, and what other people's workloads become.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "common/observe/log.h"
+#include "dataplane/netns/netns.h"
+#include "netd/control/control.h"
+#include "netd/runtime/sandbox.h"
+
+namespace heddle::control {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kFirstRestartDelay = 100ms;
+constexpr std::chrono::milliseconds kMaxRestartDelay = 10s;
+constexpr auto kStableAfter = 10s;  // a process that ran this long starts its back-off anew
+constexpr auto kStopGrace = 10s;
+constexpr auto kDrainTime = 500ms;  // until every node has stopped choosing a leaving backend
+
+Result<> write_file(const std::string& path, const std::string& text) {
+  std::error_code ec;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ec);
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) return fail_errno(errno, "write " + path);
+  return {};
+}
+
+// `search` lets the short names of DNS answer; ndots 0 asks for them as they are first.
+constexpr const char* kResolvConf =
+    "nameserver 127.0.0.11\nsearch heddle.internal\noptions ndots:0 timeout:2 attempts:2\n";
+
+}  // namespace
+
+std::string Control::sandbox_path(const model::Id& workload) const {
+  return settings_.run_dir + "/netns/" + workload;
+}
+
+std::string Control::workload_cgroup(const model::Id& workload) const {
+  return settings_.cgroup + "/workload-" + workload;
+}
+
+Result<> Control::ensure_sandbox(const model::Workload& workload) {
+  if (parts_.kernel->sandbox_exists(workload.sandbox)) return {};
+  std::error_code ec;
+  std::filesystem::create_directories(std::filesystem::path(workload.sandbox).parent_path(), ec);
+  return netns::create(workload.sandbox).during("make the sandbox of " + workload.name);
+}
+
+Result<model::Workload> Control::adopt_workload(const std::string& reference) {
+  const auto current = view();
+  if (!reference.starts_with("netns:") && !reference.starts_with("pid:")) {
+    TRY(const model::Workload* workload, model::find_workload(*current, reference));
+    return *workload;
+  }
+  TRY(const runtime::SandboxRef ref, runtime::resolve_reference(reference));
+  for (const auto& [id, workload] : current->workloads) {
+    if (workload.sandbox == ref.path && workload.sandbox_owner == ref.owner) return workload;
+  }
+  model::Workload workload;
+  workload.id = new_id();
+  workload.kind = reference.starts_with("pid:") ? model::WorkloadKind::pid
+                                                : model::WorkloadKind::netns;
+  // A DNS name of its own: pid-123, or the last part of the path.
+  workload.name = workload.kind == model::WorkloadKind::pid
+                      ? "pid-" + reference.substr(4)
+                      : std::filesystem::path(ref.path).filename().string();
+  for (char& c : workload.name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const bool taken = std::ranges::any_of(current->workloads, [&](const auto& entry) {
+    return entry.second.name == workload.name;
+  });
+  if (taken || !model::check_name("workload name", workload.name)) {
+    workload.name = "w-" + workload.id;
+  }
+  workload.sandbox = ref.path;
+  workload.sandbox_owner = ref.owner;
+  workload.state = model::WorkloadState::running;
+  workload.created = now();
+  return workload;
+}
+
+Result<model::Workload> Control::create_run(const RunSpec& spec) {
+  if (spec.command.empty() || spec.command.front().empty()) {
+    return fail(Errc::invalid, "no command; write it after --: heddle run --network app -- CMD ARG");
+  }
+  if (!spec.directory.empty() && !spec.directory.starts_with('/')) {
+    return fail(Errc::invalid, "directory '" + spec.directory + "' is not absolute");
+  }
+  model::Workload workload;
+  workload.id = new_id();
+  workload.name = spec.name.empty() ? "w-" + workload.id : spec.name;
+  TRY_DO(model::check_name("workload name", workload.name));
+  for (const auto& [id, other] : objects_->workloads()) {
+    if (other.name == workload.name) {
+      return fail(Errc::exists, "a workload '" + workload.name + "' exists already");
+    }
+  }
+  workload.kind = model::WorkloadKind::run;
+  workload.sandbox = sandbox_path(workload.id);
+  workload.command = spec.command;
+  workload.environment = spec.environment;
+  workload.directory = spec.directory.empty() ? "/" : spec.directory;
+  workload.restart = spec.restart;
+  workload.labels = spec.labels;
+  workload.created = now();
+  TRY_DO(ensure_sandbox(workload));
+  Objects::Batch batch;
+  batch.put(workload);
+  if (auto stored = objects_->commit(std::move(batch)); !stored) {
+    (void)netns::remove(workload.sandbox).has_value();
+    return std::unexpected(stored.error());
+  }
+  refresh();
+  return workload;
+}
+
+Result<Daemon::Started> Control::run(RunSpec spec, Deadline deadline) {
+  TRY(const model::Workload workload, executor_.call([&] { return create_run(spec); }));
+  Started started{workload, {}};
+  for (ConnectSpec& network : spec.networks) {
+    network.workload = workload.id;
+    auto endpoint = connect(network, deadline);
+    if (!endpoint) {
+      const Result<> undone = executor_.call([&]() -> Result<> {
+        undo_run(workload.id);
+        return {};
+      });
+      if (!undone) return std::unexpected(undone.error());
+      return std::unexpected(std::move(endpoint).error());
+    }
+    started.endpoints.push_back(*std::move(endpoint));
+  }
+  auto begun = executor_.call([&]() -> Result<model::Workload> {
+    if (auto ok = start_process(workload.id); !ok) {
+      undo_run(workload.id);
+      return std::unexpected(std::move(ok).error());
+    }
+    return objects_->workloads().at(workload.id);
+  });
+  if (!begun) return std::unexpected(std::move(begun).error());
+  started.workload = *std::move(begun);
+  return started;
+}
+
+void Control::undo_run(const model::Id& workload) {
+  stopping_.insert(workload);
+  if (auto erased = erase_workload(workload); !erased) {
+    log_warn("run.undo_failed", {{"workload", workload}, {"error", erased.error()}});
+  }
+  stopping_.erase(workload);
+}
+
+Result<> Control::start_process(const model::Id& id) {
+  const auto found = objects_->workloads().find(id);
+  if (found == objects_->workloads().end()) return fail(Errc::not_found, "no workload " + id);
+  model::Workload workload = found->second;
+  const std::string resolv_conf = settings_.run_dir + "/workloads/" + id + "/resolv.conf";
+  TRY_DO(write_file(resolv_conf, kResolvConf));
+  runtime::Processes::Spec spec;
+  spec.name = workload.name;
+  spec.sandbox = workload.sandbox;
+  spec.command = workload.command;
+  spec.environment = workload.environment;
+  spec.environment.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  spec.directory = workload.directory;
+  spec.cgroup = workload_cgroup(id);
+  spec.log_file = settings_.run_dir + "/workloads/" + id + "/log";
+  spec.resolv_conf = resolv_conf;
+  TRY(const runtime::ProcessId process, parts_.processes->start(spec));
+  workload.state = model::WorkloadState::running;
+  workload.pid = process.pid;
+  workload.pid_start = process.start;
+  started_at_[id] = parts_.clock->steady();
+  Objects::Batch batch;
+  batch.put(workload);
+  if (auto stored = objects_->commit(std::move(batch)); !stored) {
+    parts_.processes->stop(process, spec.cgroup, 0ms, [] {});
+    return stored;
+  }
+  for (const auto& [endpoint_id, endpoint] : std::map(objects_->endpoints())) {
+    if (endpoint.workload != id) continue;
+    health_->restart_check(endpoint_id);
+    if (endpoint.service.empty()) set_endpoint_state(endpoint_id, model::EndpointState::ready);
+  }
+  refresh();
+  log_info("workload.started", {{"workload", workload.name}, {"pid", process.pid}});
+  return parts_.processes->watch(process, [this, id, process](int status) {
+    executor_.post([this, id, process, status] {
+      if (started_) process_ended(id, process, status);
+    });
+  });
+}
+
+void Control::process_ended(const model::Id& id, const runtime::ProcessId& process, int status) {
+  const auto found = objects_->workloads().find(id);
+  if (found == objects_->workloads().end()) return;
+  model::Workload workload = found->second;
+  if (runtime::ProcessId{workload.pid, workload.pid_start} != process) return;
+  log_info("workload.ended", {{"workload", workload.name}, {"status", status}});
+  workload.state = model::WorkloadState::exited;
+  workload.pid = 0;
+  workload.pid_start.clear();
+  workload.exit_status = status;
+  Objects::Batch batch;
+  batch.put(workload);
+  for (auto [endpoint_id, endpoint] : objects_->endpoints()) {
+    if (endpoint.workload != id || endpoint.state == model::EndpointState::draining) continue;
+    endpoint.state = model::EndpointState::starting;
+    batch.put(std::move(endpoint));
+  }
+  if (auto stored = objects_->commit(std::move(batch)); !stored) {
+    log_error("store.failed", {{"error", stored.error()}});
+  }
+  refresh();
+  if (stopping_.contains(id)) return;
+  // Whatever it left behind in its cgroup would hold its ports.
+  if (auto removed = runtime::remove_cgroup(workload_cgroup(id)); !removed) {
+    log_warn("workload.cgroup", {{"workload", workload.name}, {"error", removed.error()}});
+  }
+  const bool again = workload.restart == model::RestartPolicy::always ||
+                     (workload.restart == model::RestartPolicy::on_failure && status != 0);
+  if (again) schedule_restart(id);
+}
+
+void Control::schedule_restart(const model::Id& id) {
+  auto& delay = restart_delay_[id];
+  const auto ran = parts_.clock->steady() - started_at_[id];
+  delay = delay.count() == 0 || ran > kStableAfter ? std::chrono::milliseconds(kFirstRestartDelay)
+                                                   : std::min(delay * 2, kMaxRestartDelay);
+  executor_.after(delay, [this, id] {
+    const auto found = started_ ? objects_->workloads().find(id) : objects_->workloads().end();
+    if (!started_ || found == objects_->workloads().end() || stopping_.contains(id)) return;
+    if (found->second.pid != 0) return;
+    model::Workload workload = found->second;
+    ++workload.restarts;
+    Objects::Batch batch;
+    batch.put(workload);
+    if (auto stored = objects_->commit(std::move(batch)); !stored) {
+      log_error("store.failed", {{"error", stored.error()}});
+    }
+    if (auto begun = start_process(id); !begun) {
+      log_warn("workload.restart_failed", {{"workload", workload.name}, {"error", begun.error()}});
+      started_at_[id] = parts_.clock->steady();
+      schedule_restart(id);
+    }
+  });
+}
+
+// After our own restart: living processes are watched again. After the host's: what should run does.
+void Control::resume_workloads() {
+  for (auto [id, workload] : std::map(objects_->workloads())) {
+    const bool ours = workload.kind == model::WorkloadKind::run ||
+                      workload.kind == model::WorkloadKind::load_balancer;
+    if (!ours) continue;
+    const runtime::ProcessId process{workload.pid, workload.pid_start};
+    const bool alive = workload.kind == model::WorkloadKind::run && workload.pid != 0 &&
+                       parts_.processes->alive(process);
+    if (alive) {
+      auto watched = parts_.processes->watch(process, [this, id, process](int status) {
+        executor_.post([this, id, process, status] {
+          if (started_) process_ended(id, process, status);
+        });
+      });
+      if (!watched) log_warn("workload.watch", {{"workload", id}, {"error", watched.error()}});
+      continue;
+    }
+    if (workload.kind == model::WorkloadKind::run) {
+      const bool was_running = workload.state == model::WorkloadState::running;
+      Objects::Batch batch;
+      workload.state = model::WorkloadState::exited;
+      workload.pid = 0;
+      workload.pid_start.clear();
+      batch.put(workload);
+      for (auto [endpoint_id, endpoint] : objects_->endpoints()) {
+        if (endpoint.workload != id) continue;
+        endpoint.state = model::EndpointState::starting;
+        batch.put(std::move(endpoint));
+      }
+      if (auto stored = objects_->commit(std::move(batch)); !stored) {
+        log_error("store.failed", {{"error", stored.error()}});
+      }
+      const bool again = workload.restart == model::RestartPolicy::always ||
+                         (workload.restart == model::RestartPolicy::on_failure && was_running);
+      if (!again) continue;
+    }
+    if (auto made = ensure_sandbox(workload); !made) {
+      log_warn("workload.sandbox", {{"workload", workload.name}, {"error", made.error()}});
+    }
+    if (workload.kind == model::WorkloadKind::run) {
+      executor_.post([this, id] {
+        if (!started_ || !objects_->workloads().contains(id)) return;
+        if (auto begun = start_process(id); !begun) {
+          log_warn("workload.start_failed", {{"workload", id}, {"error", begun.error()}});
+          started_at_[id] = parts_.clock->steady();
+          schedule_restart(id);
+        }
+      });
+    }
+  }
+}
+
+// Takes a workload with its endpoints, sidecar and (ours) sandbox away; its process must have ended.
+Result<> Control::erase_workload(const model::Id& id) {
+  const auto found = objects_->workloads().find(id);
+  if (found == objects_->workloads().end()) return {};
+  const model::Workload workload = found->second;
+  Objects::Batch batch;
+  for (const auto& [endpoint_id, endpoint] : objects_->endpoints()) {
+    if (endpoint.workload != id) continue;
+    batch.remove_endpoint(endpoint_id);
+    leave_local_service(endpoint, batch);
+    if (const auto pool = pools_.find(endpoint.network); pool != pools_.end()) {
+      pool->second.release(endpoint.address.address, parts_.clock->steady());
+    }
+  }
+  if (objects_->sidecars().contains(id)) batch.remove_sidecar(id);
+  if (objects_->load_balancers().contains(id)) batch.remove_load_balancer(id);
+  batch.remove_workload(id);
+  TRY_DO(objects_->commit(std::move(batch)));
+  refresh();
+  restart_delay_.erase(id);
+  started_at_.erase(id);
+  Result<> first;
+  const bool ours = workload.kind == model::WorkloadKind::run ||
+                    workload.kind == model::WorkloadKind::load_balancer;
+  if (ours) {
+    if (auto r = runtime::remove_cgroup(workload_cgroup(id)); !r) first = r;
+    if (auto r = netns::remove(workload.sandbox); !r && first) first = r;
+    std::error_code ec;
+    std::filesystem::remove_all(settings_.run_dir + "/workloads/" + id, ec);
+  }
+  return first;
+}
+
+Result<> Control::remove_workload(std::string reference, Force force, Deadline deadline) {
+  TRY(const auto workload, executor_.call([&]() -> Result<model::Workload> {
+    const auto current = view();
+    TRY(const model::Workload* found, model::find_workload(*current, reference));
+    if (found->kind == model::WorkloadKind::load_balancer) {
+      return fail(Errc::in_use, "'" + found->name + "' belongs to a load balancer; remove that: "
+                                                    "heddle lb rm NAME");
+    }
+    if (found->pid != 0 && force == Force::no) {
+      return fail(Errc::in_use, "workload '" + found->name + "' is running; stop it, or use -f");
+    }
+    stopping_.insert(found->id);
+    return *found;
+  }));
+  const bool serving = executor_.call([&]() -> Result<bool> { return drain(workload.id); })
+                           .value_or(false);
+  if (serving) std::this_thread::sleep_for(kDrainTime);
+  if (workload.pid != 0) {
+    auto ended = std::make_shared<std::promise<void>>();
+    parts_.processes->stop({workload.pid, workload.pid_start}, workload_cgroup(workload.id),
+                           kStopGrace, [ended] { ended->set_value(); });
+    if (ended->get_future().wait_until(deadline) != std::future_status::ready) {
+      return fail(Errc::timeout, "'" + workload.name + "' has not ended yet; it will be killed");
+    }
+  }
+  return executor_.call([&] {
+    auto erased = erase_workload(workload.id);
+    stopping_.erase(workload.id);
+    return erased;
+  });
+}
+
+}  // namespace heddle::control

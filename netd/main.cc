@@ -1,0 +1,234 @@
+// heddled: builds every part of a node and connects them. Read top-down, this is its map:
+//
+//   API socket (server) ──> control ──> store (SQLite)          desired state of this node
+//   cluster (managers)  ──> control ──> kernel (netlink, nft, eBPF)
+//   prober, health, exits ─> control ──> mesh (proxies), resolvers (DNS), cluster (reports)
+//
+// All arrows into control are calls or posts to its one executor.
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "common/observe/log.h"
+#include "dataplane/bpf/bpffs.h"
+#include "dataplane/bpf/programs.h"
+#include "dataplane/linux/kernel.h"
+#include "dataplane/probe/probe.h"
+#include "netd/cluster/cluster.h"
+#include "netd/config/settings.h"
+#include "netd/control/control.h"
+#include "netd/control/resolvers.h"
+#include "netd/dns/server.h"
+#include "netd/driver/bridge/bridge_driver.h"
+#include "netd/driver/overlay/overlay_driver.h"
+#include "netd/holder/keeper.h"
+#include "netd/mesh/mesh.h"
+#include "netd/runtime/runtime.h"
+#include "netd/server/server.h"
+#include "netd/store/store.h"
+
+namespace heddle {
+namespace {
+
+const SystemClock kClock;
+
+// IFLA_GROUP and the nft table's name mark what is ours; several daemons in one namespace differ by
+// their state directory.
+std::uint32_t instance_of(const std::string& state_dir) {
+  std::uint32_t hash = 2166136261u;  // FNV-1a
+  for (const unsigned char c : state_dir) hash = (hash ^ c) * 16777619u;
+  return hash & 0xffff;
+}
+
+Result<> make_directory(const std::string& path, mode_t mode) {
+  std::error_code ec;
+  std::filesystem::create_directories(path, ec);
+  if (ec) return fail_errno(ec.value(), "make " + path);
+  if (::chmod(path.c_str(), mode) != 0) return fail_errno(errno, "set the mode of " + path);
+  return {};
+}
+
+std::string folder_of_this_program() {
+  std::error_code ec;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ec);
+  return self.parent_path().string();
+}
+
+// resolv.conf(5). Our own resolver is no upstream of itself.
+std::vector<SocketAddr> host_resolvers() {
+  std::vector<SocketAddr> servers;
+  std::ifstream file("/etc/resolv.conf");
+  std::string key, value, line;
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    if (!(fields >> key >> value) || key != "nameserver") continue;
+    const auto address = IpAddr::parse(value);
+    if (address && address->format() != "127.0.0.11") servers.push_back({*address, 53});
+  }
+  return servers;
+}
+
+// The mesh is made after the kernel that asks it for listeners.
+class MeshListeners final : public dataplane::ListenerSource {
+ public:
+  int listener(const dataplane::SandboxPath& sandbox, std::uint16_t port) override {
+    return mesh == nullptr ? -1 : mesh->listener(sandbox, port);
+  }
+  mesh::Mesh* mesh = nullptr;
+};
+
+Result<std::unique_ptr<bpf::Programs>> load_programs(const config::Settings& settings,
+                                                     std::uint32_t instance) {
+  const std::string bpffs = settings.run_dir + "/bpf";
+  TRY_DO(make_directory(bpffs, 0700));
+  TRY_DO(bpf::mount_bpffs(bpffs));
+  return bpf::Programs::load(
+      {.pin_dir = bpffs, .cgroup = settings.cgroup, .link_group = instance});
+}
+
+Result<control::SystemInfo> system_facts(bpf::Programs* programs) {
+  control::SystemInfo info;
+  utsname kernel{};
+  if (::uname(&kernel) == 0) info.kernel = kernel.release;
+  TRY(const auto probes, dataplane::probe());
+  for (const auto& p : probes) info.capabilities.push_back({p.name, p.present, p.lost});
+  if (programs != nullptr) {
+    TRY(const auto drops, programs->drops());
+    for (const auto& d : drops) info.drops.push_back({d.reason, d.packets, d.bytes});
+  }
+  return info;
+}
+
+// Waits for SIGTERM or SIGINT, which every thread has blocked.
+void wait_for_end(const sigset_t& signals) {
+  int signal = 0;
+  while (::sigwait(&signals, &signal) == 0 && signal != SIGTERM && signal != SIGINT) {
+  }
+  log_info("node.stopping", {{"signal", signal}});
+}
+
+Result<> run(const config::Settings& settings, const sigset_t& signals) {
+  TRY_DO(make_directory(settings.state_dir, 0700));
+  TRY_DO(make_directory(settings.run_dir, 0711));
+  TRY_DO(make_directory(settings.workload_cgroup, 0755));
+  const std::string programs_folder = folder_of_this_program();
+  const std::uint32_t instance = instance_of(settings.state_dir);
+
+  TRY(const auto store, store::open_sqlite(settings.state_dir + "/heddle.db"));
+  TRY(const auto keeper, holder::open_keeper({.socket = settings.run_dir + "/holder.sock",
+                                              .binary = programs_folder + "/heddle-holder",
+                                              .cgroup = settings.workload_cgroup + "/holder"}));
+  TRY(auto kept, keeper->take_all());
+  TRY(const auto processes, runtime::Processes::create());
+
+  MeshListeners listeners;
+  auto programs = load_programs(settings, instance);
+  if (!programs) {
+    log_warn("bpf.unavailable", {{"error", programs.error()},
+                                 {"lost", "overlay networks, service addresses and sidecars"}});
+  }
+  TRY(const auto kernel,
+      dataplane::LinuxKernel::open({.link_group = 0x48440000u | instance,
+                                    .nft_table = "heddle_" + std::to_string(instance),
+                                    .cgroup = settings.workload_cgroup},
+                                   listeners, std::move(programs)));
+
+  driver::DriverSet drivers;
+  drivers.add(std::make_unique<driver::BridgeDriver>());
+  drivers.add(std::make_unique<driver::OverlayDriver>());
+
+  TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
+  control::Resolvers resolvers(*dns, *keeper, kept);
+
+  control::Control control(
+      {.state_dir = settings.state_dir,
+       .run_dir = settings.run_dir,
+       .cgroup = settings.workload_cgroup,
+       .node_name = settings.node_name,
+       .local_pools = settings.local_pools,
+       .audit_interval = settings.audit_interval,
+       .system_info = [&kernel] { return system_facts(kernel->programs()); },
+       .ask_to_end = [] { ::kill(::getpid(), SIGTERM); }});
+
+  TRY(const auto mesh,
+      mesh::Mesh::start({.run_dir = settings.run_dir,
+                         .log_dir = settings.run_dir + "/log",
+                         .proxy_binary = programs_folder + "/heddle-proxy",
+                         .cgroup_base = settings.workload_cgroup},
+                        *keeper, *processes, [&control] { control.proxies_changed(); }));
+  listeners.mesh = mesh.get();
+
+  TRY(const auto cluster,
+      cluster::Cluster::open({.state_dir = settings.state_dir + "/swarm",
+                              .run_dir = settings.run_dir,
+                              .node_name = settings.node_name,
+                              .etcd_cgroup = settings.workload_cgroup + "/etcd"},
+                             {.on_state = [&control](cluster::SwarmState state) {
+                                control.swarm_changed(std::move(state));
+                              },
+                              .on_session = [](bool connected) {
+                                log_info("swarm.session",
+                                         {{"connected", connected ? "yes" : "no"}});
+                              }}));
+
+  TRY_DO(control.start({.clock = &kClock,
+                        .store = store.get(),
+                        .kernel = kernel.get(),
+                        .drivers = &drivers,
+                        .keeper = keeper.get(),
+                        .processes = processes.get(),
+                        .mesh = mesh.get(),
+                        .resolvers = &resolvers,
+                        .cluster = cluster.get()}));
+  auto server = server::Server::start({.socket = settings.socket}, control);
+  if (!server) {
+    control.stop();
+    return std::unexpected(std::move(server).error());
+  }
+  ::sd_notify(0, "READY=1");
+  wait_for_end(signals);
+  ::sd_notify(0, "STOPPING=1");
+  server->reset();
+  control.stop();
+  return {};
+}
+
+}  // namespace
+}  // namespace heddle
+
+int main(int argc, char** argv) {
+  using namespace heddle;
+  const auto parsed = config::parse_command_line(argc, argv);
+  if (!parsed) {
+    std::cerr << "heddled: " << parsed.error().text() << "\n";
+    return 2;
+  }
+  if (parsed->exit) return 0;
+  if (auto logging = start_logging("heddled", parsed->settings.log_level); !logging) {
+    std::cerr << "heddled: " << logging.error().text() << "\n";
+    return 2;
+  }
+  if (::geteuid() != 0) {
+    std::cerr << "heddled: it must be started by root (sudo heddled, or systemctl start heddled)\n";
+    return 1;
+  }
+  // Before any thread is started, so that all of them leave the signals to wait_for_end().
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  if (auto ended = run(parsed->settings, signals); !ended) {
+    std::cerr << "heddled: " << ended.error().text() << "\n";
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,28 @@
+#pragma once
+#include "common/base/result.h"
+#include "netd/api/heddle.pb.h"
+#include "netd/control/daemon.h"
+
+// Requests of the API as the Daemon takes them, and its answers as messages.
+// Errors: `invalid`, naming the field.
+namespace heddle::server {
+
+Result<control::NetworkSpec> network_spec(const api::v1::CreateNetworkRequest& request);
+Result<control::ConnectSpec> connect_spec(const api::v1::ConnectRequest& request);
+Result<control::RunSpec> run_spec(const api::v1::RunRequest& request);
+Result<control::LoadBalancerSpec> load_balancer_spec(
+    const api::v1::CreateLoadBalancerRequest& request);
+Result<control::Daemon::SwarmInit> swarm_init(const api::v1::SwarmInitRequest& request);
+Result<control::Daemon::SwarmJoin> swarm_join(const api::v1::SwarmJoinRequest& request);
+
+void fill(const model::View& view, const model::Network& network, api::v1::NetworkDetails& out);
+void fill(const model::View& view, const model::Service& service, api::v1::ServiceDetails& out);
+void fill(const control::ProxiedWorkload& proxied, api::v1::SidecarStatus& out);
+void fill(const model::View& view, const model::LoadBalancer& balancer,
+          const mesh::ProxyStatus& status, api::v1::LoadBalancerStatus& out);
+void fill(const control::SystemInfo& info, const model::View& view, api::v1::SystemInfoReply& out);
+
+// `heddle swarm join --token T HOST:PORT`
+std::string join_command(const std::string& token, const std::string& manager);
+
+}  // namespace heddle::server

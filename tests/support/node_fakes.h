@@ -1,0 +1,99 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "netd/cluster/cluster.h"
+#include "netd/holder/keeper.h"
+#include "netd/mesh/mesh.h"
+#include "netd/runtime/runtime.h"
+
+// Parts of a node that do nothing but remember, for tests of the control executor.
+namespace heddle::testing_support {
+
+class FakeKeeper final : public holder::Keeper {
+ public:
+  Result<> put(const std::string& name, int) override {
+    names[name] = true;
+    return {};
+  }
+  Result<> drop(const std::string& name) override {
+    names.erase(name);
+    return {};
+  }
+  Result<std::map<std::string, UniqueFd>> take_all() override {
+    return std::map<std::string, UniqueFd>();
+  }
+  Result<> shut() override { return {}; }
+
+  std::map<std::string, bool> names;
+};
+
+class FakeProcesses final : public runtime::Processes {
+ public:
+  Result<runtime::ProcessId> start(const Spec& spec) override {
+    started.push_back(spec);
+    return runtime::ProcessId{static_cast<std::int64_t>(1000 + started.size()), "1"};
+  }
+  bool alive(const runtime::ProcessId& process) override { return living.contains(process.pid); }
+  Result<> watch(const runtime::ProcessId& process, std::function<void(int)> on_exit) override {
+    watched[process.pid] = std::move(on_exit);
+    return {};
+  }
+  void stop(const runtime::ProcessId&, const std::string&, std::chrono::milliseconds,
+            std::function<void()> on_done) override {
+    on_done();
+  }
+
+  std::vector<Spec> started;
+  std::map<std::int64_t, bool> living;
+  std::map<std::int64_t, std::function<void(int)>> watched;
+};
+
+class FakeMesh final : public mesh::Mesh {
+ public:
+  void update(std::shared_ptr<const model::View> view) override { last = std::move(view); }
+  std::optional<mesh::ProxyStatus> status(const model::Id&) override { return proxy; }
+  int listener(const std::string&, std::uint16_t) override { return -1; }
+  std::string proxy_cgroup(const model::Id& workload) const override {
+    return "/cgroup/proxy-" + workload;
+  }
+  void remove_everything() override {}
+
+  std::shared_ptr<const model::View> last;
+  std::optional<mesh::ProxyStatus> proxy;
+};
+
+class FakeCluster final : public cluster::Cluster {
+ public:
+  Role role() const override { return current; }
+  Result<model::Node> init(InitRequest, Deadline) override { return refuse(); }
+  Result<model::Node> join(JoinRequest, Deadline) override { return refuse(); }
+  Result<> leave(Force, Deadline) override { return {}; }
+  Result<Token> join_token(model::NodeRole, Rotate, std::optional<std::chrono::seconds>,
+                           Deadline) override {
+    return refuse();
+  }
+  Result<model::Network> create_network(model::Network, std::vector<Prefix>, Deadline) override {
+    return refuse();
+  }
+  Result<> remove_network(model::Id, Deadline) override { return refuse(); }
+  Result<model::AddressBlock> claim_block(model::Id network, Deadline) override {
+    if (blocks.empty()) return fail(Errc::exhausted, "no block is left");
+    const model::AddressBlock block{network, blocks.back(), "self"};
+    blocks.pop_back();
+    return block;
+  }
+  Result<> release_block(model::AddressBlock, Deadline) override { return {}; }
+  void report(cluster::NodeReport said) override { reports.push_back(std::move(said)); }
+
+  Role current = Role::none;
+  std::vector<Prefix> blocks;
+  std::vector<cluster::NodeReport> reports;
+
+ private:
+  static std::unexpected<Error> refuse() { return fail(Errc::conflict, "not in a swarm"); }
+};
+
+}  // namespace heddle::testing_support

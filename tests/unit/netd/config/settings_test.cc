@@ -1,0 +1,67 @@
+#include "netd/config/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace heddle::config {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Parsed> parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "heddled");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+TEST(Settings, DefaultsAreThoseOfTheDesign) {
+  const auto parsed = parse({"--name", "h1", "--cgroup", "/sys/fs/cgroup/x"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(parsed->settings.socket, "/run/heddle/heddled.sock");
+  EXPECT_EQ(parsed->settings.state_dir, "/var/lib/heddle");
+  EXPECT_EQ(parsed->settings.local_pools, std::vector{*Prefix::parse("172.20.0.0/14")});
+  EXPECT_EQ(parsed->settings.workload_cgroup, "/sys/fs/cgroup/x");
+}
+
+TEST(Settings, EachBadValueIsNamedAndRefused) {
+  struct Case {
+    std::vector<const char*> arguments;
+    const char* names;
+  };
+  const std::vector<Case> cases{
+      {{"--state-dir", "relative"}, "--state-dir"},
+      {{"--run-dir", "/a/../b"}, "--run-dir"},
+      {{"--name", "Not A Name"}, "--name"},
+      {{"--local-pool", "10.0.0.1/8"}, "host bits"},
+      {{"--local-pool", "10.0.0.0/24"}, "at least one /20"},
+      {{"--log-level", "loud"}, "--log-level"},
+      {{"--audit-interval", "0"}, "--audit-interval"},
+      {{"--no-such-flag"}, "--no-such-flag"},
+  };
+  for (const Case& c : cases) {
+    const auto parsed = parse(c.arguments);
+    ASSERT_FALSE(parsed.has_value()) << c.arguments.front();
+    EXPECT_EQ(parsed.error().code(), Errc::invalid);
+    EXPECT_THAT(parsed.error().text(), HasSubstr(c.names));
+  }
+}
+
+TEST(Settings, ASocketPathThatUnixDoesNotAllowIsRefused) {
+  const std::string path = "/" + std::string(120, 'x');
+  const auto parsed = parse({"--socket", path.c_str(), "--name", "h1"});
+  ASSERT_FALSE(parsed.has_value());
+  EXPECT_THAT(parsed.error().text(), HasSubstr("107 bytes"));
+}
+
+TEST(Settings, FindsTheCgroup2MountAmongOthers) {
+  const char* mounts =
+      "24 1 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+      "25 24 0:23 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+      "26 24 0:24 /sub /elsewhere rw - cgroup2 cgroup2 rw\n"
+      "27 24 0:24 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+  EXPECT_EQ(*find_cgroup2(mounts), "/sys/fs/cgroup/unified");
+  EXPECT_EQ(find_cgroup2("24 1 0:22 / / rw - ext4 /dev/vda rw\n").error().code(),
+            Errc::unsupported);
+}
+
+}  // namespace
+}  // namespace heddle::config
