@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/intent/validate.h"
+
 namespace heddle::dataplane {
 namespace {
 
@@ -35,6 +37,7 @@ Result<> FakeKernel::apply(const Operation& operation) {
     failures_.pop_front();
     if (failure) return std::unexpected(std::move(*failure).during(describe(operation)));
   }
+  TRY_DO(validate(operation).during(describe(operation)));
   TRY_DO(carry_out(operation).during(describe(operation)));
   applied_.push_back(operation);
   return {};

@@ -1,6 +1,4 @@
 // The operations of FakeKernel, one by one.
-#include <algorithm>
-
 #include "dataplane/fake/fake_kernel.h"
 
 namespace heddle::dataplane {
@@ -10,31 +8,9 @@ Result<> taken(const std::string& name) {
   return fail(Errc::exists, "a link named " + name + " exists and is not ours");
 }
 
-// IFNAMSIZ, and dev_valid_name().
-Result<> valid_device(const std::string& name) {
-  const bool characters =
-      std::ranges::all_of(name, [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/'; });
-  if (name.empty() || name.size() > kMaxIfName || name == "." || name == ".." || !characters)
-    return fail(Errc::invalid, "\"" + name + "\" is no name for a network device");
-  return {};
-}
-
-Result<> valid_mtu(std::uint32_t mtu) {
-  if (mtu < 68 || mtu > 65535) return fail(Errc::invalid, "an MTU is 68 to 65535 bytes");
-  return {};
-}
-
-Result<> valid_mac(const Mac& mac) {
-  if (mac.is_multicast() || mac == Mac()) return fail(Errc::invalid, "no unicast address");
-  return {};
-}
-
 }  // namespace
 
 Result<> FakeKernel::put(const Bridge& bridge) {
-  TRY_DO(valid_device(bridge.name));
-  TRY_DO(valid_mtu(bridge.mtu));
-  TRY_DO(valid_mac(bridge.mac));
   if (devices_.contains(bridge.name)) return taken(bridge.name);
   if (is_ours(bridge.name) && !state_.bridges.contains(bridge.name)) return taken(bridge.name);
   if (!is_ours(bridge.name)) indexes_[bridge.name] = next_index_++;
@@ -43,15 +19,6 @@ Result<> FakeKernel::put(const Bridge& bridge) {
 }
 
 Result<> FakeKernel::put(const Attachment& attachment) {
-  TRY_DO(valid_device(attachment.host_name));
-  TRY_DO(valid_device(attachment.name));
-  TRY_DO(valid_mtu(attachment.mtu));
-  TRY_DO(valid_mac(attachment.host_mac));
-  TRY_DO(valid_mac(attachment.mac));
-  if (attachment.overlay && !attachment.bridge.empty())
-    return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
-  if (attachment.overlay && attachment.addresses.empty())
-    return fail(Errc::invalid, "an overlay endpoint needs an IPv4 address");
   if (attachment.overlay) TRY_DO(need_programs());
   TRY_DO(need_sandbox(attachment.sandbox));
   if (!attachment.bridge.empty() && !state_.bridges.contains(attachment.bridge))
@@ -78,10 +45,6 @@ Result<> FakeKernel::put(const Attachment& attachment) {
 }
 
 Result<> FakeKernel::put(const Underlay& underlay) {
-  TRY_DO(valid_device(underlay.vxlan_name));
-  TRY_DO(valid_mtu(underlay.mtu));
-  if (!underlay.address.is_v4() || underlay.address.is_unspecified() || underlay.vxlan_port == 0)
-    return fail(Errc::invalid, "the underlay needs an IPv4 address and a port");
   TRY_DO(need_programs());
   if (!has_link(underlay.device))
     return fail(Errc::not_found, "there is no network device " + underlay.device);
@@ -92,7 +55,6 @@ Result<> FakeKernel::put(const Underlay& underlay) {
 }
 
 Result<> FakeKernel::put(const HostRoute& route) {
-  TRY_DO(valid_mac(route.mac));
   if (!has_link(route.device))
     return fail(Errc::not_found, "there is no network device " + route.device);
   state_.host_routes[route.address] = route;
@@ -107,8 +69,6 @@ Result<> FakeKernel::put(const OverlayNetwork& network) {
 
 Result<> FakeKernel::put(const OverlayAddress& address) {
   TRY_DO(need_programs());
-  if (address.vtep.has_value() == !address.local_device.empty())
-    return fail(Errc::invalid, address.address.format() + " is either here or on one other node");
   if (!address.vtep && !has_link(address.local_device))
     return fail(Errc::not_found, "there is no network device " + address.local_device);
   state_.overlay_addresses[{address.vni, address.address}] = address;
@@ -131,8 +91,6 @@ Result<> FakeKernel::put(const Member& member) {
 Result<> FakeKernel::put(const Interception& interception) {
   TRY_DO(need_programs());
   TRY_DO(need_sandbox(interception.sandbox));
-  if (interception.proxy_cgroup.empty())
-    return fail(Errc::invalid, "an interception needs the proxy's cgroup");
   if (!cgroups_.contains(interception.proxy_cgroup))
     return fail(Errc::not_found, "there is no cgroup " + interception.proxy_cgroup);
   if (!interception.inbound.empty() &&
@@ -198,10 +156,6 @@ Result<> FakeKernel::take(const RemoveInterception& op) {
 }
 
 Result<> FakeKernel::take(const SetMasquerades& op) {
-  for (const Masquerade& masquerade : op.masquerades) {
-    if (masquerade.subnet.length() == 0)
-      return fail(Errc::invalid, "masquerading needs a subnet");
-  }
   state_.masquerades = op.masquerades;
   return {};
 }

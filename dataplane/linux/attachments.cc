@@ -8,20 +8,6 @@
 namespace heddle::dataplane {
 namespace {
 
-Result<> validate(const Attachment& attachment) {
-  TRY_DO(validate_device(attachment.host_name));
-  TRY_DO(validate_device(attachment.name));
-  TRY_DO(validate_mtu(attachment.mtu));
-  TRY_DO(validate_mac(attachment.host_mac));
-  TRY_DO(validate_mac(attachment.mac));
-  if (attachment.overlay && !attachment.bridge.empty())
-    return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
-  if (attachment.overlay &&
-      (attachment.addresses.empty() || !attachment.addresses.front().address.is_v4()))
-    return fail(Errc::invalid, "an overlay endpoint needs an IPv4 address");
-  return {};
-}
-
 bpf::Programs::Port port_of(const Attachment& attachment, IfIndex host) {
   return {.index = host,
           .vni = *attachment.overlay,
@@ -129,7 +115,7 @@ Result<> Attachments::settle_inside(const Attachment& attachment, int sandbox, I
     if (!link) return fail(Errc::not_found, attachment.name + " vanished from the sandbox");
     TRY_DO(settle_link(socket, *link, {.mac = attachment.mac, .mtu = attachment.mtu}, undo));
     TRY_DO(settle_ipv6(attachment.name, attachment.addresses));
-    TRY_DO(settle_addresses(socket, peer, attachment.addresses, undo));
+    TRY_DO(settle_addresses(socket, *link, attachment.addresses, undo));
     if (!link->up) TRY_DO(netlink::change_link(socket, peer, {.up = true}));
     TRY_DO(settle_routes(socket, peer, attachment.routes, undo));
     undo.keep();
@@ -156,7 +142,6 @@ Result<> Attachments::settle_port(const Attachment& attachment, IfIndex host) {
 }
 
 Result<> Attachments::ensure(const Attachment& attachment) {
-  TRY_DO(validate(attachment));
   if (attachment.overlay && !programs_) return std::unexpected(programs_.error());
   TRY(const UniqueFd sandbox, netns::open(attachment.sandbox));
   TRY(const IfIndex master, index_of_bridge(attachment.bridge));

@@ -19,14 +19,11 @@ Result<netlink::Link> Bridges::find_or_create(const Bridge& bridge, Undo& undo) 
 }
 
 Result<> Bridges::ensure(const Bridge& bridge) {
-  TRY_DO(validate_device(bridge.name));
-  TRY_DO(validate_mtu(bridge.mtu));
-  TRY_DO(validate_mac(bridge.mac));
   Undo undo;
   TRY(const netlink::Link link, find_or_create(bridge, undo));
   TRY_DO(settle_link(socket_, link, {.mac = bridge.mac, .mtu = bridge.mtu}, undo));
   TRY_DO(settle_ipv6(bridge.name, bridge.addresses));
-  TRY_DO(settle_addresses(socket_, link.index, bridge.addresses, undo));
+  TRY_DO(settle_addresses(socket_, link, bridge.addresses, undo));
   if (!link.up) TRY_DO(netlink::change_link(socket_, link.index, {.up = true}));
   undo.keep();
   return {};

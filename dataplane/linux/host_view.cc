@@ -39,27 +39,4 @@ std::optional<IfIndex> parse_gone(const std::string& name) {
   return index;
 }
 
-Result<> validate_device(const std::string& name) {
-  const bool characters = std::ranges::all_of(
-      name, [](unsigned char c) { return c > ' ' && c < 0x7f && c != '/' && c != ':'; });
-  if (name.empty() || name.size() > kMaxIfName || name == "." || name == ".." || !characters ||
-      name.starts_with(kGone))
-    return fail(Errc::invalid, "\"" + name + "\" is no name for a network device (1 to " +
-                                   std::to_string(kMaxIfName) +
-                                   " bytes without spaces, slashes and colons)");
-  return {};
-}
-
-Result<> validate_mtu(std::uint32_t mtu) {
-  if (mtu < 68 || mtu > 65535)
-    return fail(Errc::invalid, "an MTU is 68 to 65535 bytes, not " + std::to_string(mtu));
-  return {};
-}
-
-Result<> validate_mac(const Mac& mac) {
-  if (mac.is_multicast() || mac == Mac())
-    return fail(Errc::invalid, mac.format() + " is no unicast Ethernet address");
-  return {};
-}
-
 }  // namespace heddle::dataplane

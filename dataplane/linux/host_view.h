@@ -26,11 +26,4 @@ struct HostView {
 std::string name_of_gone(IfIndex index);
 std::optional<IfIndex> parse_gone(const std::string& name);  // `if#12`
 
-// 1 to 15 bytes that are no path, space or control byte, as the kernel asks (dev_valid_name).
-Result<> validate_device(const std::string& name);
-// 68 (RFC 791) to 65535 bytes.
-Result<> validate_mtu(std::uint32_t mtu);
-// A unicast address that is not all zeros.
-Result<> validate_mac(const Mac& mac);
-
 }  // namespace heddle::dataplane

@@ -74,12 +74,12 @@ Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addre
   return write_sysctl(conf + "/disable_ipv6", needed ? "0" : "1");
 }
 
-Result<> settle_addresses(netlink::Socket& socket, IfIndex link, const std::vector<IfAddr>& wanted,
-                          Undo& undo) {
+Result<> settle_addresses(netlink::Socket& socket, const netlink::Link& link,
+                          const std::vector<IfAddr>& wanted, Undo& undo) {
   TRY(const auto all, netlink::addresses(socket));
-  const auto on_link = [&](const netlink::Address& a) { return a.link == link; };
+  const auto on_link = [&](const netlink::Address& a) { return a.link == link.index; };
   for (const IfAddr& address : wanted) {
-    const netlink::Address entry{link, address, netlink::kHeddleProtocol};
+    const netlink::Address entry{link.index, address, netlink::kHeddleProtocol};
     if (std::ranges::any_of(
             all, [&](const auto& a) { return on_link(a) && a.address == address; }))
       continue;
@@ -89,6 +89,8 @@ Result<> settle_addresses(netlink::Socket& socket, IfIndex link, const std::vect
   for (const netlink::Address& entry : all) {
     if (!on_link(entry) || entry.protocol != netlink::kHeddleProtocol) continue;
     if (contains(wanted, entry.address)) continue;
+    // Else the first address of a subnet would take the others along.
+    TRY_DO(write_sysctl("net/ipv4/conf/" + link.name + "/promote_secondaries", "1"));
     TRY_DO(netlink::delete_address(socket, entry));
     undo.add([&socket, entry] { return netlink::add_address(socket, entry); });
   }

@@ -26,7 +26,7 @@ Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addre
 
 // Adds what is missing, then takes away what we once set and nobody wants any more. Addresses that
 // others set stay.
-Result<> settle_addresses(netlink::Socket& socket, IfIndex link,
+Result<> settle_addresses(netlink::Socket& socket, const netlink::Link& link,
                           const std::vector<IfAddr>& wanted, Undo& undo);
 
 // The same for routes through `link`. Errors: `exists` when there is a route to the same

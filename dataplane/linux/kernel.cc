@@ -1,5 +1,6 @@
 #include "dataplane/linux/kernel.h"
 
+#include "dataplane/intent/validate.h"
 #include "dataplane/linux/attachments.h"
 #include "dataplane/linux/bridges.h"
 #include "dataplane/linux/mesh.h"
@@ -89,6 +90,7 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
 }
 
 Result<> LinuxKernel::apply(const Operation& operation) {
+  TRY_DO(validate(operation).during(describe(operation)));
   return std::visit(*impl_, operation).during(describe(operation));
 }
 

@@ -38,11 +38,6 @@ Result<netlink::Link> Overlay::find_or_create_vxlan(const Underlay& underlay, Un
 }
 
 Result<> Overlay::ensure(const Underlay& underlay) {
-  TRY_DO(validate_device(underlay.vxlan_name));
-  TRY_DO(validate_mtu(underlay.mtu));
-  if (!underlay.address.is_v4() || underlay.address.is_unspecified())
-    return fail(Errc::invalid, "the underlay needs an IPv4 address of this node");
-  if (underlay.vxlan_port == 0) return fail(Errc::invalid, "the VXLAN port is 1 to 65535");
   TRY(bpf::Programs* const programs, need(programs_));
   TRY(const netlink::Link device, need_link(socket_, underlay.device));
   Undo undo;
@@ -80,7 +75,6 @@ Result<> Overlay::remove_underlay() {
 }
 
 Result<> Overlay::ensure(const HostRoute& route) {
-  TRY_DO(validate_mac(route.mac));
   TRY(const netlink::Link device, need_link(socket_, route.device));
   const netlink::Neighbour neighbour{route.address, route.mac, device.index};
   const netlink::RouteEntry entry{whole(route.address), std::nullopt, device.index};
@@ -118,8 +112,6 @@ Result<> Overlay::remove_route(const IpAddr& address) {
 
 Result<> Overlay::ensure(const OverlayAddress& address) {
   TRY(bpf::Programs* const programs, need(programs_));
-  if (address.vtep.has_value() == !address.local_device.empty())
-    return fail(Errc::invalid, address.address.format() + " is either here or on one other node");
   bpf::Programs::Address entry{.vni = address.vni,
                                .address = address.address,
                                .mac = address.mac,

@@ -1,0 +1,106 @@
+#include "dataplane/linux/kernel.h"
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+#include <string>
+
+#include "dataplane/netns/netns.h"
+#include "tests/support/fake_programs.h"
+#include "tests/support/host/private_host.h"
+#include "tests/support/kernel_conformance.h"
+
+namespace heddle::dataplane {
+namespace {
+
+constexpr std::uint32_t kGroup = 4711;
+
+class Listeners final : public ListenerSource {
+ public:
+  int listener(const SandboxPath& sandbox, std::uint16_t port) override {
+    const auto found = open_.find({sandbox, port});
+    return found == open_.end() ? -1 : found->second.get();
+  }
+  void add(const SandboxPath& sandbox, std::uint16_t port) {
+    auto fd = netns::open(sandbox);
+    ASSERT_TRUE(fd);
+    auto listener = netns::listen_tcp(fd->get(), {IpAddr::v4(0x7f000001), port});
+    ASSERT_TRUE(listener) << listener.error().text();
+    open_[{sandbox, port}] = *std::move(listener);
+  }
+
+ private:
+  std::map<std::pair<SandboxPath, std::uint16_t>, UniqueFd> open_;
+};
+
+std::string cgroup2() { return host::run("findmnt -n -t cgroup2 -o TARGET | head -1"); }
+
+// The real kernel in a namespace of its own. The programs are in memory here: what they do in the
+// kernel is tested in tests/bpf, and by the same suite in tests/netns/overlay.
+class LinuxHarness final : public KernelHarness {
+ public:
+  explicit LinuxHarness(Result<std::unique_ptr<bpf::Programs>> programs =
+                            std::make_unique<bpf::FakePrograms>()) {
+    auto opened = LinuxKernel::open({.link_group = kGroup, .nft_table = "heddle_test", .cgroup = ""},
+                                    listeners_, std::move(programs));
+    EXPECT_TRUE(opened) << opened.error().text();
+    kernel_ = *std::move(opened);
+  }
+  ~LinuxHarness() override {
+    for (const std::string& cgroup : cgroups_) ::rmdir(cgroup.c_str());
+  }
+
+  Kernel& kernel() override { return *kernel_; }
+  SandboxPath add_sandbox(const std::string& name) override { return host_.add_sandbox(name); }
+  void remove_sandbox(const SandboxPath& sandbox) override {
+    host_.remove_sandbox(sandbox);
+    // The kernel takes a namespace down in the background.
+    for (int tries = 0; tries < 500 && host::status_of("ip link show type veth | grep -q .") == 0;
+         ++tries)
+      ::usleep(10000);
+  }
+  void add_device(const std::string& name) override {
+    host::run("ip link add " + name + " type veth peer name p-" + name + " && ip link set " + name +
+              " up");
+  }
+  void add_interface(const SandboxPath& sandbox, const std::string& name) override {
+    host::run_in(sandbox, "ip link add " + name + " type bridge");
+  }
+  std::string add_cgroup(const std::string& name) override {
+    const std::string path =
+        cgroup2() + "/heddle-test-" + std::to_string(::getpid()) + "-" + name;
+    EXPECT_EQ(::mkdir(path.c_str(), 0755), 0);
+    cgroups_.push_back(path);
+    return path;
+  }
+  void add_listener(const SandboxPath& sandbox, std::uint16_t port) override {
+    listeners_.add(sandbox, port);
+  }
+  std::uint32_t index_of(const std::string& link) override { return ::if_nametoindex(link.c_str()); }
+  void delete_link(const std::string& name) override { host::run("ip link delete " + name); }
+  void set_mtu(const std::string& link, std::uint32_t mtu) override {
+    host::run("ip link set " + link + " mtu " + std::to_string(mtu));
+  }
+  void delete_address(const Attachment& attachment) override {
+    host::run_in(attachment.sandbox, "ip address delete " + attachment.addresses[0].format() +
+                                         " dev " + attachment.name);
+  }
+  void alter_masquerades() override {
+    host::run("nft add rule inet heddle_test postrouting ip saddr 10.0.0.1 accept");
+  }
+
+ private:
+  host::PrivateHost host_;
+  Listeners listeners_;
+  std::unique_ptr<LinuxKernel> kernel_;
+  std::vector<std::string> cgroups_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Linux, KernelConformance,
+                         ::testing::Values([] { return std::make_unique<LinuxHarness>(); }));
+
+}  // namespace
+}  // namespace heddle::dataplane
