@@ -23,6 +23,8 @@ enum class Format { table, json };
 // What one invocation works with. A command's CLI11 callback only sets `action`; it runs after the
 // whole command line was understood. Threads: main's.
 struct Context {
+  Context(std::ostream& results, std::ostream& errors) : out(results), err(errors) {}
+
   std::ostream& out;
   std::ostream& err;
   std::string socket = client::default_socket();  // --socket
@@ -34,6 +36,9 @@ struct Context {
   // What to do; gives the exit status. An Error is printed as `heddle: <text>` and ends with
   // kFailed, or kUnreachable when no daemon answered.
   std::function<Result<int>()> action;
+
+  // Set with an Error that is about the command line itself: the status is kUsage then.
+  bool usage_error = false;
 
   std::unique_ptr<client::Client> connected;
 

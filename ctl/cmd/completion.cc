@@ -1,0 +1,165 @@
+#include "ctl/cmd/completion.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+
+#include "ctl/cmd/program.h"
+
+namespace heddle::cmd {
+namespace {
+
+constexpr const char* kBash = R"(# bash completion for heddle
+_heddle() {
+  local IFS=$'\n'
+  COMPREPLY=($(heddle __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+complete -o default -F _heddle heddle
+)";
+
+constexpr const char* kZsh = R"(#compdef heddle
+# zsh completion for heddle
+_heddle() {
+  local -a candidates
+  candidates=("${(@f)$(heddle __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "${candidates[1]}" ]]; then compadd -a candidates; else _files; fi
+}
+if [[ "${funcstack[1]}" == _heddle ]]; then _heddle "$@"; else compdef _heddle heddle; fi
+)";
+
+constexpr const char* kFish = R"(# fish completion for heddle
+complete -c heddle -f -a '(heddle __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+)";
+
+using Words = std::vector<std::string>;
+
+template <class T, class Name>
+Words names_of(const Result<std::vector<T>>& listed, Name name) {
+  Words words;
+  if (!listed) return words;  // completion is silent about a daemon that is not there
+  for (const auto& object : *listed) words.push_back(name(object));
+  return words;
+}
+
+// What may stand where the table says `type`.
+Words values_of(const std::string& type, Context& context) {
+  if (type == "FORMAT") return {"table", "json"};
+  if (type == "POLICY") return {"no", "on-failure", "always"};
+  if (type == "ROLE") return {"worker", "manager"};
+  if (type == "SHELL") return {"bash", "zsh", "fish"};
+  if (type != "NETWORK" && type != "WORKLOAD" && type != "SERVICE" && type != "NODE" &&
+      type != "BALANCER") {
+    return {};
+  }
+  context.timeout_seconds = 1;
+  const auto daemon = context.daemon();
+  if (!daemon) return {};
+  const Deadline deadline = context.deadline();
+  if (type == "NETWORK") {
+    return names_of((*daemon)->list_networks(deadline), [](const auto& n) { return n.name; });
+  }
+  if (type == "WORKLOAD") {
+    return names_of((*daemon)->list_workloads(deadline), [](const auto& w) { return w.name; });
+  }
+  if (type == "SERVICE") {
+    return names_of((*daemon)->list_services(deadline),
+                    [](const auto& s) { return s.service.name; });
+  }
+  if (type == "NODE") {
+    return names_of((*daemon)->list_nodes(deadline), [](const auto& n) { return n.node.name; });
+  }
+  return names_of((*daemon)->list_load_balancers(deadline),
+                  [](const auto& b) { return b.load_balancer.name; });
+}
+
+struct Position {
+  const CLI::App* app;
+  const CLI::Option* pending = nullptr;  // a flag whose value comes next
+  std::size_t positionals = 0;           // seen so far
+};
+
+const CLI::App* child(const CLI::App* app, const std::string& name) {
+  const auto subs =
+      app->get_subcommands([&](const CLI::App* sub) { return sub->get_name() == name; });
+  return subs.empty() ? nullptr : subs.front();
+}
+
+Position walk(const CLI::App* root, const Words& words, Context& context) {
+  Position at{.app = root};
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    const auto& word = words[i];
+    if (at.pending != nullptr) {
+      if (at.pending->check_name("--socket")) context.socket = word;
+      at.pending = nullptr;
+    } else if (word.starts_with("-")) {
+      const auto* option = at.app->get_option_no_throw(word.substr(0, word.find('=')));
+      const bool takes = option != nullptr && option->get_expected_max() > 0;
+      if (takes && word.find('=') == std::string::npos) at.pending = option;
+    } else if (const auto* sub = child(at.app, word)) {
+      at.app = sub;
+    } else {
+      ++at.positionals;
+    }
+  }
+  return at;
+}
+
+Words flags_of(const CLI::App* app) {
+  Words words;
+  for (const auto* option : app->get_options()) {
+    for (const auto& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  return words;
+}
+
+Words positional_values(const Position& at, Context& context) {
+  std::size_t seen = 0;
+  for (const auto* option : at.app->get_options()) {
+    if (!option->get_positional()) continue;
+    const bool many = option->get_expected_max() > 1;
+    if (seen++ == at.positionals || many) {
+      const std::string name = option->get_name(true);
+      const bool balancer = name == "NAME" && at.app->get_parent() != nullptr &&
+                            at.app->get_parent()->get_name() == "lb" &&
+                            at.app->get_name() != "create";
+      return values_of(balancer ? "BALANCER" : name, context);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> completion_script(const std::string& shell) {
+  if (shell == "bash") return std::string(kBash);
+  if (shell == "zsh") return std::string(kZsh);
+  if (shell == "fish") return std::string(kFish);
+  return fail(Errc::invalid, "SHELL '" + shell + "' is unknown; choose bash, zsh or fish");
+}
+
+std::string complete(const std::vector<std::string>& words, Context& context) {
+  if (words.empty() || std::ranges::find(words, "--") != words.end()) return "";
+  const auto program = make_program(context);
+  const Position at = walk(program.get(), words, context);
+  const std::string& last = words.back();
+  Words candidates;
+  if (at.pending != nullptr) {
+    candidates = values_of(at.pending->get_type_name(), context);
+  } else if (last.starts_with("-")) {
+    candidates = flags_of(at.app);
+  } else {
+    for (const auto* sub : at.app->get_subcommands([](const CLI::App*) { return true; })) {
+      candidates.push_back(sub->get_name());
+    }
+    if (candidates.empty()) candidates = positional_values(at, context);
+  }
+  std::ranges::sort(candidates);
+  std::string lines;
+  for (const auto& candidate : candidates) {
+    if (candidate.starts_with(last)) lines += candidate + "\n";
+  }
+  return lines;
+}
+
+}  // namespace heddle::cmd

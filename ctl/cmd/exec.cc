@@ -1,0 +1,89 @@
+#include "ctl/cmd/exec.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "common/base/unique_fd.h"
+
+namespace heddle::cmd {
+namespace {
+
+constexpr const char* kResolvConf = "/etc/resolv.conf";
+constexpr std::string_view kResolver = "nameserver 127.0.0.11\noptions ndots:0\n";
+
+Result<> enter(const std::string& path, int kind) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno(errno, "open " + path);
+  if (::setns(fd.get(), kind) != 0) return fail_errno(errno, "enter " + path);
+  return {};
+}
+
+// A file that lives on under its bind mount alone: its name is gone at once.
+Result<> bind_resolver() {
+  if (::access(kResolvConf, F_OK) != 0) return {};  // no resolv.conf: the C library asks 127.0.0.1
+  char path[] = "/tmp/heddle-exec-XXXXXX";
+  const UniqueFd file(::mkostemp(path, O_CLOEXEC));
+  if (!file) return fail_errno(errno, "create a resolv.conf in /tmp");
+  const bool written =
+      ::fchmod(file.get(), 0644) == 0 && ::write(file.get(), kResolver.data(), kResolver.size()) ==
+                                             static_cast<ssize_t>(kResolver.size());
+  const int write_error = errno;
+  const bool bound = written && ::mount(path, kResolvConf, nullptr, MS_BIND, nullptr) == 0;
+  const int error = written ? errno : write_error;
+  ::unlink(path);
+  if (!bound) return fail_errno(error, "replace /etc/resolv.conf");
+  return {};
+}
+
+Result<> enter_mounts(const model::Workload& workload) {
+  if (workload.kind == model::WorkloadKind::run && workload.pid > 0) {
+    return enter("/proc/" + std::to_string(workload.pid) + "/ns/mnt", CLONE_NEWNS);
+  }
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "new mount namespace");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return fail_errno(errno, "private mounts");
+  }
+  return bind_resolver();
+}
+
+}  // namespace
+
+Result<model::Workload> find_workload(const std::vector<model::Workload>& workloads,
+                                      const std::string& ref) {
+  const model::Workload* by_prefix = nullptr;
+  bool several = false;
+  for (const auto& workload : workloads) {
+    if (workload.name == ref || workload.id == ref) return workload;
+    if (ref.size() >= 4 && workload.id.starts_with(ref)) {
+      several = by_prefix != nullptr;
+      by_prefix = &workload;
+    }
+  }
+  if (several) {
+    return fail(Errc::conflict, "several workloads have an id that starts with '" + ref + "'");
+  }
+  if (by_prefix != nullptr) return *by_prefix;
+  return fail(Errc::not_found, "no workload '" + ref + "' on this node; see heddle ps");
+}
+
+Result<int> exec_in(const model::Workload& workload, const std::vector<std::string>& command) {
+  if (::geteuid() != 0) return fail(Errc::denied, "exec enters a namespace: be root");
+  const UniqueFd netns(::open(workload.sandbox.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!netns) return fail_errno(errno, "sandbox of " + workload.name + ", " + workload.sandbox);
+  TRY_DO(enter_mounts(workload));
+  if (::setns(netns.get(), CLONE_NEWNET) != 0) {
+    return fail_errno(errno, "enter the sandbox of " + workload.name);
+  }
+  std::vector<char*> argv;
+  for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  return fail_errno(errno, "run " + command.front());
+}
+
+}  // namespace heddle::cmd

@@ -1,0 +1,21 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "netd/model/objects.h"
+
+namespace heddle::cmd {
+
+// By name, id, or a unique id prefix of at least 4 digits. Errors: `not_found`, `conflict`.
+Result<model::Workload> find_workload(const std::vector<model::Workload>& workloads,
+                                      const std::string& ref);
+
+// Becomes `command` in the workload's network namespace. It sees the mounts of the workload's own
+// process where Heddle started that; else /etc/resolv.conf is replaced, in a mount namespace of its
+// own, by one that names the workload's resolver. Returns only when it failed.
+// Source: setns(2), mount_namespaces(7), resolv.conf(5).
+// Errors: `denied` without root; `not_found` for a sandbox or command that is gone.
+Result<int> exec_in(const model::Workload& workload, const std::vector<std::string>& command);
+
+}  // namespace heddle::cmd

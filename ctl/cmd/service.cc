@@ -1,0 +1,98 @@
+#include <ostream>
+
+#include "ctl/cmd/command.h"
+#include "ctl/cmd/commands.h"
+#include "ctl/output/json.h"
+#include "ctl/output/table.h"
+#include "ctl/output/words.h"
+
+namespace heddle::cmd {
+namespace {
+
+std::size_t usable(const client::ServiceDetails& details) {
+  std::size_t count = 0;
+  for (const auto& backend : details.backends) {
+    count += backend.reachable && backend.endpoint.state == model::EndpointState::ready ? 1 : 0;
+  }
+  return count;
+}
+
+Result<int> ls(const Arguments&, Context& context) {
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto services, daemon->list_services(context.deadline()));
+  if (context.format == Format::json) {
+    output::print(context.out, output::to_json(services));
+    return kDone;
+  }
+  output::Table table({"ID", "NAME", "NETWORK", "VIP", "PORTS", "READY"});
+  for (const auto& details : services) {
+    table.add({details.service.id, details.service.name, details.network_name,
+               details.service.vip.format(), output::format(details.service.ports),
+               std::to_string(usable(details)) + "/" + std::to_string(details.backends.size())});
+  }
+  table.print(context.out);
+  return kDone;
+}
+
+void print_backends(std::ostream& out, const client::ServiceDetails& details) {
+  output::Table table({"WORKLOAD", "NODE", "ADDRESS", "PORTS", "WEIGHT", "STATE", "REACHABLE"});
+  for (const auto& backend : details.backends) {
+    const auto& endpoint = backend.endpoint;
+    table.add({endpoint.workload_name, backend.node_name, endpoint.address.address.format(),
+               output::format(endpoint.ports), std::to_string(endpoint.weight),
+               std::string(output::word(endpoint.state)), backend.reachable ? "yes" : "no"});
+  }
+  table.print(out);
+}
+
+Result<int> ps(const Arguments& arguments, Context& context) {
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto details, daemon->inspect_service(arguments.text("SERVICE"), context.deadline()));
+  if (context.format == Format::json) {
+    output::print(context.out, output::to_json(details).at("backends"));
+  } else {
+    print_backends(context.out, details);
+  }
+  return kDone;
+}
+
+Result<int> inspect(const Arguments& arguments, Context& context) {
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto details, daemon->inspect_service(arguments.text("SERVICE"), context.deadline()));
+  if (context.format == Format::json) {
+    output::print(context.out, output::to_json(details));
+    return kDone;
+  }
+  const auto& service = details.service;
+  output::Details lines;
+  lines.add("Name", service.name);
+  lines.add("Id", service.id);
+  lines.add("Network", details.network_name);
+  lines.add("VIP", service.vip.format());
+  lines.add("Ports", output::format(service.ports));
+  for (const auto& [key, value] : service.labels) lines.add("Label", key + "=" + value);
+  lines.add("Created", output::format(service.created));
+  lines.print(context.out);
+  context.out << "\n";
+  print_backends(context.out, details);
+  return kDone;
+}
+
+constexpr Command kCommands[] = {
+    {"service ls", "List services", "heddle service ls", {}, ls},
+    {"service inspect SERVICE",
+     "Show a service (NAME or NAME.NETWORK) and its backends",
+     "heddle service inspect web\nheddle service inspect web.app --format json",
+     {},
+     inspect},
+    {"service ps SERVICE", "List the backends of a service", "heddle service ps web", {}, ps},
+};
+
+}  // namespace
+
+void register_service(CLI::App& app, Context& context) {
+  ensure_group(app, "service", "Services: a name and an address in front of backends");
+  for (const auto& command : kCommands) add_command(app, context, command);
+}
+
+}  // namespace heddle::cmd

@@ -1,0 +1,172 @@
+#include <cstdlib>
+#include <ostream>
+
+#include "ctl/cmd/command.h"
+#include "ctl/cmd/commands.h"
+#include "ctl/cmd/exec.h"
+#include "ctl/cmd/ports.h"
+#include "ctl/output/json.h"
+#include "ctl/output/table.h"
+#include "ctl/output/words.h"
+
+namespace heddle::cmd {
+namespace {
+
+Result<model::RestartPolicy> parse_restart(const std::string& text) {
+  if (text.empty() || text == "no") return model::RestartPolicy::no;
+  if (text == "on-failure") return model::RestartPolicy::on_failure;
+  if (text == "always") return model::RestartPolicy::always;
+  return fail(Errc::invalid,
+              "--restart '" + text + "' is unknown; choose no, on-failure or always");
+}
+
+// `KEY=VALUE`, or `KEY` for its value here.
+Result<std::map<std::string, std::string>> parse_environment(
+    const std::vector<std::string>& given) {
+  std::vector<std::string> pairs;
+  for (const auto& entry : given) {
+    if (entry.find('=') != std::string::npos) {
+      pairs.push_back(entry);
+    } else if (const char* value = std::getenv(entry.c_str())) {
+      pairs.push_back(entry + "=" + value);
+    }
+  }
+  return parse_pairs("--env", pairs);
+}
+
+// The flags of one attachment hold for the first network: a service is on one network.
+std::vector<client::Attachment> attachments_of(const Arguments& arguments,
+                                               std::vector<model::ServicePort> ports) {
+  std::vector<client::Attachment> attachments;
+  for (const auto& network : arguments.list("--network")) {
+    client::Attachment attachment;
+    attachment.network = network;
+    attachments.push_back(std::move(attachment));
+  }
+  if (attachments.empty()) return attachments;
+  auto& first = attachments.front();
+  first.address = arguments.text("--ip");
+  first.interface = arguments.text("--ifname");
+  first.aliases = arguments.list("--alias");
+  first.service = arguments.text("--service");
+  first.ports = std::move(ports);
+  return attachments;
+}
+
+Result<int> run(const Arguments& arguments, Context& context) {
+  for (const char* flag : {"--ip", "--ifname", "--alias", "--service"}) {
+    if (arguments.has(flag) && !arguments.has("--network")) {
+      return fail(Errc::invalid, std::string(flag) + " needs --network");
+    }
+  }
+  client::RunDraft draft;
+  draft.name = arguments.text("--name");
+  draft.command = context.command;
+  draft.directory = arguments.text("--workdir");
+  TRY(draft.restart, parse_restart(arguments.text("--restart")));
+  TRY(draft.environment, parse_environment(arguments.list("--env")));
+  TRY(draft.labels, parse_pairs("--label", arguments.list("--label")));
+  TRY(auto ports, parse_ports(arguments));
+  draft.networks = attachments_of(arguments, std::move(ports));
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto started, daemon->run(draft, context.deadline()));
+  if (context.format == Format::json) {
+    output::print(context.out, output::to_json(started));
+  } else {
+    context.out << started.workload.name << "\n";
+  }
+  return kDone;
+}
+
+std::string state_of(const model::Workload& workload) {
+  std::string state(output::word(workload.state));
+  if (workload.state == model::WorkloadState::exited) {
+    state += " (" + std::to_string(workload.exit_status) + ")";
+  }
+  return state;
+}
+
+Result<int> ps(const Arguments&, Context& context) {
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto workloads, daemon->list_workloads(context.deadline()));
+  if (context.format == Format::json) {
+    output::print(context.out, output::to_json(workloads));
+    return kDone;
+  }
+  output::Table table({"ID", "NAME", "KIND", "STATE", "PID", "RESTARTS", "COMMAND"});
+  for (const auto& workload : workloads) {
+    table.add({workload.id, workload.name, std::string(output::word(workload.kind)),
+               state_of(workload), workload.pid > 0 ? std::to_string(workload.pid) : "",
+               std::to_string(workload.restarts), output::joined(workload.command, " ")});
+  }
+  table.print(context.out);
+  return kDone;
+}
+
+// Goes on past one that cannot be removed, and gives the first error at the end.
+Result<int> rm(const Arguments& arguments, Context& context) {
+  const auto force = arguments.has("--force") ? client::Force::yes : client::Force::no;
+  TRY(auto* daemon, context.daemon());
+  Result<int> status = kDone;
+  for (const auto& ref : arguments.list("WORKLOAD")) {
+    const auto removed = daemon->remove_workload(ref, force, context.deadline());
+    if (removed) {
+      context.out << output::printable(ref) << "\n";
+    } else if (status) {
+      status = std::unexpected(removed.error());
+    } else {
+      context.err << "heddle: " << removed.error().text() << "\n";
+    }
+  }
+  return status;
+}
+
+Result<int> exec(const Arguments& arguments, Context& context) {
+  TRY(auto* daemon, context.daemon());
+  TRY(const auto workloads, daemon->list_workloads(context.deadline()));
+  TRY(const auto workload, find_workload(workloads, arguments.text("WORKLOAD")));
+  context.out.flush();
+  context.connected.reset();  // its threads go before ours changes namespaces
+  return exec_in(workload, context.command);
+}
+
+constexpr Flag kRunFlags[] = {
+    {"--name", "NAME", "name; made up when absent"},
+    {"--network", "NETWORK...", "network to connect to; what follows holds for the first"},
+    {"--ip", "ADDRESS", "address; chosen when absent"},
+    {"--ifname", "NAME", "interface inside; eth0, eth1 ... when absent"},
+    {"--alias", "NAME...", "further name on the network"},
+    {"--service", "NAME", "service that this becomes a backend of"},
+    kPortFlag,
+    {"--restart", "POLICY", "no (default), on-failure or always; always also after a reboot"},
+    {"--env,-e", "KEY=VALUE...", "environment variable; KEY alone takes its value here"},
+    {"--workdir,-w", "PATH", "directory that it starts in; / when absent"},
+    {"--label,-l", "KEY=VALUE...", "label"},
+};
+
+constexpr Flag kRmFlags[] = {
+    {"--force,-f", "", "stop it first: SIGTERM, after 10 seconds SIGKILL"},
+};
+
+constexpr Command kCommands[] = {
+    {"run -- COMMAND...", "Start a process in a new sandbox; its name is printed",
+     "heddle run --network app --service web --port 8080/http -- nginx -g 'daemon off;'\n"
+     "heddle run --name client --network app --restart always -- sleep infinity",
+     kRunFlags, run},
+    {"ps", "List this node's workloads", "heddle ps", {}, ps},
+    {"rm WORKLOAD...", "Remove workloads: disconnect them and forget them", "heddle rm -f client",
+     kRmFlags, rm},
+    {"exec WORKLOAD -- COMMAND...",
+     "Run a command in a workload's network, with its names; needs root",
+     "heddle exec client -- curl http://web:8080/\nheddle exec client -- bash",
+     {},
+     exec},
+};
+
+}  // namespace
+
+void register_workload(CLI::App& app, Context& context) {
+  for (const auto& command : kCommands) add_command(app, context, command);
+}
+
+}  // namespace heddle::cmd

@@ -1,0 +1,120 @@
+#include "ctl/output/words.h"
+
+#include <ctime>
+
+namespace heddle::output {
+
+std::string_view word(model::WorkloadKind kind) {
+  switch (kind) {
+    case model::WorkloadKind::run:
+      return "run";
+    case model::WorkloadKind::netns:
+      return "netns";
+    case model::WorkloadKind::pid:
+      return "pid";
+    case model::WorkloadKind::load_balancer:
+      return "load-balancer";
+  }
+  return "?";
+}
+
+std::string_view word(model::RestartPolicy policy) {
+  switch (policy) {
+    case model::RestartPolicy::no:
+      return "no";
+    case model::RestartPolicy::on_failure:
+      return "on-failure";
+    case model::RestartPolicy::always:
+      return "always";
+  }
+  return "?";
+}
+
+std::string_view word(model::WorkloadState state) {
+  switch (state) {
+    case model::WorkloadState::starting:
+      return "starting";
+    case model::WorkloadState::running:
+      return "running";
+    case model::WorkloadState::exited:
+      return "exited";
+    case model::WorkloadState::gone:
+      return "gone";
+  }
+  return "?";
+}
+
+std::string_view word(model::Protocol protocol) {
+  return protocol == model::Protocol::udp ? "udp" : "tcp";
+}
+
+std::string_view word(model::AppProtocol protocol) {
+  switch (protocol) {
+    case model::AppProtocol::automatic:
+      return "automatic";
+    case model::AppProtocol::tcp:
+      return "tcp";
+    case model::AppProtocol::http1:
+      return "http1";
+    case model::AppProtocol::http2:
+      return "http2";
+  }
+  return "?";
+}
+
+std::string_view word(model::EndpointState state) {
+  switch (state) {
+    case model::EndpointState::starting:
+      return "starting";
+    case model::EndpointState::ready:
+      return "ready";
+    case model::EndpointState::draining:
+      return "draining";
+    case model::EndpointState::gone:
+      return "gone";
+  }
+  return "?";
+}
+
+std::string_view word(model::NodeRole role) {
+  return role == model::NodeRole::manager ? "manager" : "worker";
+}
+
+std::string_view word(model::NodeStatus status) {
+  switch (status) {
+    case model::NodeStatus::unknown:
+      return "unknown";
+    case model::NodeStatus::ready:
+      return "ready";
+    case model::NodeStatus::down:
+      return "down";
+  }
+  return "?";
+}
+
+std::string_view word(model::LbAlgorithm algorithm) {
+  return algorithm == model::LbAlgorithm::least_request ? "least-request" : "round-robin";
+}
+
+std::string format(model::Time time) {
+  const std::time_t seconds = time.time_since_epoch().count();
+  std::tm parts{};
+  if (seconds == 0 || gmtime_r(&seconds, &parts) == nullptr) return "";
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+std::string format(const model::ServicePort& port) {
+  std::string text = port.name.empty() ? "" : port.name + "=";
+  text += std::to_string(port.port) + "/" + std::string(word(port.protocol));
+  if (port.app != model::AppProtocol::automatic) text += "/" + std::string(word(port.app));
+  return text;
+}
+
+std::string format(const std::vector<model::ServicePort>& ports) {
+  std::string text;
+  for (const auto& port : ports) text += (text.empty() ? "" : ", ") + format(port);
+  return text;
+}
+
+}  // namespace heddle::output
