@@ -1,0 +1,44 @@
+#pragma once
+/* The two ways onwards: into an endpoint of this node, or to the node that has it. */
+#include "ebpf/lib/drop.h"
+#include "ebpf/lib/overlay_maps.h"
+#include "ebpf/lib/packet.h"
+
+/*
+ * Straight into the endpoint's namespace, past the host's stack. The packet was classed by the
+ * destination it had when it arrived: without the new type the endpoint's IP layer would ignore it.
+ */
+static __always_inline int deliver_here(struct __sk_buff *skb, const struct heddle_address *to)
+{
+	__u8 mac[HEDDLE_MAC_BYTES];
+
+	__builtin_memcpy(mac, to->mac, sizeof(mac));
+	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ||
+	    bpf_skb_change_type(skb, PACKET_HOST))
+		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
+	skb->mark = 0;
+	return bpf_redirect_peer(to->ifindex, 0);
+}
+
+/* Through the VXLAN device, which takes the tunnel from the key. remote_ipv4 is in host order. */
+static __always_inline int send_away(struct __sk_buff *skb, __u32 vni,
+				     const struct heddle_address *to)
+{
+	struct heddle_node *node = find_node();
+	struct bpf_tunnel_key key = {
+		.tunnel_id = vni,
+		.remote_ipv4 = bpf_ntohl(to->vtep),
+		.tunnel_ttl = 64,
+	};
+	__u8 mac[HEDDLE_MAC_BYTES];
+
+	if (!node || !node->vxlan)
+		return drop(skb, HEDDLE_DROP_NO_UNDERLAY);
+	key.local_ipv4 = bpf_ntohl(node->address);
+	__builtin_memcpy(mac, to->mac, sizeof(mac));
+	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ||
+	    bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX))
+		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
+	skb->mark = 0;
+	return bpf_redirect(node->vxlan, 0);
+}
