@@ -1,0 +1,286 @@
+#include "topologies/engine/control/message.h"
+
+#include <array>
+#include <boost/json.hpp>
+#include <utility>
+
+namespace heddle::control {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxWords = 4096;
+constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
+
+constexpr std::array<std::pair<Op, std::string_view>, 9> kOps{{{Op::inspect, "inspect"},
+                                                               {Op::exec, "exec"},
+                                                               {Op::stop, "stop"},
+                                                               {Op::await, "await"},
+                                                               {Op::kill, "kill"},
+                                                               {Op::start, "start"},
+                                                               {Op::kill_daemon, "kill-daemon"},
+                                                               {Op::restart_daemon, "restart-daemon"},
+                                                               {Op::enter, "enter"}}};
+
+Result<json::object> parse_object(std::string_view text, std::size_t max_bytes) {
+  if (text.size() > max_bytes)
+    return fail(Errc::invalid, "message larger than " + std::to_string(max_bytes) + " bytes");
+  json::parse_options options;
+  options.max_depth = 8;
+  options.allow_invalid_utf8 = true;  // what commands print is bytes
+  boost::system::error_code ec;
+  json::value value = json::parse(json::string_view(text.data(), text.size()), ec, {}, options);
+  if (ec) return fail(Errc::invalid, "message is not JSON: " + ec.message());
+  if (!value.is_object()) return fail(Errc::invalid, "message is no JSON object");
+  return std::move(value.as_object());
+}
+
+// Reads members of an object; the first that has the wrong form is kept as the error.
+class Reader {
+ public:
+  explicit Reader(const json::object& object) : object_(object) {}
+
+  std::string text(std::string_view key) {
+    const json::value* value = find(key);
+    if (!value) return "";
+    if (!value->is_string()) return wrong(key, "text"), "";
+    return std::string(value->as_string().data(), value->as_string().size());
+  }
+  std::int64_t integer(std::string_view key, std::int64_t low, std::int64_t high) {
+    const json::value* value = find(key);
+    if (!value) return 0;
+    boost::system::error_code ec;
+    const auto number = value->to_number<std::int64_t>(ec);
+    if (ec || number < low || number > high) return wrong(key, "a number in its range"), 0;
+    return number;
+  }
+  bool flag(std::string_view key) {
+    const json::value* value = find(key);
+    if (!value) return false;
+    if (!value->is_bool()) return wrong(key, "true or false"), false;
+    return value->as_bool();
+  }
+  const json::object* object(std::string_view key) {
+    const json::value* value = find(key);
+    if (!value) return nullptr;
+    if (!value->is_object()) return wrong(key, "an object"), nullptr;
+    return &value->as_object();
+  }
+  const json::array* array(std::string_view key) {
+    const json::value* value = find(key);
+    if (!value) return nullptr;
+    if (!value->is_array() || value->as_array().size() > kMaxWords)
+      return wrong(key, "a list of at most 4096"), nullptr;
+    return &value->as_array();
+  }
+  std::vector<std::string> texts(std::string_view key) {
+    std::vector<std::string> out;
+    const json::array* list = array(key);
+    if (!list) return out;
+    for (const json::value& item : *list) {
+      if (!item.is_string()) return wrong(key, "a list of texts"), out;
+      out.emplace_back(item.as_string().data(), item.as_string().size());
+    }
+    return out;
+  }
+  std::map<std::string, std::string> text_map(std::string_view key) {
+    std::map<std::string, std::string> out;
+    const json::object* map = object(key);
+    if (!map) return out;
+    for (const auto& member : *map) {
+      if (!member.value().is_string()) return wrong(key, "a map of texts"), out;
+      out[std::string(member.key())] = std::string(member.value().as_string());
+    }
+    return out;
+  }
+  void wrong(std::string_view key, std::string_view expected) {
+    if (!error_)
+      error_.emplace(Errc::invalid, "\"" + std::string(key) + "\" must be " + std::string(expected));
+  }
+  Result<> done() const {
+    if (error_) return std::unexpected(*error_);
+    return {};
+  }
+
+ private:
+  const json::value* find(std::string_view key) {
+    return object_.if_contains(json::string_view(key.data(), key.size()));
+  }
+  const json::object& object_;
+  std::optional<Error> error_;
+};
+
+json::object to_json(const Error& error) {
+  return {{"code", std::string(name_of(error.code()))}, {"text", error.text()}};
+}
+
+Error error_from(const json::object& object) {
+  Reader reader(object);
+  const std::string code = reader.text("code");
+  for (int i = 0; i <= static_cast<int>(Errc::internal); ++i) {
+    if (name_of(static_cast<Errc>(i)) == code) return {static_cast<Errc>(i), reader.text("text")};
+  }
+  return {Errc::internal, reader.text("text")};
+}
+
+json::object to_json(const MemberStatus& member) {
+  return {{"name", member.name},     {"kind", member.kind},       {"state", member.state},
+          {"address", member.address}, {"socket", member.socket}, {"netns", member.netns},
+          {"cgroup", member.cgroup}, {"log", member.log}, {"daemon_pid", member.daemon_pid}};
+}
+
+json::object to_json(const LabStatus& status) {
+  json::array members;
+  for (const MemberStatus& member : status.members) members.push_back(to_json(member));
+  json::array background;
+  for (const BackgroundStatus& process : status.background)
+    background.push_back({{"name", process.name}, {"on", process.on}, {"pid", process.pid},
+                          {"running", process.running}});
+  return {{"name", status.name}, {"file", status.file}, {"daemon_pid", status.daemon_pid},
+          {"members", std::move(members)}, {"background", std::move(background)}};
+}
+
+LabStatus status_from(const json::object& object) {
+  constexpr std::int64_t kMaxPid = 1LL << 30;
+  Reader reader(object);
+  LabStatus status{.name = reader.text("name"), .file = reader.text("file"),
+                   .daemon_pid = static_cast<int>(reader.integer("daemon_pid", 0, kMaxPid)),
+                   .members = {}, .background = {}};
+  if (const json::array* members = reader.array("members")) {
+    for (const json::value& value : *members) {
+      if (!value.is_object()) continue;
+      Reader member(value.as_object());
+      status.members.push_back({.name = member.text("name"), .kind = member.text("kind"),
+                                .state = member.text("state"), .address = member.text("address"),
+                                .socket = member.text("socket"), .netns = member.text("netns"),
+                                .cgroup = member.text("cgroup"), .log = member.text("log"),
+                                .daemon_pid =
+                                    static_cast<int>(member.integer("daemon_pid", 0, kMaxPid))});
+    }
+  }
+  if (const json::array* background = reader.array("background")) {
+    for (const json::value& value : *background) {
+      if (!value.is_object()) continue;
+      Reader process(value.as_object());
+      status.background.push_back({.name = process.text("name"), .on = process.text("on"),
+                                   .pid = static_cast<int>(process.integer("pid", 0, kMaxPid)),
+                                   .running = process.flag("running")});
+    }
+  }
+  return status;
+}
+
+json::object to_json(const ExecResult& result) {
+  return {{"exit", result.exit},          {"signal", result.signal},
+          {"timed_out", result.timed_out}, {"time_ms", result.time.count()},
+          {"out", result.out},            {"err", result.err},
+          {"dropped_bytes", result.dropped_bytes}};
+}
+
+ExecResult result_from(const json::object& object) {
+  Reader reader(object);
+  return {.exit = static_cast<int>(reader.integer("exit", 0, 255)),
+          .signal = static_cast<int>(reader.integer("signal", 0, 255)),
+          .timed_out = reader.flag("timed_out"),
+          .time = std::chrono::milliseconds(reader.integer("time_ms", 0, INT64_MAX / 2)),
+          .out = reader.text("out"),
+          .err = reader.text("err"),
+          .dropped_bytes =
+              static_cast<std::uint64_t>(reader.integer("dropped_bytes", 0, INT64_MAX / 2))};
+}
+
+json::object to_json(const Entry& entry) {
+  json::object env;
+  for (const auto& [key, value] : entry.env) env[key] = value;
+  return {{"netns", entry.netns},       {"mounts", entry.mounts}, {"uts", entry.uts},
+          {"hostname", entry.hostname}, {"cgroup", entry.cgroup}, {"directory", entry.directory},
+          {"env", std::move(env)}};
+}
+
+Entry entry_from(const json::object& object) {
+  Reader reader(object);
+  return {.netns = reader.text("netns"), .mounts = reader.text("mounts"),
+          .uts = reader.text("uts"), .hostname = reader.text("hostname"),
+          .cgroup = reader.text("cgroup"), .directory = reader.text("directory"),
+          .env = reader.text_map("env")};
+}
+
+}  // namespace
+
+std::string encode(const Request& request) {
+  json::object out{{"op", ""}, {"target", request.target}, {"background", request.background},
+                   {"timeout_ms", request.timeout.count()}};
+  for (const auto& [op, name] : kOps) {
+    if (op == request.op) out["op"] = std::string(name);
+  }
+  out["command"] = json::array(request.command.begin(), request.command.end());
+  return json::serialize(out);
+}
+
+Result<Request> decode_request(std::string_view text) {
+  TRY(const json::object object, parse_object(text, kMaxRequest));
+  Reader reader(object);
+  const std::string wanted = reader.text("op");
+  Request request;
+  bool known = false;
+  for (const auto& [op, name] : kOps) {
+    if (name != wanted) continue;
+    request.op = op;
+    known = true;
+  }
+  if (!known) return fail(Errc::invalid, "\"op\" is unknown: " + wanted.substr(0, 40));
+  request.target = reader.text("target");
+  request.background = reader.text("background");
+  request.command = reader.texts("command");
+  request.timeout = std::chrono::milliseconds(reader.integer("timeout_ms", 0, kMaxTimeoutMs));
+  TRY_DO(reader.done());
+  for (const std::string& word : request.command) {
+    if (word.find('\0') != std::string::npos)
+      return fail(Errc::invalid, "\"command\" holds a zero byte");
+  }
+  return request;
+}
+
+std::string encode(const Reply& reply) {
+  json::object out;
+  if (reply.error) out["error"] = to_json(*reply.error);
+  if (reply.result) out["result"] = to_json(*reply.result);
+  if (reply.status) out["status"] = to_json(*reply.status);
+  if (reply.entry) out["entry"] = to_json(*reply.entry);
+  return json::serialize(out);
+}
+
+Result<Reply> decode_reply(std::string_view text) {
+  TRY(const json::object object, parse_object(text, kMaxReply));
+  Reader reader(object);
+  Reply reply;
+  if (const auto* error = reader.object("error")) reply.error = error_from(*error);
+  if (const auto* result = reader.object("result")) reply.result = result_from(*result);
+  if (const auto* status = reader.object("status")) reply.status = status_from(*status);
+  if (const auto* entry = reader.object("entry")) reply.entry = entry_from(*entry);
+  TRY_DO(reader.done());
+  return reply;
+}
+
+std::string encode(const Progress& progress) {
+  json::object out{{"did", progress.did}, {"time_ms", progress.time.count()},
+                   {"ready", progress.ready}};
+  if (progress.error) out["error"] = to_json(*progress.error);
+  return json::serialize(out);
+}
+
+Result<Progress> decode_progress(std::string_view text) {
+  TRY(const json::object object, parse_object(text, kMaxRequest));
+  Reader reader(object);
+  Progress progress{.did = reader.text("did"),
+                    .time = std::chrono::milliseconds(reader.integer("time_ms", 0, INT64_MAX / 2)),
+                    .ready = reader.flag("ready"),
+                    .error = std::nullopt};
+  if (const auto* error = reader.object("error")) progress.error = error_from(*error);
+  TRY_DO(reader.done());
+  return progress;
+}
+
+std::string format_json(const LabStatus& status) { return json::serialize(to_json(status)); }
+
+}  // namespace heddle::control

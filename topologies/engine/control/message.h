@@ -1,0 +1,110 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+
+// What `heddle lab` and a lab's heddle-labd say to each other: one JSON object per request and per
+// reply, each framed by its length (4 bytes, network order).
+namespace heddle::control {
+
+enum class Op { inspect, exec, stop, await, kill, start, kill_daemon, restart_daemon, enter };
+
+struct Request {
+  Op op = Op::inspect;
+  std::string target;                    // host, node, or for stop and await a background process
+  std::vector<std::string> command;      // exec
+  std::string background;                // exec: name under which it goes on; empty: waited for
+  std::chrono::milliseconds timeout{30'000};
+  friend bool operator==(const Request&, const Request&) = default;
+};
+
+// How a command ended and what it printed.
+struct ExecResult {
+  int exit = 0;                          // 128 + signal when a signal ended it
+  int signal = 0;
+  bool timed_out = false;                // it was killed at its timeout
+  std::chrono::milliseconds time{0};
+  std::string out;
+  std::string err;
+  std::uint64_t dropped_bytes = 0;       // of both, from the beginning
+  friend bool operator==(const ExecResult&, const ExecResult&) = default;
+};
+
+struct MemberStatus {
+  std::string name;
+  std::string kind;                      // host, linux, machine
+  std::string state;                     // running, down, no daemon, daemon dead
+  std::string address;
+  std::string socket;
+  std::string netns;
+  std::string cgroup;
+  std::string log;
+  int daemon_pid = 0;
+  friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
+};
+struct BackgroundStatus {
+  std::string name;
+  std::string on;
+  int pid = 0;
+  bool running = false;
+  friend bool operator==(const BackgroundStatus&, const BackgroundStatus&) = default;
+};
+struct LabStatus {
+  std::string name;
+  std::string file;
+  int daemon_pid = 0;
+  std::vector<MemberStatus> members;
+  std::vector<BackgroundStatus> background;
+  friend bool operator==(const LabStatus&, const LabStatus&) = default;
+};
+
+// What an interactive `exec` needs to enter a member by itself. Paths are of this machine and hold
+// as long as the lab runs; empty: stay.
+struct Entry {
+  std::string netns;
+  std::string mounts;
+  std::string uts;
+  std::string hostname;
+  std::string cgroup;
+  std::string directory;
+  std::map<std::string, std::string> env;
+  friend bool operator==(const Entry&, const Entry&) = default;
+};
+
+struct Reply {
+  std::optional<Error> error;
+  std::optional<ExecResult> result;      // exec, stop, await
+  std::optional<LabStatus> status;       // inspect
+  std::optional<Entry> entry;            // enter
+};
+
+// One line that a starting heddle-labd prints for each thing it did; the last has `ready` or `error`.
+struct Progress {
+  std::string did;
+  std::chrono::milliseconds time{0};
+  bool ready = false;
+  std::optional<Error> error;
+};
+
+// Decoding errors: `invalid`, saying which member of the object is wrong. Unknown members are
+// ignored; sizes, counts and nesting are bounded.
+std::string encode(const Request& request);
+Result<Request> decode_request(std::string_view text);
+std::string encode(const Reply& reply);
+Result<Reply> decode_reply(std::string_view text);
+std::string encode(const Progress& progress);
+Result<Progress> decode_progress(std::string_view text);
+
+// A status as JSON for people's programs (`inspect --format json`).
+std::string format_json(const LabStatus& status);
+
+inline constexpr std::size_t kMaxRequest = 1U << 20;
+inline constexpr std::size_t kMaxReply = 16U << 20;
+
+}  // namespace heddle::control

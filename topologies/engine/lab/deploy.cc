@@ -1,0 +1,153 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+
+#include "common/base/unique_fd.h"
+#include "topologies/engine/format/lab.h"
+#include "topologies/engine/format/reader.h"
+#include "topologies/engine/lab/lab.h"
+#include "topologies/engine/process/cgroup.h"
+#include "topologies/engine/process/spawn.h"
+
+extern char** environ;
+
+namespace heddle::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxLine = 1U << 20;
+
+Result<> write_file(const std::string& path, std::string_view text) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno(errno, "create " + path);
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail_errno(errno ? errno : ENOSPC, "write " + path);
+  return {};
+}
+
+Result<> make_directories(const std::string& path) {
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (ec) return fail_errno(ec.value(), "make directory " + path);
+  return {};
+}
+
+std::string own_directory() {
+  std::error_code ec;
+  return fs::read_symlink("/proc/self/exe", ec).parent_path().string();
+}
+
+std::string find_daemon(const DeployRequest& request) {
+  if (!request.daemon.empty()) return request.daemon;
+  const std::string beside = own_directory() + "/heddle-labd";
+  return ::access(beside.c_str(), X_OK) == 0 ? beside : "heddle-labd";
+}
+
+std::map<std::string, std::string> own_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view pair(*entry);
+    const std::size_t equals = pair.find('=');
+    if (equals != std::string_view::npos) out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  return out;
+}
+
+// Creating the run directory is what claims the name: the kernel lets one caller succeed.
+Result<> claim(const plan::LabPaths& paths, const std::string& text) {
+  TRY_DO(make_directories(paths.roots().run));
+  if (::mkdir(paths.run_dir().c_str(), 0700) < 0) {
+    if (errno != EEXIST) return fail_errno(errno, "make directory " + paths.run_dir());
+    return fail(Errc::exists, "lab " + paths.lab() + " is deployed already; take it down first: "
+                              "heddle lab destroy --name " + paths.lab());
+  }
+  TRY_DO(write_file(paths.name_file(), paths.lab()));
+  TRY_DO(write_file(paths.lab_file(), text));
+  TRY_DO(make_directories(paths.log_dir()));
+  TRY_DO(make_directories(paths.netns_dir()));
+  TRY_DO(make_directories(paths.state_dir()));
+  return process::create_cgroup(paths.daemon_cgroup());
+}
+
+// Reads the daemon's progress until it is ready. Errors: its own, or `unavailable` when it ended.
+Result<> follow(int fd, const plan::LabPaths& paths, const OnProgress& on_progress) {
+  std::string pending;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) return fail(Errc::cancelled, "interrupted");
+    if (got <= 0)
+      return fail(Errc::unavailable, "heddle-labd ended while it built the lab; see " +
+                                         paths.log_dir() + "/labd.log");
+    pending.append(buffer.data(), static_cast<std::size_t>(got));
+    if (pending.size() > kMaxLine) return fail(Errc::internal, "heddle-labd prints no lines");
+    for (std::size_t end; (end = pending.find('\n')) != std::string::npos;) {
+      TRY(control::Progress progress, control::decode_progress(pending.substr(0, end)));
+      pending.erase(0, end + 1);
+      if (progress.error) return std::unexpected(*std::move(progress.error));
+      if (progress.ready) return {};
+      on_progress(progress);
+    }
+  }
+}
+
+Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
+                      const plan::LabPaths& paths, const OnProgress& on_progress) {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) < 0) return fail_errno(errno, "make a pipe");
+  UniqueFd read_end(fds[0]);
+  UniqueFd write_end(fds[1]);
+  const std::string log = paths.log_dir() + "/labd.log";
+  UniqueFd log_fd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log_fd) return fail_errno(errno, "create " + log);
+  process::SpawnRequest spawn;
+  spawn.command = {find_daemon(request), "--name", paths.lab(), "--file", lab.file,
+                   "--directory", lab.directory};
+  if (!request.lab_dir.empty()) {
+    spawn.command.push_back("--lab-dir");
+    spawn.command.push_back(request.lab_dir);
+  }
+  spawn.env = own_environment();
+  spawn.cgroup = paths.daemon_cgroup();
+  spawn.output = write_end.get();
+  spawn.error = log_fd.get();
+  TRY([[maybe_unused]] const int pid, process::spawn(spawn));
+  write_end.reset();
+  return follow(read_end.get(), paths, on_progress);
+}
+
+}  // namespace
+
+Result<plan::LabPaths> deploy(const DeployRequest& request, const OnProgress& on_progress) {
+  TRY(const std::string text, format::read_lab_file(request.file));
+  TRY(const format::Lab lab, format::load_lab(request.file));
+  if (::geteuid() != 0)
+    return fail(Errc::denied, "labs are network namespaces and cgroups: run this as root (sudo)");
+  TRY(const plan::LabPaths paths, locate(lab.name, request.lab_dir));
+  auto built = claim(paths, text);
+  if (!built && built.error().code() == Errc::exists) return std::unexpected(built.error());
+  if (built) built = start_daemon(request, lab, paths, on_progress);
+  if (built) return paths;
+  (void)destroy(paths, [](const control::Progress&) {});
+  return std::unexpected(std::move(built).error().during("deploy " + lab.name));
+}
+
+Result<plan::LabPaths> locate(const std::string& name, const std::string& lab_dir) {
+  if (!format::is_name(name))
+    return fail(Errc::invalid, "\"" + name.substr(0, 80) + "\" is no lab name: 1 to 63 letters, digits, "
+                               "-, _ or ., starting with a letter or digit");
+  TRY(const std::string cgroup2, process::find_cgroup2());
+  std::error_code ec;
+  const std::string absolute = lab_dir.empty() ? "" : fs::absolute(lab_dir, ec).string();
+  return plan::LabPaths(plan::roots_for(absolute, cgroup2), name);
+}
+
+}  // namespace heddle::lab

@@ -1,0 +1,124 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "common/base/unique_fd.h"
+#include "topologies/engine/lab/lab.h"
+#include "topologies/engine/process/cgroup.h"
+#include "topologies/engine/process/mounts.h"
+
+namespace heddle::lab {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+bool exists(const std::string& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// Runs the parts of a teardown; a failed one does not stop the next.
+class Teardown {
+ public:
+  explicit Teardown(const OnProgress& on_progress) : on_progress_(on_progress) {}
+
+  template <class Work>
+  void part(const std::string& did, Work work) {
+    const auto start = std::chrono::steady_clock::now();
+    Result<> done = work();
+    if (!done) {
+      if (!first_) first_ = std::move(done).error();
+      return;
+    }
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - start);
+    on_progress_({.did = did, .time = time, .ready = false, .error = std::nullopt});
+  }
+  Result<> result() {
+    if (first_) return std::unexpected(*std::move(first_));
+    return {};
+  }
+
+ private:
+  const OnProgress& on_progress_;
+  std::optional<Error> first_;
+};
+
+}  // namespace
+
+Result<> destroy(const plan::LabPaths& paths, const OnProgress& on_progress) {
+  if (!exists(paths.run_dir()) && !exists(paths.state_dir()) && !exists(paths.cgroup()))
+    return need_deployed(paths);
+  if (::geteuid() != 0)
+    return fail(Errc::denied, "taking a lab down needs root (sudo)");
+  // Two at once would trip over each other's half-removed trees.
+  UniqueFd lock(::open(paths.roots().run.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock && ::flock(lock.get(), LOCK_EX) < 0) return fail_errno(errno, "lock " + paths.roots().run);
+
+  Teardown teardown(on_progress);
+  teardown.part("ended every process",
+                [&] { return process::kill_cgroup(paths.cgroup(), after(10s)); });
+  teardown.part("unmounted namespaces and BPF file systems; their links went with them",
+                [&] { return process::unmount_below(paths.run_dir()); });
+  teardown.part("removed the cgroup", [&] { return process::remove_cgroup(paths.cgroup()); });
+  teardown.part("removed " + paths.state_dir(), [&]() -> Result<> {
+    TRY_DO(process::unmount_below(paths.state_dir()));
+    return process::remove_tree(paths.state_dir());
+  });
+  // Last: while it stands, the lab is listed and can be destroyed again.
+  teardown.part("removed " + paths.run_dir(),
+                [&] { return process::remove_tree(paths.run_dir()); });
+  // Ours alone, and empty after the last lab.
+  ::rmdir(paths.roots().run.c_str());
+  ::rmdir(paths.roots().state.c_str());
+  if (paths.roots().tag.empty()) {
+    ::rmdir("/run/heddle");
+    ::rmdir("/var/lib/heddle");
+  }
+  return teardown.result();
+}
+
+Result<std::vector<Entry>> list(const std::string& lab_dir) {
+  TRY(const plan::LabPaths any, locate("any", lab_dir));
+  std::vector<Entry> out;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(any.roots().run, ec)) {
+    const std::string name = first_line(entry.path().string() + "/name");
+    // Without a name: killed while it was claimed. Its directory's name serves.
+    auto paths = locate(name.empty() ? entry.path().filename().string() : name, lab_dir);
+    if (!paths) continue;
+    out.push_back({.name = paths->lab(), .file = "", .alive = control::Client(paths->socket()).answers()});
+  }
+  std::ranges::sort(out, {}, &Entry::name);
+  return out;
+}
+
+Result<> need_deployed(const plan::LabPaths& paths) {
+  if (exists(paths.run_dir())) return {};
+  std::string others;
+  const std::string& run = paths.roots().run;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(run, ec)) {
+    const std::string name = first_line(entry.path().string() + "/name");
+    others += (others.empty() ? "" : ", ") + (name.empty() ? entry.path().filename().string() : name);
+  }
+  return fail(Errc::not_found, "no lab " + paths.lab() + " is deployed" +
+                                   (others.empty() ? "; none is" : "; these are: " + others));
+}
+
+}  // namespace heddle::lab

@@ -1,0 +1,294 @@
+// How members start and stop: directories, cgroups, processes and heddled.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "dataplane/netns/netns.h"
+#include "topologies/engine/process/cgroup.h"
+#include "topologies/engine/process/mounts.h"
+#include "topologies/labd/service.h"
+
+extern char** environ;
+
+namespace heddle::labd {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using process::Child;
+
+constexpr auto kDaemonStart = 20s;
+constexpr auto kKillTime = 10s;
+constexpr auto kExecTime = 60s;
+constexpr std::streamoff kLogTail = 2000;
+
+Result<> make_directories(const std::string& path) {
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (ec) return fail_errno(ec.value(), "make directory " + path);
+  return {};
+}
+
+Result<> write_file(const std::string& path, const std::string& text) {
+  TRY_DO(make_directories(fs::path(path).parent_path().string()));
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!fd) return fail_errno(errno, "create " + path);
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return fail_errno(errno ? errno : ENOSPC, "write " + path);
+  return {};
+}
+
+std::string log_tail(const std::string& path) {
+  std::ifstream file(path, std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kLogTail));
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  return text.empty() ? "; it printed nothing" : "; its log ends:\n" + text;
+}
+
+bool listens(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return false;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+// Times the parts of a build for its progress.
+class Stopwatch {
+ public:
+  std::chrono::milliseconds lap() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_);
+    start_ = now;
+    return time;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Service::Service(format::Lab lab, plan::Plan plan, std::string program_dir)
+    : lab_(std::move(lab)),
+      plan_(std::move(plan)),
+      program_dir_(std::move(program_dir)),
+      fabric_(plan_) {
+  for (const plan::Member& member : plan_.members) running_[member.name];
+}
+
+Result<> Service::build(const OnProgress& on_progress) {
+  Stopwatch watch;
+  TRY_DO(fabric_.create());
+  on_progress("built " + std::to_string(plan_.members.size()) + " namespaces and " +
+                  std::to_string(plan_.veths.size()) + " links", watch.lap());
+  std::vector<const plan::Member*> daemons;
+  for (const plan::Member& member : plan_.members) {
+    TRY_DO(prepare_member(member).during(member.name));
+    if (member.daemon) daemons.push_back(&member);
+  }
+  if (!daemons.empty()) {
+    TRY_DO(start_daemons(daemons));
+    on_progress("started heddled on " + std::to_string(daemons.size()) + " hosts", watch.lap());
+  }
+  for (const plan::Member& member : plan_.members) TRY_DO(start_node(member).during(member.name));
+  return {};
+}
+
+Result<> Service::prepare_member(const plan::Member& member) {
+  TRY_DO(process::create_cgroup(member.cgroup + "/commands"));
+  if (member.kind == plan::Member::Kind::host) {
+    TRY_DO(process::create_cgroup(member.cgroup + "/daemon"));
+    TRY_DO(make_directories(member.run_dir));
+    TRY_DO(make_directories(member.state_dir));
+    for (const auto& [path, content] : member.files) TRY_DO(write_file(path, content));
+  }
+  if (member.own_mounts) {
+    TRY(auto namespaces, fabric::create_node_namespaces(member, lab_.directory));
+    std::lock_guard lock(mutex_);
+    running_[member.name].namespaces = std::move(namespaces);
+  }
+  return {};
+}
+
+// All at once, then waits for each: the slowest sets the time.
+Result<> Service::start_daemons(const std::vector<const plan::Member*>& members) {
+  for (const plan::Member* member : members) TRY_DO(spawn_daemon(*member).during(member->name));
+  for (const plan::Member* member : members) TRY_DO(wait_daemon(*member).during(member->name));
+  return {};
+}
+
+Result<> Service::spawn_daemon(const plan::Member& member) {
+  UniqueFd netns;
+  TRY(process::SpawnRequest request, spawn_request(member, netns));
+  request.command = {"heddled", "--state-dir", member.state_dir, "--run-dir", member.run_dir,
+                     "--socket", member.socket, "--cgroup", member.cgroup, "--name", member.name};
+  request.cgroup = member.cgroup + "/daemon";
+  request.directory = "/";
+  UniqueFd log(::open(member.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log) return fail_errno(errno, "open " + member.log);
+  request.output = log.get();
+  request.error = log.get();
+  TRY(auto child, supervisor_.start(request, process::Supervisor::Streams::as_given));
+  std::lock_guard lock(mutex_);
+  running_[member.name].daemon = std::move(child);
+  return {};
+}
+
+Result<> Service::wait_daemon(const plan::Member& member) {
+  std::shared_ptr<Child> child;
+  {
+    std::lock_guard lock(mutex_);
+    child = running_[member.name].daemon;
+  }
+  const Deadline deadline = after(kDaemonStart);
+  while (!listens(member.socket)) {
+    if (const auto ending = child->ending())
+      return fail(Errc::unavailable, "heddled ended with status " + std::to_string(ending->exit) +
+                                         log_tail(member.log));
+    if (std::chrono::steady_clock::now() >= deadline)
+      return fail(Errc::timeout, "heddled does not answer on " + member.socket + log_tail(member.log));
+    std::this_thread::sleep_for(5ms);
+  }
+  return {};
+}
+
+Result<> Service::start_node(const plan::Member& member) {
+  const format::Node* node = lab_.find_node(member.name);
+  if (!node) return {};
+  for (const std::string& line : node->exec) {
+    TRY(auto child, start_in(member, {"/bin/sh", "-c", line}));
+    auto ended = child->wait(after(kExecTime));
+    if (!ended) child->signal(SIGKILL, Child::Reach::group);
+    if (!ended) return fail(Errc::timeout, "exec \"" + line + "\" runs longer than 60 s");
+    if (ended->exit != 0)
+      return fail(Errc::invalid, "exec \"" + line + "\" ended with status " +
+                                     std::to_string(ended->exit) + ": " + child->error().text);
+  }
+  if (node->command.empty()) return {};
+  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + node->command}));
+  std::lock_guard lock(mutex_);
+  background_["cmd." + member.name] = {.on = member.name, .child = std::move(child)};
+  return {};
+}
+
+Result<> Service::kill_host(const std::string& name) {
+  std::lock_guard change(change_mutex_);
+  TRY(const plan::Member* member, need_host(name));
+  {
+    std::lock_guard lock(mutex_);
+    if (std::exchange(running_[name].down, true))
+      return fail(Errc::conflict, name + " is down already");
+  }
+  // The link first: a machine without power sends no FIN for its dying processes.
+  TRY_DO(fabric_.cut(name).during("kill " + name));
+  TRY_DO(process::kill_cgroup(member->cgroup, after(kKillTime)).during("kill " + name));
+  TRY_DO(process::unmount_below(member->run_dir).during("kill " + name));
+  TRY_DO(fabric_.remove_member(name).during("kill " + name));
+  TRY_DO(process::remove_tree(member->run_dir).during("kill " + name));
+  return process::remove_cgroup(member->cgroup).during("kill " + name);
+}
+
+Result<> Service::start_host(const std::string& name) {
+  std::lock_guard change(change_mutex_);
+  TRY(const plan::Member* member, need_host(name));
+  {
+    std::lock_guard lock(mutex_);
+    if (!running_[name].down) return fail(Errc::conflict, name + " runs already");
+  }
+  TRY_DO(fabric_.restore(name).during("start " + name));
+  TRY_DO(prepare_member(*member).during("start " + name));
+  {
+    std::lock_guard lock(mutex_);
+    running_[name].down = false;
+  }
+  return member->daemon ? start_daemons({member}).during("start " + name) : Result<>{};
+}
+
+Result<> Service::kill_daemon(const std::string& name) {
+  std::lock_guard change(change_mutex_);
+  TRY(const plan::Member* member, need_host(name));
+  std::shared_ptr<Child> child;
+  {
+    std::lock_guard lock(mutex_);
+    child = running_[name].daemon;
+  }
+  if (!member->daemon || !child || child->ending())
+    return fail(Errc::conflict, "heddled does not run on " + name);
+  child->signal(SIGKILL, Child::Reach::process);
+  TRY_DO(child->wait(after(kKillTime)).during("kill heddled on " + name));
+  return {};
+}
+
+Result<> Service::restart_daemon(const std::string& name) {
+  std::lock_guard change(change_mutex_);
+  TRY(const plan::Member* member, need_host(name));
+  std::shared_ptr<Child> child;
+  {
+    std::lock_guard lock(mutex_);
+    if (running_[name].down) return fail(Errc::unavailable, name + " is down; start it first");
+    child = running_[name].daemon;
+  }
+  if (child && !child->ending()) {
+    child->signal(SIGTERM, Child::Reach::process);
+    if (!child->wait(after(kKillTime)))
+      return fail(Errc::timeout, "heddled on " + name + " does not end on SIGTERM");
+  }
+  return start_daemons({member}).during("restart heddled on " + name);
+}
+
+std::map<std::string, std::string> Service::environment(const plan::Member& member) const {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view pair(*entry);
+    const std::size_t equals = pair.find('=');
+    // The deployer's own HEDDLE_SOCKET and the like would lead commands to another daemon.
+    if (equals == std::string_view::npos || pair.starts_with("HEDDLE_")) continue;
+    out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+  }
+  const std::string path = out.contains("PATH") ? out["PATH"] : "/usr/sbin:/usr/bin:/sbin:/bin";
+  out["PATH"] = program_dir_ + ":" + path;
+  for (const auto& [key, value] : member.env) out[key] = value;
+  return out;
+}
+
+Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member, UniqueFd& netns) {
+  process::SpawnRequest request;
+  request.env = environment(member);
+  request.directory = lab_.directory;
+  request.cgroup = member.cgroup + "/commands";
+  if (!member.netns.empty()) {
+    TRY(netns, netns::open(member.netns));
+    request.netns = netns.get();
+  }
+  if (member.own_mounts) {
+    std::lock_guard lock(mutex_);
+    request.mount_ns = running_[member.name].namespaces.mounts.get();
+    request.uts_ns = running_[member.name].namespaces.uts.get();
+  } else if (member.kind == plan::Member::Kind::host) {
+    request.hostname = member.name;
+  }
+  return request;
+}
+
+Result<std::shared_ptr<Child>> Service::start_in(const plan::Member& member,
+                                                 const std::vector<std::string>& command) {
+  UniqueFd netns;
+  TRY(process::SpawnRequest request, spawn_request(member, netns));
+  request.command = command;
+  return supervisor_.start(request, process::Supervisor::Streams::capture);
+}
+
+}  // namespace heddle::labd

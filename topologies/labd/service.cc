@@ -1,0 +1,174 @@
+#include "topologies/labd/service.h"
+
+#include <signal.h>
+
+#include <utility>
+
+namespace heddle::labd {
+namespace {
+
+using namespace std::chrono_literals;
+using control::Op;
+using control::Reply;
+using process::Child;
+
+constexpr auto kLook = 100ms;        // how often a waiting request looks whether anybody still waits
+constexpr auto kStopGrace = 5s;      // between SIGTERM and SIGKILL
+
+control::ExecResult result_of(const Child& child, const process::Ending& ending) {
+  process::Output out = child.output();
+  process::Output err = child.error();
+  return {.exit = ending.exit,
+          .signal = ending.signal,
+          .timed_out = false,
+          .time = ending.time,
+          .out = std::move(out.text),
+          .err = std::move(err.text),
+          .dropped_bytes = out.dropped_bytes + err.dropped_bytes};
+}
+
+// Waits for a child; ends it at the deadline, or when its client has gone.
+Result<control::ExecResult> finish(Child& child, Deadline deadline, const Service::Gone& gone) {
+  for (;;) {
+    auto ended = child.wait(std::min(deadline, after(kLook)));
+    if (ended) return result_of(child, *ended);
+    const bool late = std::chrono::steady_clock::now() >= deadline;
+    if (!late && !gone()) continue;
+    child.signal(SIGKILL, Child::Reach::group);
+    TRY(const process::Ending killed, child.wait(after(kStopGrace)));
+    control::ExecResult result = result_of(child, killed);
+    result.timed_out = late;
+    return result;
+  }
+}
+
+Reply reply_of(Result<> done) {
+  Reply reply;
+  if (!done) reply.error = std::move(done).error();
+  return reply;
+}
+
+}  // namespace
+
+Reply Service::handle(const control::Request& request, const Gone& gone) {
+  Reply reply;
+  switch (request.op) {
+    case Op::inspect: reply.status = status(); return reply;
+    case Op::kill: return reply_of(kill_host(request.target));
+    case Op::start: return reply_of(start_host(request.target));
+    case Op::kill_daemon: return reply_of(kill_daemon(request.target));
+    case Op::restart_daemon: return reply_of(restart_daemon(request.target));
+    case Op::enter: {
+      auto entry = enter(request.target);
+      if (!entry) return reply_of(std::unexpected(std::move(entry).error()));
+      reply.entry = *std::move(entry);
+      return reply;
+    }
+    case Op::exec:
+    case Op::stop:
+    case Op::await: break;
+  }
+  auto result = request.op == Op::exec ? exec(request, gone) : end_background(request, gone);
+  if (!result) return reply_of(std::unexpected(std::move(result).error()));
+  reply.result = *std::move(result);
+  return reply;
+}
+
+Result<control::ExecResult> Service::exec(const control::Request& request, const Gone& gone) {
+  TRY(const plan::Member* member, need_member(request.target));
+  if (!request.background.empty()) {
+    std::lock_guard lock(mutex_);
+    const auto found = background_.find(request.background);
+    if (found != background_.end() && !found->second.child->ending())
+      return fail(Errc::exists, "a background process \"" + request.background + "\" runs already");
+  }
+  TRY(const std::shared_ptr<Child> child, start_in(*member, request.command));
+  if (request.background.empty()) return finish(*child, after(request.timeout), gone);
+  std::lock_guard lock(mutex_);
+  background_[request.background] = {.on = member->name, .child = child};
+  return control::ExecResult{};
+}
+
+Result<control::ExecResult> Service::end_background(const control::Request& request,
+                                                    const Gone& gone) {
+  std::shared_ptr<Child> child;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = background_.find(request.target);
+    if (found == background_.end())
+      return fail(Errc::not_found, "no background process \"" + request.target + "\"");
+    child = found->second.child;
+  }
+  if (request.op == Op::stop) child->signal(SIGTERM, Child::Reach::group);
+  TRY(control::ExecResult result, finish(*child, after(request.timeout), gone));
+  std::lock_guard lock(mutex_);
+  background_.erase(request.target);
+  return result;
+}
+
+control::LabStatus Service::status() {
+  std::lock_guard lock(mutex_);
+  control::LabStatus out{.name = lab_.name, .file = lab_.file, .daemon_pid = ::getpid(),
+                         .members = {}, .background = {}};
+  for (const plan::Member& member : plan_.members) {
+    const Running& running = running_[member.name];
+    control::MemberStatus status;
+    status.name = member.name;
+    status.kind = member.kind == plan::Member::Kind::host    ? "host"
+                  : member.kind == plan::Member::Kind::linux ? "linux"
+                                                             : "machine";
+    status.state = "running";
+    if (member.daemon && running.daemon) {
+      status.daemon_pid = running.daemon->ending() ? 0 : running.daemon->pid();
+      if (!status.daemon_pid) status.state = "daemon dead";
+    }
+    if (running.down) status.state = "down";
+    if (member.address) status.address = member.address->format();
+    status.socket = member.socket;
+    status.netns = member.netns;
+    status.cgroup = member.cgroup;
+    status.log = member.daemon ? member.log : "";
+    out.members.push_back(std::move(status));
+  }
+  for (const auto& [name, process] : background_)
+    out.background.push_back({.name = name, .on = process.on, .pid = process.child->pid(),
+                              .running = !process.child->ending().has_value()});
+  return out;
+}
+
+Result<control::Entry> Service::enter(const std::string& name) {
+  TRY(const plan::Member* member, need_member(name));
+  std::lock_guard lock(mutex_);
+  const Running& running = running_[name];
+  const std::string fds = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  control::Entry entry;
+  entry.netns = member->netns;
+  entry.cgroup = member->cgroup + "/commands";
+  entry.directory = lab_.directory;
+  entry.env = environment(*member);
+  if (member->own_mounts) {
+    entry.mounts = fds + std::to_string(running.namespaces.mounts.get());
+    entry.uts = fds + std::to_string(running.namespaces.uts.get());
+  } else if (member->kind == plan::Member::Kind::host) {
+    entry.hostname = member->name;
+  }
+  return entry;
+}
+
+Result<const plan::Member*> Service::need_member(const std::string& name) {
+  const plan::Member* member = plan_.find(name);
+  if (!member) return fail(Errc::not_found, "lab " + lab_.name + " has no host or node " + name);
+  std::lock_guard lock(mutex_);
+  if (running_[name].down)
+    return fail(Errc::unavailable, name + " is down (its power was cut); start it first");
+  return member;
+}
+
+Result<const plan::Member*> Service::need_host(const std::string& name) {
+  const plan::Member* member = plan_.find(name);
+  if (!member || member->kind != plan::Member::Kind::host)
+    return fail(Errc::not_found, "lab " + lab_.name + " has no host " + name);
+  return member;
+}
+
+}  // namespace heddle::labd
