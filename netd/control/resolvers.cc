@@ -41,29 +41,23 @@ Resolvers::Resolvers(dns::DnsServer& server, holder::Keeper& keeper,
 }
 
 void Resolvers::update(const model::View& view, const std::set<std::string>& missing_sandboxes) {
-  std::set<model::Id> wanted;
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (!view.is_local(endpoint)) continue;
-    const auto workload = view.workloads.find(endpoint.workload);
-    if (workload == view.workloads.end() ||
-        missing_sandboxes.contains(workload->second.sandbox)) {
-      continue;
-    }
-    wanted.insert(endpoint.workload);
-  }
+  auto zones = dns::build_zones(view);
+  std::erase_if(zones, [&](const auto& zone) {
+    const auto workload = view.workloads.find(zone.first);
+    return workload == view.workloads.end() ||
+           missing_sandboxes.contains(workload->second.sandbox);
+  });
   for (auto it = open_.begin(); it != open_.end();) {
     const model::Id id = (it++)->first;
-    if (!wanted.contains(id)) close(id);
+    if (!zones.contains(id)) close(id);
   }
-  for (const model::Id& id : wanted) {
+  for (const auto& [id, zone] : zones) {
     if (open_.contains(id)) {
-      server_.update(id, std::make_shared<const dns::Zone>(dns::build_zone(view, id)));
-      continue;
+      server_.update(id, zone);
+    } else if (open(view.workloads.at(id))) {
+      const Sockets& sockets = open_.at(id);
+      server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), zone);
     }
-    if (!open(view.workloads.at(id))) continue;
-    const Sockets& sockets = open_.at(id);
-    server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp),
-                std::make_shared<const dns::Zone>(dns::build_zone(view, id)));
   }
   // What an earlier daemon kept for workloads that are gone.
   for (auto& [id, sockets] : std::exchange(adopted_, {})) {
