@@ -50,6 +50,11 @@ pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
+# What ./dev asks for by name: the programs, the sources that are made, the benchmarks.
+add_custom_target(programs)
+add_custom_target(generated)
+add_custom_target(bench)
+
 # heddle_library(netd/ipam DEPS heddle_common ...): libraries that its headers show go to DEPS.
 function(heddle_library path)
   cmake_parse_arguments(ARG "" "" "DEPS;EXTRA" ${ARGN})
@@ -66,6 +71,19 @@ function(heddle_program name main)
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
   target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  add_dependencies(programs ${name})
+endfunction()
+
+# heddle_bench(tests/bench/proxy DEPS ...): the folder's *.cc files as one Google Benchmark program in
+# <build>/bench, built by `bench` alone.
+function(heddle_bench path)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  string(REPLACE "/" "_" name ${path})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
+  add_executable(${name} EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS} benchmark::benchmark_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  add_dependencies(bench ${name})
 endfunction()
 
 # heddle_test(tests/unit/netd/ipam LABEL unit DEPS heddle_netd_ipam): the folder's *_test.cc files as
@@ -107,6 +125,8 @@ function(heddle_proto path file)
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     DEPENDS ${CMAKE_SOURCE_DIR}/${path}/${file} VERBATIM)
   add_library(${name}_proto STATIC ${gen}/${path}/${stem}.pb.cc ${gen}/${path}/${stem}.pb.h)
+  add_custom_target(${name}_sources DEPENDS ${gen}/${path}/${stem}.pb.h)
+  add_dependencies(generated ${name}_sources)
   target_include_directories(${name}_proto SYSTEM PUBLIC ${gen})
   target_link_libraries(${name}_proto PUBLIC protobuf::libprotobuf ${ARG_DEPS})
   if(ARG_GRPC)
@@ -118,6 +138,8 @@ function(heddle_proto path file)
       DEPENDS ${CMAKE_SOURCE_DIR}/${path}/${file} ${gen}/${path}/${stem}.pb.h VERBATIM)
     add_library(${name}_grpc STATIC ${gen}/${path}/${stem}.grpc.pb.cc
       ${gen}/${path}/${stem}.grpc.pb.h)
+    add_custom_target(${name}_grpc_sources DEPENDS ${gen}/${path}/${stem}.grpc.pb.h)
+    add_dependencies(generated ${name}_grpc_sources)
     target_link_libraries(${name}_grpc PUBLIC ${name}_proto PkgConfig::GRPC)
     set_target_properties(${name}_grpc PROPERTIES CXX_STANDARD 17)
   endif()
@@ -148,4 +170,5 @@ function(heddle_bpf_object stem)
     COMMAND sh -c "${BPFTOOL} gen skeleton ${gen}/${stem}.bpf.o name ${stem}_bpf > ${gen}/${stem}.skel.h"
     DEPENDS ${source} ${gen}/vmlinux.h DEPFILE ${gen}/${stem}.bpf.d VERBATIM)
   add_custom_target(heddle_bpf_${stem} DEPENDS ${gen}/${stem}.skel.h)
+  add_dependencies(generated heddle_bpf_${stem})
 endfunction()

@@ -1,0 +1,1 @@
+vm() { die "vm: not here yet"; }
