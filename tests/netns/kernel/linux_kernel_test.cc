@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "dataplane/bpf/bpffs.h"
 #include "dataplane/netns/netns.h"
 #include "tests/support/fake_programs.h"
 #include "tests/support/host/private_host.h"
@@ -38,19 +39,33 @@ class Listeners final : public ListenerSource {
 
 std::string cgroup2() { return host::run("findmnt -n -t cgroup2 -o TARGET | head -1"); }
 
-// The real kernel in a namespace of its own. The programs are in memory here: what they do in the
-// kernel is tested in tests/bpf, and by the same suite in tests/netns/overlay.
+Result<std::unique_ptr<bpf::Programs>> in_memory(const std::string&, const std::string&) {
+  return std::make_unique<bpf::FakePrograms>();
+}
+
+Result<std::unique_ptr<bpf::Programs>> loaded(const std::string& directory,
+                                              const std::string& cgroup) {
+  TRY_DO(bpf::mount_bpffs(directory + "/bpf"));
+  return bpf::Programs::load(
+      {.pin_dir = directory + "/bpf", .cgroup = cgroup, .link_group = kGroup});
+}
+
+// The real kernel in a namespace of its own, with its programs loaded or in memory.
 class LinuxHarness final : public KernelHarness {
  public:
-  explicit LinuxHarness(Result<std::unique_ptr<bpf::Programs>> programs =
-                            std::make_unique<bpf::FakePrograms>()) {
+  using Load = Result<std::unique_ptr<bpf::Programs>> (*)(const std::string& directory,
+                                                          const std::string& cgroup);
+  explicit LinuxHarness(Load load) {
+    auto programs = load(host_.directory(), add_cgroup("host"));
+    EXPECT_TRUE(programs) << programs.error().text();
     auto opened = LinuxKernel::open({.link_group = kGroup, .nft_table = "heddle_test", .cgroup = ""},
                                     listeners_, std::move(programs));
     EXPECT_TRUE(opened) << opened.error().text();
     kernel_ = *std::move(opened);
   }
   ~LinuxHarness() override {
-    for (const std::string& cgroup : cgroups_) ::rmdir(cgroup.c_str());
+    EXPECT_TRUE(kernel_->remove_everything());
+    for (const std::string& cgroup : cgroups_) EXPECT_EQ(::rmdir(cgroup.c_str()), 0) << cgroup;
   }
 
   Kernel& kernel() override { return *kernel_; }
@@ -99,8 +114,13 @@ class LinuxHarness final : public KernelHarness {
   std::vector<std::string> cgroups_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Linux, KernelConformance,
-                         ::testing::Values([] { return std::make_unique<LinuxHarness>(); }));
+template <LinuxHarness::Load load>
+std::unique_ptr<KernelHarness> harness() {
+  return std::make_unique<LinuxHarness>(load);
+}
+
+INSTANTIATE_TEST_SUITE_P(Linux, KernelConformance, ::testing::Values(&harness<in_memory>));
+INSTANTIATE_TEST_SUITE_P(LinuxWithPrograms, KernelConformance, ::testing::Values(&harness<loaded>));
 
 }  // namespace
 }  // namespace heddle::dataplane
