@@ -192,7 +192,8 @@ TEST_F(FromContainer, NeedsAPortAndANetwork) {
 TEST_F(FromContainer, CountsBytesOfDrops) {
   const Bytes frame = udp_frame(own(kNobody, kGatewayMac));
   const auto bytes = [this] {
-    for (const bpf::DropCount& drop : *programs_->drops())
+    const auto drops = programs_->drops();
+    for (const bpf::DropCount& drop : drops.value())
       if (drop.reason == "no_endpoint") return drop.bytes;
     return std::uint64_t{0};
   };

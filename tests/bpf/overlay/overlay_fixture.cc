@@ -2,15 +2,9 @@
 
 #include <net/if.h>
 
-#include <cstdlib>
-
 namespace heddle::testing {
 
 std::unique_ptr<PrivateKernel> OverlayFixture::kernel_;
-
-int shell(const std::string& command) {
-  return std::system(command.c_str());
-}
 
 void OverlayFixture::SetUpTestSuite() {
   auto kernel = PrivateKernel::enter();

@@ -50,7 +50,4 @@ class OverlayFixture : public ::testing::Test {
   bpf::Programs::UnderlayHook underlay_;
 };
 
-// Runs ip(8) or another command of this machine; its exit status.
-int shell(const std::string& command);
-
 }  // namespace heddle::testing

@@ -1,11 +1,14 @@
 #include "tests/bpf/support/private_kernel.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -23,6 +26,19 @@ Result<> write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
+constexpr std::string_view kPrefix = "heddle-test-";
+
+void remove_cgroup(const std::string& path) {
+  std::vector<std::filesystem::path> directories;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path, ignored)) {
+    if (entry.is_directory(ignored)) directories.push_back(entry.path());
+  }
+  for (auto child = directories.rbegin(); child != directories.rend(); ++child)
+    ::rmdir(child->c_str());
+  ::rmdir(path.c_str());
+}
+
 Result<std::string> own_cgroup(const std::string& mount) {
   std::ifstream file("/proc/self/cgroup");
   std::string line;
@@ -30,6 +46,17 @@ Result<std::string> own_cgroup(const std::string& mount) {
     if (line.starts_with("0::")) return mount + line.substr(3);
   }
   return fail(Errc::unsupported, "this process is in no cgroup2");
+}
+
+// Cgroups of test processes that were killed.
+void sweep(const std::string& mount) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(mount, ignored)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kPrefix)) continue;
+    const int pid = std::atoi(name.c_str() + kPrefix.size());
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) remove_cgroup(entry.path());
+  }
 }
 
 }  // namespace
@@ -51,7 +78,8 @@ Result<std::unique_ptr<PrivateKernel>> PrivateKernel::enter() {
   kernel->bpffs_ = "/run/bpf";
   TRY_DO(bpf::mount_bpffs(kernel->bpffs_));
   TRY(kernel->home_, own_cgroup("/run/cgroup"));
-  const std::string name = "/run/cgroup/heddle-test-" + std::to_string(::getpid());
+  sweep("/run/cgroup");
+  const std::string name = "/run/cgroup/" + std::string(kPrefix) + std::to_string(::getpid());
   if (::mkdir(name.c_str(), 0755) != 0) return fail_errno(errno, "make cgroup " + name);
   kernel->cgroup_ = name;
   return kernel;
@@ -60,12 +88,7 @@ Result<std::unique_ptr<PrivateKernel>> PrivateKernel::enter() {
 PrivateKernel::~PrivateKernel() {
   if (cgroup_.empty()) return;
   (void)join(home_).has_value();
-  std::vector<std::filesystem::path> directories;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(cgroup_)) {
-    if (entry.is_directory()) directories.push_back(entry.path());
-  }
-  for (auto path = directories.rbegin(); path != directories.rend(); ++path) ::rmdir(path->c_str());
-  ::rmdir(cgroup_.c_str());
+  remove_cgroup(cgroup_);
 }
 
 Result<std::string> PrivateKernel::make_pin_dir(const std::string& name) {
@@ -87,6 +110,11 @@ Result<> PrivateKernel::join(const std::string& cgroup) {
 std::uint64_t cgroup_id(const std::string& path) {
   struct stat found{};
   return ::stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+}
+
+int shell(const std::string& command) {
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
 }
 
 std::uint64_t drops_of(bpf::Programs& programs, const std::string& reason) {

@@ -38,6 +38,9 @@ class PrivateKernel final {
 // The id that programs see: the directory's inode number.
 std::uint64_t cgroup_id(const std::string& path);
 
+// Runs a command line of the shell; its exit status.
+int shell(const std::string& command);
+
 // Packets counted under this reason so far.
 std::uint64_t drops_of(bpf::Programs& programs, const std::string& reason);
 
