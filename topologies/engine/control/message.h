@@ -17,9 +17,9 @@ enum class Op { inspect, exec, stop, await, kill, start, kill_daemon, restart_da
 
 struct Request {
   Op op = Op::inspect;
-  std::string target;                    // host, node, or for stop and await a background process
-  std::vector<std::string> command;      // exec
-  std::string background;                // exec: name under which it goes on; empty: waited for
+  std::string target{};                  // host, node, or for stop and await a background process
+  std::vector<std::string> command{};    // exec
+  std::string background{};              // exec: name under which it goes on; empty: waited for
   std::chrono::milliseconds timeout{30'000};
   friend bool operator==(const Request&, const Request&) = default;
 };

@@ -118,7 +118,7 @@ struct Capture {
 };
 
 struct Step {
-  std::string name;
+  std::string name;                      // empty: its command serves
   Action action;
   Expectation expect;
   std::optional<Milliseconds> eventually;  // repeated until it holds, at most so long

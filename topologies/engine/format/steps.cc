@@ -52,7 +52,6 @@ class StepReader {
     read_eventually(step);
     read_captures(step);
     check_combination(step);
-    if (step.name.empty()) step.name = default_name(step);
     return step;
   }
 
@@ -221,11 +220,6 @@ class StepReader {
       map_.error("eventually", "only goes with run in the foreground");
     if (run && run->on.size() > 1 && !(step.captures.empty() && run->background.empty()))
       map_.error("on", "capture and background go with one place only");
-  }
-
-  static std::string default_name(const Step& step) {
-    if (const auto* run = std::get_if<RunAction>(&step.action)) return run->shown.substr(0, 60);
-    return "step";
   }
 
   std::string path_;
