@@ -19,22 +19,42 @@ Result<netlink::Link> need_link(netlink::Socket& socket, const std::string& name
 
 }  // namespace
 
+// A device's port cannot be changed. The one for another port stays until its successor listens, so
+// that a port that is taken costs nothing.
 Result<netlink::Link> Overlay::find_or_create_vxlan(const Underlay& underlay, Undo& undo) {
   TRY(const auto all, netlink::links(socket_));
+  std::vector<IfIndex> old;
+  bool name_in_use = false;
   for (const netlink::Link& link : all) {
     const bool named = link.name == underlay.vxlan_name;
     const bool ours = link.kind == "vxlan" && link.group == group_;
     if (named && !ours)
       return fail(Errc::exists, "a link named " + link.name + " exists and is not ours");
     if (named && link.vxlan_external && link.vxlan_port == underlay.vxlan_port) return link;
-    // Its port cannot be changed, and one device is all there is.
-    if (ours) TRY_DO(netlink::delete_link(socket_, link.index));
+    if (ours) old.push_back(link.index);
+    name_in_use |= named;
   }
-  TRY_DO(netlink::create_vxlan(
-      socket_, {underlay.vxlan_name, underlay.vxlan_port, underlay.mtu, group_}));
-  TRY(auto link, need_link(socket_, underlay.vxlan_name));
+  const std::string name = name_in_use ? underlay.vxlan_name.substr(0, 11) + "-new"
+                                       : underlay.vxlan_name;
+  TRY_DO(netlink::create_vxlan(socket_, {name, underlay.vxlan_port, underlay.mtu, group_}));
+  TRY(auto link, need_link(socket_, name));
   undo.add([this, index = link.index] { return netlink::delete_link(socket_, index); });
-  return link;
+  TRY_DO(raise_vxlan(link, underlay));
+  for (const IfIndex index : old) TRY_DO(netlink::delete_link(socket_, index));
+  if (!name_in_use) return need_link(socket_, name);
+  // Renaming a link that is up needs Linux 6.2.
+  TRY_DO(netlink::change_link(socket_, link.index, {.up = false}));
+  TRY_DO(netlink::change_link(socket_, link.index, {.name = underlay.vxlan_name}));
+  return need_link(socket_, underlay.vxlan_name);
+}
+
+Result<> Overlay::raise_vxlan(const netlink::Link& vxlan, const Underlay& underlay) {
+  TRY_DO(settle_ipv6(vxlan.name, {}));
+  auto up = netlink::change_link(socket_, vxlan.index, {.up = true});
+  if (up || up.error().code() != Errc::exists) return up;
+  return fail(Errc::exists, "UDP port " + std::to_string(underlay.vxlan_port) +
+                                " is taken, perhaps by another VXLAN device on this host; choose "
+                                "another data port");
 }
 
 Result<> Overlay::ensure(const Underlay& underlay) {
@@ -43,15 +63,7 @@ Result<> Overlay::ensure(const Underlay& underlay) {
   Undo undo;
   TRY(const netlink::Link vxlan, find_or_create_vxlan(underlay, undo));
   TRY_DO(settle_link(socket_, vxlan, {.mtu = underlay.mtu}, undo));
-  TRY_DO(settle_ipv6(underlay.vxlan_name, {}));
-  if (!vxlan.up) {
-    auto up = netlink::change_link(socket_, vxlan.index, {.up = true});
-    if (!up && up.error().code() == Errc::exists)
-      return fail(Errc::exists, "UDP port " + std::to_string(underlay.vxlan_port) +
-                                    " is taken, perhaps by another VXLAN device on this host; "
-                                    "choose another data port");
-    TRY_DO(std::move(up));
-  }
+  if (!vxlan.up) TRY_DO(raise_vxlan(vxlan, underlay));
   TRY_DO(programs->attach_underlay({.device = device.index,
                                     .device_mac = device.mac,
                                     .vxlan = vxlan.index,
@@ -144,9 +156,11 @@ Result<> Overlay::observe(const HostView& view, HostState& state) const {
   if (programs_) {
     TRY(hook, (*programs_)->underlay());
   }
-  const auto vxlan = std::ranges::find_if(view.links, [&](const netlink::Link& link) {
+  const auto is_vxlan = [&](const netlink::Link& link) {
     return link.kind == "vxlan" && link.group == group_;
-  });
+  };
+  const auto vxlan = std::ranges::find_if(view.links, is_vxlan);
+  const bool only = std::ranges::count_if(view.links, is_vxlan) == 1;
   if (hook || vxlan != view.links.end()) {
     Underlay& underlay = state.underlay.emplace();
     underlay.mtu = 0;
@@ -160,7 +174,7 @@ Result<> Overlay::observe(const HostView& view, HostState& state) const {
       underlay.address = hook->address;
       underlay.epoch = hook->epoch;
       const netlink::Link* device = view.link(hook->device);
-      const bool whole_hook = vxlan != view.links.end() && hook->vxlan == vxlan->index &&
+      const bool whole_hook = only && vxlan != view.links.end() && hook->vxlan == vxlan->index &&
                               hook->vxlan_port == vxlan->vxlan_port && device &&
                               device->mac == hook->device_mac;
       if (whole_hook) underlay.device = device->name;

@@ -27,6 +27,7 @@ class Overlay final {
 
  private:
   Result<netlink::Link> find_or_create_vxlan(const Underlay& underlay, Undo& undo);
+  Result<> raise_vxlan(const netlink::Link& vxlan, const Underlay& underlay);
   void observe_routes(const HostView& view, HostState& state) const;
 
   netlink::Socket& socket_;
