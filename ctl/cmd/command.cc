@@ -93,18 +93,19 @@ void add_common_flags(CLI::App& command, Context& context) {
   command.add_option("--socket", context.socket, "heddled's socket; also HEDDLE_SOCKET")
       ->type_name("PATH")
       ->group("Every command");
+  const auto known_format = [](const std::string& format) {
+    if (format == "json" || format == "table") return std::string();
+    return "'" + format + "' is unknown; choose table or json";
+  };
   command
       .add_option_function<std::string>(
           "--format",
           [&context](const std::string& format) {
-            if (format != "json" && format != "table") {
-              throw CLI::ValidationError("--format",
-                                         "'" + format + "' is unknown; choose table or json");
-            }
             context.format = format == "json" ? Format::json : Format::table;
           },
           "table (default) or json")
       ->type_name("FORMAT")
+      ->check(CLI::Validator(known_format, ""))
       ->group("Every command");
   command.add_option("--timeout", context.timeout_seconds, "how long to wait for heddled (60)")
       ->type_name("SECONDS")

@@ -1,4 +1,5 @@
-# Packages: what packages.txt says, minus what is installed. Installing starts and enables no service.
+# Packages: what packages.txt says, minus what is installed. Installing neither starts nor enables a
+# service.
 
 policy_file=/usr/sbin/policy-rc.d
 policy_saved=/usr/sbin/policy-rc.d.heddle-saved
@@ -48,7 +49,7 @@ disable_units() {
   command -v systemctl >/dev/null || return 0
   local units
   units=$(dpkg -L "$@" 2>/dev/null |
-    sed -n 's|^\(/usr\)\?/lib/systemd/system/\([^/@]*\.\(service\|socket\|timer\)\)$|\2|p' | sort -u)
+    sed -nE 's,^(/usr)?/lib/systemd/system/([^/@]*\.(service|socket|timer))$,\2,p' | sort -u)
   # shellcheck disable=SC2086  # a list of words
   [ -z "$units" ] || systemctl disable --quiet $units >/dev/null 2>&1 || true
 }
@@ -64,8 +65,8 @@ install_missing() {
   if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then apt update; fi
   forbid_services
   local status=0
-  apt install --no-install-recommends "$@" || { apt update && apt install --no-install-recommends "$@"; } ||
-    status=$?
+  apt install --no-install-recommends "$@" ||
+    { apt update && apt install --no-install-recommends "$@"; } || status=$?
   restore_policy
   trap - EXIT INT TERM HUP
   [ $status -eq 0 ] || die "the packages could not be installed; apt's own words are above"
