@@ -1,213 +1,236 @@
-// An overlay network over two hosts, as operations set it up: what its endpoints can send to whom.
-#include <gmock/gmock.h>
+// The overlay's whole path with real packets.
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
-#include <optional>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <thread>
 
-#include "dataplane/bpf/bpffs.h"
-#include "dataplane/linux/kernel.h"
-#include "dataplane/netns/netns.h"
-#include "tests/support/host/private_host.h"
+#include "ebpf/abi/probe.h"
+#include "tests/netns/overlay_path/two_hosts.h"
 
-namespace heddle::dataplane {
+namespace heddle::testing {
 namespace {
 
-constexpr Vni kVni{4097};
-constexpr Mac kGatewayMac{{2, 0x99, 0, 0, 0, 1}};
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
-
-// One host: a namespace with a kernel of its own.
-class Node final {
- public:
-  Node(std::string netns, std::string directory, const std::string& cgroup_root, int number)
-      : netns_(std::move(netns)),
-        directory_(std::move(directory)),
-        cgroup_(cgroup_root + "/heddle-overlay-" + std::to_string(::getpid()) + "-" +
-                std::to_string(number)),
-        number_(number) {
-    EXPECT_EQ(::mkdir(directory_.c_str(), 0700), 0);
-    EXPECT_EQ(::mkdir(cgroup_.c_str(), 0755), 0);
-    fd_ = netns::open(netns_).value();
-    inside([&]() -> Result<> {
-      TRY_DO(bpf::mount_bpffs(directory_ + "/bpf"));
-      TRY(kernel_, LinuxKernel::open({.link_group = 4800, .nft_table = "heddle", .cgroup = cgroup_},
-                                     listeners_,
-                                     bpf::Programs::load({.pin_dir = directory_ + "/bpf",
-                                                          .cgroup = cgroup_,
-                                                          .link_group = 4800})));
-      return {};
-    });
-    apply(Ensure<Underlay>{{.device = "eth0",
-                            .address = address(),
-                            .vxlan_name = "hvx0",
-                            .vxlan_port = 4789,
-                            .mtu = 1450,
-                            .epoch = 1}});
-    apply(Ensure<OverlayNetwork>{{kVni, Prefix::parse("10.40.0.0/16").value(),
-                                  IpAddr::parse("10.40.0.1").value(), kGatewayMac, false}});
-  }
-  ~Node() {
-    inside([&] { return kernel_->remove_everything(); });
-    kernel_.reset();
-    EXPECT_EQ(::rmdir(cgroup_.c_str()), 0);
-    EXPECT_EQ(host::run_in(netns_, "ip -o link | grep -vE \"(lo|eth0|out0)[:@]\" || true"), "");
-  }
-
-  IpAddr address() const { return IpAddr::v4(0xc0000200U + static_cast<std::uint32_t>(number_)); }
-  const std::string& netns() const { return netns_; }
-
-  void inside(const std::function<Result<>()>& work) {
-    const auto done = netns::run_in(fd_.get(), work);
-    EXPECT_TRUE(done) << done.error().text();
-  }
-  void apply(const Operation& operation) {
-    inside([&] { return kernel_->apply(operation); });
-  }
-
-  // Endpoint 10.40.<host>.<number> in `sandbox`, known here.
-  OverlayAddress attach(const SandboxPath& sandbox, int number) {
-    Attachment attachment;
-    attachment.host_name = "hv" + std::to_string(number);
-    attachment.sandbox = sandbox;
-    attachment.name = "eth0";
-    attachment.host_mac = kGatewayMac;
-    const auto low = static_cast<std::uint8_t>(number);
-    attachment.mac = {{2, 0x40, 0, 0, static_cast<std::uint8_t>(number_), low}};
-    attachment.mtu = 1450;
-    const IpAddr ip = IpAddr::v4(0x0a280000U | static_cast<std::uint32_t>(number_ << 8 | number));
-    attachment.addresses = {{ip, 16}};
-    attachment.routes = {{Prefix(), IpAddr::parse("10.40.0.1").value()}};
-    attachment.overlay = kVni;
-    apply(Ensure<Attachment>{attachment});
-    const OverlayAddress local{kVni, ip, attachment.mac, attachment.host_name, {}};
-    apply(Ensure<OverlayAddress>{local});
-    apply(Ensure<HostRoute>{{ip, attachment.host_name, attachment.mac}});
-    return {kVni, ip, attachment.mac, "", address()};  // as the other node knows it
-  }
-
-  LinuxKernel& kernel() { return *kernel_; }
-
- private:
-  const std::string netns_;
-  const std::string directory_;
-  const std::string cgroup_;
-  const int number_;
-  UniqueFd fd_;
-  NoListeners listeners_;
-  std::unique_ptr<LinuxKernel> kernel_;
-};
-
-class OverlayPath : public ::testing::Test {
+class OverlayPath : public TwoHosts {
  protected:
-  void SetUp() override {
-    const auto a = host_.add_sandbox("host1");
-    const auto b = host_.add_sandbox("host2");
-    host::run("ip link add eth0 netns " + a + " type veth peer name eth0 netns " + b);
-    host::run_in(a, "ip addr add 192.0.2.1/24 dev eth0; ip link set eth0 up");
-    host::run_in(b, "ip addr add 192.0.2.2/24 dev eth0; ip link set eth0 up");
-    const auto cgroups = host::run("findmnt -n -t cgroup2 -o TARGET | head -1");
-    one_.emplace(a, host_.directory() + "/run1", cgroups, 1);
-    two_.emplace(b, host_.directory() + "/run2", cgroups, 2);
+  // Sends `megabytes` of a pattern over TCP, and checks each byte at the other end.
+  void transfer(const Container& from, const Container& to, int megabytes);
+  // Takes only the filter away, as a careless hand would.
+  void remove_filter(const std::string& host, const std::string& device) {
+    ASSERT_EQ(run(host, "tc filter del dev " + device + " ingress"), 0);
   }
-
-  std::string drops(Node& node) {
-    std::string text;
-    node.inside([&]() -> Result<> {
-      TRY(const auto counts, node.kernel().programs()->drops());
-      for (const auto& count : counts) {
-        if (count.packets) text += count.reason + "=" + std::to_string(count.packets) + " ";
-      }
-      return {};
-    });
-    return text;
-  }
-
-  host::PrivateHost host_;
-  std::optional<Node> one_;
-  std::optional<Node> two_;
 };
 
-TEST_F(OverlayPath, EndpointsReachEachOtherHereAndThere) {
-  const auto c1 = host_.add_sandbox("c1");
-  const auto c2 = host_.add_sandbox("c2");
-  const auto c3 = host_.add_sandbox("c3");
-  const auto known1 = one_->attach(c1, 5);
-  one_->attach(c3, 7);
-  const auto known2 = two_->attach(c2, 6);
-  two_->apply(Ensure<OverlayAddress>{known1});
-  one_->apply(Ensure<OverlayAddress>{known2});
-
-  host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.40.1.7");             // on the same host
-  host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.40.2.6");             // on the other
-  host::run_in(c2, "ping -c 3 -i 0.05 -W 2 10.40.1.5");
-  host::run_in(c1, "ping -c 1 -s 1422 -M do -W 2 10.40.2.6");       // as large as the MTU allows
-  host::run_in(c1, "ping -c 1 -s 4000 -W 2 10.40.2.6");             // fragmented by the sender
-  EXPECT_NE(host::status_of("nsenter --net=" + c1 + " ping -c 1 -W 1 10.40.2.99"), 0);
-
-  EXPECT_EQ(host::run("nsenter --net=" + c2 + " timeout 20 python3 -c 'import socket as s\n"
-                      "l=s.create_server((\"10.40.2.6\",80)); open(\"/tmp/ready\",\"w\")\n"
-                      "c,a=l.accept(); n=0\n"
-                      "while n<20000000: n+=len(c.recv(1<<20))\n"
-                      "c.sendall(a[0].encode())' &\n"
-                      "for i in $(seq 100); do [ -e /tmp/ready ] && break; sleep 0.05; done\n"
-                      "nsenter --net=" + c1 + " timeout 20 python3 -c 'import socket as s\n"
-                      "c=s.create_connection((\"10.40.2.6\",80)); c.sendall(b\"x\"*20000000)\n"
-                      "print(c.makefile().read())'; wait"),
-            "10.40.1.5")
-      << drops(*one_) << drops(*two_);
-}
-
-TEST_F(OverlayPath, TheHostReachesItsOwnEndpointsAndTheyTheOutside) {
-  const auto c1 = host_.add_sandbox("c1");
-  one_->attach(c1, 5);
-  host::run_in(one_->netns(), "ping -c 2 -i 0.05 -W 2 10.40.1.5");
-  one_->apply(SetSysctl{"net/ipv4/ip_forward", "1"});
-  one_->apply(SetMasquerades{{{Prefix::parse("10.40.0.0/16").value(), ""}}});
-  host::run_in(c1, "ping -c 2 -i 0.05 -W 2 192.0.2.2");
-}
-
-TEST_F(OverlayPath, ADetachedEndpointSendsNothingMore) {
-  const auto c1 = host_.add_sandbox("c1");
-  const auto c2 = host_.add_sandbox("c2");
-  one_->attach(c1, 5);
-  one_->attach(c2, 6);
-  host::run_in(c1, "ping -c 1 -W 2 10.40.1.6");
-  one_->apply(RemoveHostRoute{IpAddr::parse("10.40.1.6").value()});
-  one_->apply(RemoveOverlayAddress{kVni, IpAddr::parse("10.40.1.6").value()});
-  one_->apply(RemoveAttachment{"hv6"});
-  EXPECT_NE(host::status_of("nsenter --net=" + c1 + " ping -c 1 -W 1 10.40.1.6"), 0);
-}
-
-TEST_F(OverlayPath, AForeignVxlanDeviceOnThePortIsNamed) {
-  host::run_in(two_->netns(), "ip link add vx9 type vxlan external dstport 4799; ip link set vx9 up");
-  std::optional<Error> error;
-  two_->inside([&]() -> Result<> {
-    auto refused = two_->kernel().apply(Ensure<Underlay>{{.device = "eth0",
-                                                          .address = two_->address(),
-                                                          .vxlan_name = "hvx0",
-                                                          .vxlan_port = 4799,
-                                                          .mtu = 1450}});
-    if (!refused) error = std::move(refused).error();
-    return {};
+void OverlayPath::transfer(const Container& from, const Container& to, int megabytes) {
+  UniqueFd listener;
+  in(to.name, [&] { listener = tcp_listen({to.address, 5001}).value(); });
+  std::string block(1 << 20, '\0');
+  for (std::size_t i = 0; i < block.size(); ++i)
+    block[i] = static_cast<char>(i * 2654435761u >> 13);
+  Result<UniqueFd> client = fail(Errc::internal, "not connected");
+  in(from.name, [&] { client = tcp_connect({to.address, 5001}); });
+  ASSERT_TRUE(client.has_value()) << client.error().text();
+  const auto server = tcp_accept(listener.get());
+  ASSERT_TRUE(server.has_value()) << server.error().text();
+  EXPECT_EQ(peer_of(server->get()).value().address, from.address);
+  std::thread sender([&] {
+    for (int i = 0; i < megabytes; ++i) {
+      std::size_t sent = 0;
+      while (sent < block.size()) {
+        const ssize_t count =
+            ::send(client->get(), block.data() + sent, block.size() - sent, MSG_NOSIGNAL);
+        if (count <= 0) return;
+        sent += static_cast<std::size_t>(count);
+      }
+    }
+    ::shutdown(client->get(), SHUT_WR);
   });
-  ASSERT_TRUE(error);
-  EXPECT_EQ(error->code(), Errc::exists);
-  EXPECT_THAT(error->text(), ::testing::HasSubstr("4799"));
-  host::run_in(two_->netns(), "ip link delete vx9");
+  std::size_t total = 0;
+  bool intact = true;
+  std::string buffer(1 << 20, '\0');
+  for (;;) {
+    const std::size_t room = block.size() - total % block.size();
+    const ssize_t count = ::recv(server->get(), buffer.data(), room, 0);
+    if (count <= 0) break;
+    intact = intact && std::memcmp(buffer.data(), block.data() + total % block.size(),
+                                   static_cast<std::size_t>(count)) == 0;
+    total += static_cast<std::size_t>(count);
+  }
+  sender.join();
+  EXPECT_EQ(total, static_cast<std::size_t>(megabytes) << 20);
+  EXPECT_TRUE(intact);
+}
 
-  // The refusal cost nothing: the old device still carries the network.
-  const auto c1 = host_.add_sandbox("c1");
-  const auto c2 = host_.add_sandbox("c2");
-  two_->apply(Ensure<OverlayAddress>{one_->attach(c1, 5)});
-  one_->apply(Ensure<OverlayAddress>{two_->attach(c2, 6)});
-  host::run_in(c1, "ping -c 2 -i 0.05 -W 2 10.40.2.6");
+TEST_F(OverlayPath, PingsOnOneHostAndAcross) {
+  EXPECT_TRUE(ping(kC1, kC2.address));
+  EXPECT_TRUE(ping(kC1, kC3.address));
+  EXPECT_TRUE(ping(kC3, kC2.address));
+  EXPECT_EQ(all_drops(0), 0u);
+  EXPECT_EQ(all_drops(1), 0u);
+}
+
+TEST_F(OverlayPath, TheGatewayAnswersAndTheHostReachesItsEndpoints) {
+  EXPECT_TRUE(ping(kC1, *IpAddr::parse("10.40.0.1")));
+  EXPECT_EQ(run("h1", "ping -q -c 2 -i 0.05 -W 1 10.40.0.6 >/dev/null"), 0);
+}
+
+TEST_F(OverlayPath, CarriesTcpIntactBothWays) {
+  transfer(kC1, kC3, 64);
+  transfer(kC3, kC2, 64);
+  transfer(kC1, kC2, 64);
+  EXPECT_EQ(all_drops(0), 0u);
+  EXPECT_EQ(all_drops(1), 0u);
+}
+
+TEST_F(OverlayPath, CarriesDatagramsOfEverySize) {
+  for (const std::size_t bytes : {0, 1, 1000, 1422, 1423, 9000, 65000}) {
+    EXPECT_TRUE(datagram(kC1, kC3, bytes)) << bytes;
+    EXPECT_TRUE(datagram(kC1, kC2, bytes)) << bytes;
+  }
+}
+
+// The vxlan device takes over with its own program when the one on the underlay is missing.
+TEST_F(OverlayPath, FallsBackToTheVxlanDevice) {
+  remove_filter("h1", "under0");
+  remove_filter("h2", "under0");
+  in("h1", [&] {
+    EXPECT_FALSE(hosts_[0].programs->underlay().value().has_value()) << "and the daemon sees it";
+  });
+  EXPECT_TRUE(ping(kC1, kC3.address));
+  transfer(kC1, kC3, 16);
+  EXPECT_TRUE(datagram(kC3, kC1, 9000));
+}
+
+TEST_F(OverlayPath, OuterFragmentsTakeTheVxlanDevice) {
+  ASSERT_EQ(shell("for h in h1 h2; do ip -n $h link set vx0 mtu 3000; done;"
+                  "ip -n h1 link set hvc1 mtu 3000; ip -n c1 link set eth0 mtu 3000;"
+                  "ip -n h2 link set hvc3 mtu 3000; ip -n c3 link set eth0 mtu 3000"),
+            0);
+  EXPECT_TRUE(datagram(kC1, kC3, 2900));
+  transfer(kC1, kC3, 4);
+  EXPECT_EQ(shell("ip -n h1 link set hvc1 mtu 1450; ip -n c1 link set eth0 mtu 1450;"
+                  "ip -n h2 link set hvc3 mtu 1450; ip -n c3 link set eth0 mtu 1450;"
+                  "for h in h1 h2; do ip -n $h link set vx0 mtu 1450; done"),
+            0);
+}
+
+TEST_F(OverlayPath, VxlanDeviceDropsWhatBelongsToNobodyHere) {
+  bpf::Programs& h2 = *hosts_[1].programs;
+  const Vni vni{kVni};
+  ASSERT_TRUE(h2.remove_address(vni, kC3.address).has_value());
+  EXPECT_FALSE(datagram(kC1, kC3, 10));
+  EXPECT_EQ(drops(1, "no_endpoint"), 1u);
+  ASSERT_TRUE(h2.put_address({vni, kC3.address, kC3.mac, IfIndex{}, *IpAddr::parse("192.168.50.9")})
+                  .has_value());
+  EXPECT_FALSE(datagram(kC1, kC3, 10));
+  EXPECT_EQ(drops(1, "not_local"), 1u);
+  ASSERT_TRUE(h2.remove_network(vni).has_value());
+  EXPECT_FALSE(datagram(kC1, kC3, 10));
+  EXPECT_EQ(drops(1, "no_network"), 1u);
+}
+
+TEST_F(OverlayPath, SourcesThatLiveElsewhereAreRefusedOnBothWaysIn) {
+  bpf::Programs& h2 = *hosts_[1].programs;
+  const Vni vni{kVni};
+  for (const bool fallback : {false, true}) {
+    if (fallback) remove_filter("h2", "under0");
+    const std::uint64_t unknown = drops(1, "unknown_source");
+    const std::uint64_t spoofed = drops(1, "spoofed_source");
+    ASSERT_TRUE(h2.remove_address(vni, kC1.address).has_value());
+    EXPECT_FALSE(datagram(kC1, kC3, 10));
+    EXPECT_EQ(drops(1, "unknown_source"), unknown + 1);
+    ASSERT_TRUE(
+        h2.put_address({vni, kC1.address, kC1.mac, IfIndex{}, *IpAddr::parse("192.168.50.9")})
+            .has_value());
+    EXPECT_FALSE(datagram(kC1, kC3, 10));
+    EXPECT_EQ(drops(1, "spoofed_source"), spoofed + 1);
+    ASSERT_TRUE(
+        h2.put_address({vni, kC1.address, kC1.mac, IfIndex{}, hosts_[0].address}).has_value());
+    EXPECT_TRUE(datagram(kC1, kC3, 10));
+  }
+}
+
+TEST_F(OverlayPath, EndpointsCannotSendAsOthers) {
+  ASSERT_EQ(shell("ip -n c1 addr add 10.40.0.99/20 dev eth0"), 0);
+  const std::uint64_t before = drops(0, "spoofed_source");
+  EXPECT_NE(run("c1", "ping -q -c 2 -i 0.05 -W 0.2 -I 10.40.0.99 10.40.1.7 >/dev/null"), 0);
+  EXPECT_GT(drops(0, "spoofed_source"), before);
+  ASSERT_EQ(shell("ip -n c1 addr del 10.40.0.99/20 dev eth0"), 0);
+}
+
+heddle_probe_packet question(std::uint64_t nonce) {
+  heddle_probe_packet packet{};
+  packet.vxlan.flags = HEDDLE_VXLAN_FLAG_VNI;
+  packet.probe.magic = __builtin_bswap32(HEDDLE_PROBE_MAGIC);
+  packet.probe.version = HEDDLE_PROBE_VERSION;
+  packet.probe.kind = HEDDLE_PROBE_REQUEST;
+  packet.probe.nonce = nonce;
+  return packet;
+}
+
+TEST_F(OverlayPath, ProbesAreAnsweredWithoutAProcess) {
+  hosts_[1].programs.reset();  // the daemon is gone, its programs are not
+  const heddle_probe_packet asked = question(0x1234567);
+  in("h1", [&] {
+    const auto socket = udp_bind(at("192.168.50.1:0"));
+    ASSERT_TRUE(socket.has_value());
+    const std::string text(reinterpret_cast<const char*>(&asked), sizeof(asked));
+    ASSERT_TRUE(send_to(socket->get(), text, at("192.168.50.2:4789")).has_value());
+    const auto reply = receive(socket->get());
+    ASSERT_TRUE(reply.has_value()) << reply.error().text();
+    EXPECT_EQ(reply->from, at("192.168.50.2:4789"));
+    heddle_probe_packet answer{};
+    ASSERT_EQ(reply->text.size(), sizeof(answer));
+    std::memcpy(&answer, reply->text.data(), sizeof(answer));
+    EXPECT_EQ(answer.probe.kind, HEDDLE_PROBE_REPLY);
+    EXPECT_EQ(answer.probe.nonce, asked.probe.nonce);
+    EXPECT_EQ(__builtin_bswap64(answer.probe.epoch), kEpoch);
+  });
+  load(hosts_[1]);
+}
+
+// Numbered datagrams both ways while one host's programs are loaded anew five times.
+TEST_F(OverlayPath, ANewProcessTakesOverWithoutLosingAPacket) {
+  UniqueFd left;
+  UniqueFd right;
+  in("c1", [&] { left = udp_bind({kC1.address, 6000}).value(); });
+  in("c3", [&] { right = udp_bind({kC3.address, 6000}).value(); });
+  const int room = 8 << 20;
+  for (const UniqueFd* socket : {&left, &right})
+    ::setsockopt(socket->get(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+  std::atomic<bool> done = false;
+  int sent = 0;
+  std::thread sender([&] {
+    while (!done) {
+      const std::string number = std::to_string(sent);
+      if (!send_to(left.get(), number, {kC3.address, 6000}) ||
+          !send_to(right.get(), number, {kC1.address, 6000}))
+        break;
+      ++sent;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+  });
+  for (int i = 0; i < 5; ++i) {
+    hosts_[0].programs.reset();
+    load(hosts_[0]);
+    EXPECT_TRUE(hosts_[0].programs->adopted());
+    in("h1", [&] {
+      EXPECT_EQ(hosts_[0].programs->ports().value().size(), 2u);
+      EXPECT_TRUE(hosts_[0].programs->underlay().value().has_value());
+    });
+  }
+  done = true;
+  sender.join();
+  EXPECT_GT(sent, 100);
+  for (const UniqueFd* socket : {&left, &right}) {
+    give_up_after(socket->get(), std::chrono::milliseconds(200));
+    int received = 0;
+    while (receive(socket->get())) ++received;
+    EXPECT_EQ(received, sent);
+  }
 }
 
 }  // namespace
-}  // namespace heddle::dataplane
+}  // namespace heddle::testing
