@@ -25,6 +25,7 @@
 #include "netd/config/settings.h"
 #include "netd/control/control.h"
 #include "netd/control/resolvers.h"
+#include "netd/dns/resolv_conf.h"
 #include "netd/dns/server.h"
 #include "netd/driver/bridge/bridge_driver.h"
 #include "netd/driver/overlay/overlay_driver.h"
@@ -61,17 +62,13 @@ std::string folder_of_this_program() {
   return self.parent_path().string();
 }
 
-// resolv.conf(5). Our own resolver is no upstream of itself.
+// Our own resolver is no upstream of itself.
 std::vector<SocketAddr> host_resolvers() {
-  std::vector<SocketAddr> servers;
   std::ifstream file("/etc/resolv.conf");
-  std::string key, value, line;
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    if (!(fields >> key >> value) || key != "nameserver") continue;
-    const auto address = IpAddr::parse(value);
-    if (address && address->format() != "127.0.0.11") servers.push_back({*address, 53});
-  }
+  std::stringstream text;
+  text << file.rdbuf();
+  auto servers = dns::parse_name_servers(text.str());
+  std::erase(servers, SocketAddr{IpAddr::v4(0x7f00000b), 53});
   return servers;
 }
 
@@ -141,8 +138,8 @@ Result<> run(const config::Settings& settings, const sigset_t& signals) {
                                    listeners, std::move(programs)));
 
   driver::DriverSet drivers;
-  drivers.add(std::make_unique<driver::BridgeDriver>());
-  drivers.add(std::make_unique<driver::OverlayDriver>());
+  drivers.add(std::make_unique<bridge::BridgeDriver>());
+  drivers.add(std::make_unique<overlay::OverlayDriver>());
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
   control::Resolvers resolvers(*dns, *keeper, kept);

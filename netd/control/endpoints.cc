@@ -68,13 +68,13 @@ ipam::Pool& Control::pool_of(const model::Network& network) {
   const auto extent = network.scope == model::Scope::local ? ipam::Pool::Extent::subnet
                                                            : ipam::Pool::Extent::blocks;
   auto& pool = pools_.try_emplace(network.id, network.subnets.front(), extent).first->second;
-  std::vector<Prefix> blocks;
-  if (swarm_) {
-    for (const auto& block : swarm_->blocks) {
+  if (extent == ipam::Pool::Extent::blocks) {
+    std::vector<Prefix> blocks;
+    for (const auto& block : swarm_ ? swarm_->blocks : std::vector<model::AddressBlock>()) {
       if (block.network == network.id) blocks.push_back(block.prefix);
     }
+    pool.set_blocks(std::move(blocks));
   }
-  pool.set_blocks(std::move(blocks));
   const auto current = view();
   for (const auto& [id, endpoint] : current->endpoints) {
     if (endpoint.network != network.id) continue;

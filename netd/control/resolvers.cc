@@ -56,7 +56,11 @@ void Resolvers::update(const model::View& view, const std::set<std::string>& mis
       server_.update(id, zone);
     } else if (open(view.workloads.at(id))) {
       const Sockets& sockets = open_.at(id);
-      server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), zone);
+      auto added = server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), zone);
+      if (!added) {
+        log_warn("resolver.failed", {{"workload", id}, {"error", added.error()}});
+        close(id);
+      }
     }
   }
   // What an earlier daemon kept for workloads that are gone.

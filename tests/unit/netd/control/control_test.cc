@@ -25,8 +25,8 @@ class ControlTest : public testing::Test {
     char path[] = "/tmp/heddle-control-XXXXXX";
     dir_ = ::mkdtemp(path);
     store_ = *store::open_sqlite(dir_ + "/heddle.db");
-    drivers_.add(std::make_unique<driver::BridgeDriver>());
-    drivers_.add(std::make_unique<driver::OverlayDriver>());
+    drivers_.add(std::make_unique<bridge::BridgeDriver>());
+    drivers_.add(std::make_unique<overlay::OverlayDriver>());
     dns_ = *dns::DnsServer::start({});
     for (const char* name : {"c1", "c2", "c3"}) {
       kernel_.add_sandbox(sandbox(name));
