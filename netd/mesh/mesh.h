@@ -19,25 +19,27 @@ enum class ProxyState { starting, ready, failed };
 struct ProxyStatus {
   ProxyState state = ProxyState::starting;
   std::int64_t pid = 0;
-  std::string metrics;   // http over a unix socket: path
-  std::string problem;   // why failed, else ""
+  std::string metrics;         // http over a unix socket: path
+  std::string problem;         // why failed, else ""
   std::uint64_t revision = 0;  // of the snapshot it acknowledged
 };
 
 // The proxies of this node: one per workload with a sidecar, one per load balancer placed here.
-// Opens their listeners (in the workload's namespace, or on the host for load balancers), keeps them
-// with the Keeper, starts heddle-proxy with them, feeds it over <run-dir>/proxy.sock
+// Opens their listeners (in the workload's namespace, or on the host for load balancers), keeps
+// them with the Keeper, starts heddle-proxy with them, feeds it over <run-dir>/proxy.sock
 // (netd/api/proxy.proto), starts it again when it ends, adopts it after our own restart, drains it
 // when it is wanted no more. Proxies outlive the daemon.
 // Threads: update() and status() from the control executor; callbacks on a thread of its own.
 class Mesh {
  public:
   struct Settings {
-    std::string run_dir;       // proxies' pid files, metrics sockets, proxy.sock
+    std::string run_dir;  // proxies' pid files, metrics sockets, proxy.sock
     std::string log_dir;
     std::string proxy_binary;  // heddle-proxy, beside heddled
     std::string cgroup_base;   // a proxy's cgroup is <base>/proxy-<workload id>
     std::uint32_t uid = 65534;
+    std::uint16_t outbound_port = 15001;  // sidecars' listeners, on loopback in the sandbox
+    std::uint16_t inbound_port = 15006;
   };
   static Result<std::unique_ptr<Mesh>> start(Settings settings, holder::Keeper& keeper,
                                              runtime::Processes& processes,
@@ -45,7 +47,8 @@ class Mesh {
   virtual ~Mesh() = default;  // proxies go on
 
   // What is wanted follows from the view: View.sidecars and View.load_balancers of this node (their
-  // workloads are of kind load_balancer with the same id). Level-triggered; cheap when nothing changed.
+  // workloads are of kind load_balancer with the same id). Level-triggered; cheap when nothing
+  // changed.
   virtual void update(std::shared_ptr<const model::View> view) = 0;
 
   virtual std::optional<ProxyStatus> status(const model::Id& workload) = 0;

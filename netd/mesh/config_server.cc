@@ -1,0 +1,326 @@
+#include "netd/mesh/config_server.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/server_posix.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/base/unique_fd.h"
+#include "common/observe/log.h"
+#include "netd/api/proxy.grpc.pb.h"
+#include "netd/mesh/feed.h"
+#include "netd/mesh/translate.h"
+
+namespace heddle::mesh {
+namespace {
+
+namespace pb = heddle::proxy::v1;
+
+constexpr int kMaxMessageBytes = 64 << 10;  // of a proxy: questions and acknowledgements
+constexpr int kBacklog = 128;
+constexpr int kMaxStreamsPerConnection = 4;
+
+class Subscription;
+
+// What a subscription needs of its server.
+class Registry {
+ public:
+  virtual ~Registry() = default;
+  // Says hello for `id`; publishes to it what is known. An older stream of the same proxy is ended.
+  virtual grpc::Status attach(const std::shared_ptr<Subscription>& stream, const Peer& peer,
+                              const model::Id& id) = 0;
+  virtual void detach(const Subscription* stream, const model::Id& id) = 0;
+  virtual void acknowledged(const Peer& peer, const model::Id& id, const Ack& ack) = 0;
+};
+
+// One Subscribe call. gRPC calls the On... functions from its threads, one read and one write under
+// way at most; `mutex_` orders them with publish() and finish().
+class Subscription final : public grpc::ServerBidiReactor<pb::ProxyMessage, pb::ConfigMessage>,
+                           public std::enable_shared_from_this<Subscription> {
+ public:
+  Subscription(Registry& registry, Peer peer) : registry_(registry), peer_(peer) {}
+
+  // Apart from construction: gRPC keeps a bare pointer until OnDone, we keep ourselves alive.
+  void begin() {
+    self_ = shared_from_this();
+    StartRead(&incoming_);
+  }
+
+  void publish(std::shared_ptr<const Catalog> catalog, std::shared_ptr<const ProxyPlan> plan) {
+    {
+      const std::lock_guard lock(mutex_);
+      feed_.update(std::move(catalog), std::move(plan));
+    }
+    pump();
+  }
+
+  // Ends the call, after the message under way when there is one.
+  void finish(grpc::Status status) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (finishing_) return;
+      finishing_ = true;
+      final_ = std::move(status);
+      if (writing_) return;
+    }
+    Finish(final_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return finish(grpc::Status::OK);
+    auto message = from_message(incoming_);
+    grpc::Status status = message ? receive(*message) : invalid(message.error());
+    if (!status.ok()) return finish(std::move(status));
+    pump();
+    StartRead(&incoming_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    bool end = false;
+    {
+      const std::lock_guard lock(mutex_);
+      writing_ = false;
+      end = finishing_;
+    }
+    if (end) return Finish(final_);
+    if (!ok) return finish(grpc::Status::CANCELLED);
+    pump();
+  }
+
+  void OnDone() override {
+    if (!id_.empty()) registry_.detach(this, id_);
+    const auto last = std::move(self_);
+  }
+
+ private:
+  static grpc::Status invalid(const Error& error) {
+    return {error.code() == Errc::exhausted ? grpc::StatusCode::RESOURCE_EXHAUSTED
+                                            : grpc::StatusCode::INVALID_ARGUMENT,
+            error.text()};
+  }
+
+  grpc::Status receive(const ProxyMessage& message) {
+    const auto* hello = std::get_if<Hello>(&message);
+    if (id_.empty() != (hello != nullptr))
+      return {grpc::StatusCode::INVALID_ARGUMENT, "hello comes first, and once"};
+    if (hello != nullptr) {
+      auto status = registry_.attach(shared_from_this(), peer_, hello->proxy_id);
+      if (status.ok()) id_ = hello->proxy_id;
+      return status;
+    }
+    if (const auto* ack = std::get_if<Ack>(&message)) {
+      registry_.acknowledged(peer_, id_, *ack);
+      return grpc::Status::OK;
+    }
+    const std::lock_guard lock(mutex_);
+    if (const auto* resolve = std::get_if<Resolve>(&message)) {
+      if (auto taken = feed_.resolve(resolve->destination); !taken) return invalid(taken.error());
+    } else if (const auto* release = std::get_if<Release>(&message)) {
+      feed_.release(release->target_group);
+    }
+    return grpc::Status::OK;
+  }
+
+  void pump() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (writing_ || finishing_) return;
+      const auto next = feed_.next();
+      if (!next) return;
+      to_message(*next, outgoing_);
+      writing_ = true;
+    }
+    StartWrite(&outgoing_);
+  }
+
+  Registry& registry_;
+  const Peer peer_;
+  std::shared_ptr<Subscription> self_;  // until OnDone
+  pb::ProxyMessage incoming_;           // the reads', one at a time
+  model::Id id_;                        // the reads'; "" until the hello
+  std::mutex mutex_;                    // guards what follows; outgoing_ is the write's meanwhile
+  Feed feed_;
+  pb::ConfigMessage outgoing_;
+  grpc::Status final_;
+  bool writing_ = false;
+  bool finishing_ = false;
+};
+
+class Server final : public ConfigServer, public pb::ProxyConfig::CallbackService, public Registry {
+ public:
+  explicit Server(Settings settings) : settings_(std::move(settings)) {}
+  ~Server() override;
+
+  Result<> open();
+  void update(std::shared_ptr<const Catalog> catalog, Plans plans) override;
+
+  grpc::ServerBidiReactor<pb::ProxyMessage, pb::ConfigMessage>* Subscribe(
+      grpc::CallbackServerContext* context) override {
+    auto stream = std::make_shared<Subscription>(*this, peer_of(context->peer()));
+    stream->begin();
+    return stream.get();
+  }
+
+  grpc::Status attach(const std::shared_ptr<Subscription>& stream, const Peer& peer,
+                      const model::Id& id) override;
+  void detach(const Subscription* stream, const model::Id& id) override;
+  void acknowledged(const Peer& peer, const model::Id& id, const Ack& ack) override {
+    settings_.on_ack(peer, id, ack);
+  }
+
+ private:
+  Result<> listen();
+  void accept_all();
+  void accept_one();
+  Peer peer_of(const std::string& name);
+
+  const Settings settings_;
+  UniqueFd listener_;
+  UniqueFd stop_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::thread acceptor_;
+
+  std::mutex peers_mutex_;
+  std::map<std::string, Peer> peers_;  // by gRPC's name of the connection: `fd:` and its number
+
+  std::mutex mutex_;  // guards what follows; taken before a Subscription's
+  std::shared_ptr<const Catalog> catalog_;
+  Plans plans_;
+  std::map<model::Id, std::shared_ptr<Subscription>> streams_;
+};
+
+Result<> Server::listen() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (settings_.socket.size() >= sizeof address.sun_path) {
+    return fail(Errc::invalid, "socket path " + settings_.socket + " is longer than 107 bytes; " +
+                                   "choose a shorter run directory");
+  }
+  std::memcpy(address.sun_path, settings_.socket.data(), settings_.socket.size());
+  if (::unlink(settings_.socket.c_str()) < 0 && errno != ENOENT)
+    return fail_errno(errno, "remove the old " + settings_.socket);
+  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener_) return fail_errno(errno, "open a unix socket");
+  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+    return fail_errno(errno, "bind " + settings_.socket);
+  if (::chmod(settings_.socket.c_str(), 0600) < 0 ||
+      (::geteuid() == 0 && ::chown(settings_.socket.c_str(), settings_.uid, 0) < 0))
+    return fail_errno(errno, "give " + settings_.socket + " to the proxies' user");
+  if (::listen(listener_.get(), kBacklog) < 0) return fail_errno(errno, "listen");
+  return {};
+}
+
+Result<> Server::open() {
+  TRY_DO(listen());
+  stop_.reset(::eventfd(0, EFD_CLOEXEC));
+  if (!stop_) return fail_errno(errno, "eventfd");
+  grpc::ServerBuilder builder;
+  builder.RegisterService(this);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  grpc_ = builder.BuildAndStart();
+  if (!grpc_) return fail(Errc::unavailable, "gRPC does not start the configuration service");
+  acceptor_ = std::thread([this] { accept_all(); });
+  return {};
+}
+
+Server::~Server() {
+  if (acceptor_.joinable()) {
+    ::eventfd_write(stop_.get(), 1);
+    acceptor_.join();
+  }
+  if (!grpc_) return;
+  // Streams never end by themselves: no grace.
+  grpc_->Shutdown(std::chrono::system_clock::now());
+  grpc_->Wait();
+}
+
+void Server::accept_all() {
+  for (;;) {
+    pollfd polled[2] = {{listener_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    if (::poll(polled, 2, -1) < 0 && errno != EINTR) return;
+    if (polled[1].revents != 0) return;
+    if (polled[0].revents != 0) accept_one();
+  }
+}
+
+void Server::accept_one() {
+  UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!client) {
+    // Out of descriptors: the connection waits, and so do we.
+    if (errno == EMFILE || errno == ENFILE) ::usleep(100'000);
+    return;
+  }
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) return;
+  if (credentials.uid != 0 && credentials.uid != settings_.uid) return;
+  {
+    // Before gRPC has it: its first call may come at once. A number is in use once at a time.
+    const std::lock_guard lock(peers_mutex_);
+    peers_["fd:" + std::to_string(client.get())] = {credentials.pid, credentials.uid};
+  }
+  grpc::AddInsecureChannelFromFd(grpc_.get(), client.release());
+}
+
+// Unknown ones get an identity that nothing is allowed to.
+Peer Server::peer_of(const std::string& name) {
+  const std::lock_guard lock(peers_mutex_);
+  const auto it = peers_.find(name);
+  return it == peers_.end() ? Peer{0, static_cast<uid_t>(-1)} : it->second;
+}
+
+void Server::update(std::shared_ptr<const Catalog> catalog, Plans plans) {
+  const std::lock_guard lock(mutex_);
+  catalog_ = std::move(catalog);
+  plans_ = std::move(plans);
+  for (const auto& [id, stream] : streams_) {
+    if (const auto plan = plans_.find(id); plan != plans_.end())
+      stream->publish(catalog_, plan->second);
+    // A proxy that is wanted no more keeps what it has while it drains.
+  }
+}
+
+grpc::Status Server::attach(const std::shared_ptr<Subscription>& stream, const Peer& peer,
+                            const model::Id& id) {
+  if (!settings_.allowed(peer, id)) {
+    log_warn("proxy_refused", {{"id", id}, {"pid", peer.pid}, {"uid", peer.uid}});
+    return {grpc::StatusCode::PERMISSION_DENIED, "this process is not proxy '" + id + "'"};
+  }
+  std::shared_ptr<Subscription> older;
+  {
+    const std::lock_guard lock(mutex_);
+    older = std::exchange(streams_[id], stream);
+    if (const auto plan = plans_.find(id); plan != plans_.end())
+      stream->publish(catalog_, plan->second);
+  }
+  if (older) older->finish({grpc::StatusCode::ABORTED, "this proxy subscribed again"});
+  return grpc::Status::OK;
+}
+
+void Server::detach(const Subscription* stream, const model::Id& id) {
+  const std::lock_guard lock(mutex_);
+  const auto it = streams_.find(id);
+  if (it != streams_.end() && it->second.get() == stream) streams_.erase(it);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConfigServer>> ConfigServer::start(Settings settings) {
+  auto server = std::make_unique<Server>(std::move(settings));
+  TRY_DO(server->open().during("serve proxies' configuration"));
+  return std::unique_ptr<ConfigServer>(std::move(server));
+}
+
+}  // namespace heddle::mesh

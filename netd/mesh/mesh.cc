@@ -1,0 +1,316 @@
+#include "netd/mesh/mesh.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "common/observe/log.h"
+#include "netd/mesh/config_server.h"
+#include "netd/mesh/plan.h"
+#include "netd/mesh/sockets.h"
+#include "netd/mesh/supervisor.h"
+#include "netd/mesh/worker.h"
+
+namespace heddle::mesh {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLastRetry{5'000};
+
+// Which namespace a path leads to now. As long as a socket of it is open its number is not reused.
+struct NamespaceKey {
+  dev_t device = 0;
+  ino_t inode = 0;
+  friend bool operator==(const NamespaceKey&, const NamespaceKey&) = default;
+};
+
+NamespaceKey namespace_at(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) < 0) return {};
+  return {info.st_dev, info.st_ino};
+}
+
+// May anybody walk to what is in this directory?
+bool passable(const std::filesystem::path& directory) {
+  struct stat info{};
+  return ::stat(directory.c_str(), &info) == 0 && (info.st_mode & S_IXOTH) != 0;
+}
+
+bool reachable(const std::filesystem::path& directory) {
+  for (auto path = directory;; path = path.parent_path()) {
+    if (!passable(path)) return false;
+    if (path == path.parent_path()) return true;
+  }
+}
+
+class NodeMesh final : public Mesh {
+ public:
+  NodeMesh(Settings settings, std::function<void()> on_status_change)
+      : settings_(std::move(settings)), on_status_change_(std::move(on_status_change)) {}
+  ~NodeMesh() override;
+
+  Result<> open(holder::Keeper& keeper, runtime::Processes& processes);
+  void update(std::shared_ptr<const model::View> view) override;
+  std::optional<ProxyStatus> status(const model::Id& workload) override;
+  int listener(const std::string& sandbox, std::uint16_t port) override;
+  std::string proxy_cgroup(const model::Id& workload) const override {
+    return settings_.cgroup_base + "/proxy-" + workload;
+  }
+  void remove_everything() override;
+
+ private:
+  struct Entry {
+    std::shared_ptr<const ProxyPlan> plan;
+    std::shared_ptr<const SocketSet> sockets;  // null: they could not be opened
+    NamespaceKey sandbox;                      // of the sockets
+    std::string problem;
+    int failures = 0;
+  };
+
+  std::string metrics_path(const model::Id& proxy) const {
+    return dir() + "/" + proxy + ".metrics.sock";
+  }
+  std::string dir() const { return settings_.run_dir + "/proxies"; }
+  std::string control_socket() const { return settings_.run_dir + "/proxy.sock"; }
+
+  Result<> make_directories();
+  Supervisor::Settings supervisor_settings() const;
+  void refresh(Entry& entry, const ProxyPlan& plan);
+  bool open_sockets(Entry& entry);
+  void retry_later(const model::Id& proxy, int failures);
+  void release(const model::Id& proxy);
+  void gone(const model::Id& proxy);
+  bool allowed(const Peer& peer, const model::Id& proxy);
+
+  const Settings settings_;
+  const std::function<void()> on_status_change_;
+
+  std::mutex mutex_;  // guards what follows up to the threads
+  std::unique_ptr<SocketStore> store_;
+  std::map<model::Id, Entry> entries_;
+  std::map<model::Id, std::shared_ptr<const SocketSet>> leaving_;  // while their proxies drain
+  bool updated_ = false;
+
+  // In the order of their making: each uses those before it.
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<ConfigServer> server_;
+};
+
+Result<> NodeMesh::make_directories() {
+  std::error_code ec;
+  for (const auto& path : {settings_.run_dir, dir(), settings_.log_dir}) {
+    std::filesystem::create_directories(path, ec);
+    if (ec) return fail_errno(ec.value(), "make directory " + path);
+  }
+  if (settings_.uid != 0 && !passable(settings_.run_dir)) {
+    return fail(Errc::invalid, "proxies run as uid " + std::to_string(settings_.uid) +
+                                   " and cannot enter " + settings_.run_dir + "; run: chmod o+x " +
+                                   settings_.run_dir);
+  }
+  return {};
+}
+
+Supervisor::Settings NodeMesh::supervisor_settings() const {
+  return {
+      .dir = dir(),
+      .log_dir = settings_.log_dir,
+      .binary = settings_.proxy_binary,
+      .control_socket = control_socket(),
+      .control_dir = settings_.uid == 0 || reachable(settings_.run_dir) ? "" : settings_.run_dir,
+      .uid = settings_.uid,
+      .cgroup = [this](const model::Id& id) { return proxy_cgroup(id); }};
+}
+
+Result<> NodeMesh::open(holder::Keeper& keeper, runtime::Processes& processes) {
+  TRY_DO(make_directories());
+  TRY(store_, SocketStore::open(keeper));
+  worker_ = std::make_unique<Worker>();
+  supervisor_ = std::make_unique<Supervisor>(
+      supervisor_settings(), processes,
+      Supervisor::Events{.on_change = on_status_change_,
+                         .on_gone = [this](const model::Id& id) { gone(id); }});
+  TRY(server_,
+      ConfigServer::start({
+          .socket = control_socket(),
+          .uid = settings_.uid,
+          .allowed = [this](const Peer& peer, const model::Id& id) { return allowed(peer, id); },
+          .on_ack =
+              [this](const Peer& peer, const model::Id& id, const Ack& ack) {
+                supervisor_->acknowledged(id, peer.pid, ack.revision, ack.error);
+              },
+      }));
+  return {};
+}
+
+NodeMesh::~NodeMesh() {
+  // Threads end while all that they touch is there.
+  server_.reset();
+  if (worker_) worker_->stop();
+  supervisor_.reset();
+}
+
+void NodeMesh::update(std::shared_ptr<const model::View> view) {
+  const std::lock_guard lock(mutex_);
+  const auto plans =
+      plan_proxies(*view, {.outbound = settings_.outbound_port, .inbound = settings_.inbound_port});
+  std::vector<model::Id> unwanted;
+  for (const auto& [id, entry] : entries_) {
+    if (!plans.contains(id)) unwanted.push_back(id);
+  }
+  for (const auto& id : unwanted) release(id);
+  ConfigServer::Plans published;
+  std::vector<model::Id> wanted;
+  for (const auto& [id, plan] : plans) {
+    Entry& entry = entries_[id];
+    refresh(entry, plan);
+    published[id] = entry.plan;
+    wanted.push_back(id);
+  }
+  if (!std::exchange(updated_, true)) {
+    supervisor_->unwant_others(wanted);
+    store_->keep_only(wanted);
+  }
+  server_->update(plans.empty() ? nullptr : std::make_shared<const Catalog>(std::move(view)),
+                  std::move(published));
+}
+
+void NodeMesh::refresh(Entry& entry, const ProxyPlan& plan) {
+  const bool first = !entry.plan;
+  const bool other_sockets =
+      first || entry.plan->sockets != plan.sockets || entry.plan->sandbox != plan.sandbox;
+  if (first || *entry.plan != plan) entry.plan = std::make_shared<const ProxyPlan>(plan);
+  const NamespaceKey now = namespace_at(plan.sandbox);
+  // A sandbox that has gone is its workload's affair; one that was replaced needs new listeners.
+  const bool replaced = now != NamespaceKey{} && now != entry.sandbox;
+  if (entry.sockets && !other_sockets && !replaced) return;
+  if (!entry.sockets && !first && !other_sockets) return;  // a retry is due already
+  entry.failures = 0;
+  if (!open_sockets(entry)) retry_later(plan.id, entry.failures);
+}
+
+bool NodeMesh::open_sockets(Entry& entry) {
+  const ProxyPlan& plan = *entry.plan;
+  std::shared_ptr<const SocketSet> previous = entry.sockets;
+  if (const auto it = leaving_.find(plan.id); it != leaving_.end()) {
+    if (!previous) previous = it->second;
+    leaving_.erase(it);
+  }
+  entry.sandbox = namespace_at(plan.sandbox);
+  auto sockets = store_->ensure(plan, metrics_path(plan.id), previous.get());
+  if (!sockets) {
+    const Error error = sockets.error().during("open the listeners of " + plan.name + "'s proxy");
+    log_warn("proxy_listeners_failed", {{"id", plan.id}, {"error", error}});
+    // A proxy that was left by an earlier daemon, but whose sockets were lost, holds the addresses.
+    if (error.code() == Errc::exists) supervisor_->replace(plan.id);
+    entry.sockets = nullptr;
+    entry.problem = error.text();
+    ++entry.failures;
+    return false;
+  }
+  entry.sockets = *std::move(sockets);
+  entry.problem.clear();
+  entry.failures = 0;
+  supervisor_->want({plan.id, plan.name, plan.sandbox, entry.sockets});
+  return true;
+}
+
+void NodeMesh::retry_later(const model::Id& proxy, int failures) {
+  const int doublings = std::clamp(failures - 1, 0, 10);
+  const auto delay = std::min(kLastRetry, kFirstRetry * (1 << doublings));
+  worker_->at(Worker::Time::clock::now() + delay, [this, proxy, failures] {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto it = entries_.find(proxy);
+      if (it == entries_.end() || it->second.sockets || it->second.failures != failures) return;
+      if (!open_sockets(it->second)) retry_later(proxy, it->second.failures);
+    }
+    on_status_change_();
+  });
+}
+
+// Its sockets stay until the proxy has drained: they may be wanted again meanwhile, and nobody who
+// is still steered to them is refused.
+void NodeMesh::release(const model::Id& proxy) {
+  const auto it = entries_.find(proxy);
+  leaving_[proxy] = std::move(it->second.sockets);
+  entries_.erase(it);
+  supervisor_->unwant(proxy);
+}
+
+void NodeMesh::gone(const model::Id& proxy) {
+  const std::lock_guard lock(mutex_);
+  if (entries_.contains(proxy)) return;
+  leaving_.erase(proxy);
+  store_->drop(proxy);
+  ::unlink(metrics_path(proxy).c_str());
+}
+
+std::optional<ProxyStatus> NodeMesh::status(const model::Id& workload) {
+  std::string problem;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = entries_.find(workload);
+    if (it == entries_.end()) return std::nullopt;
+    problem = it->second.problem;
+  }
+  ProxyStatus status = supervisor_->status(workload).value_or(ProxyStatus{});
+  status.metrics = metrics_path(workload);
+  if (!problem.empty()) {
+    status.state = ProxyState::failed;
+    status.problem = problem;
+  }
+  return status;
+}
+
+int NodeMesh::listener(const std::string& sandbox, std::uint16_t port) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.sockets || entry.plan->sandbox != sandbox) continue;
+    for (const auto& socket : entry.plan->sockets) {
+      if (socket.where == SocketPlan::Where::sandbox && socket.address.port == port)
+        return entry.sockets->find(socket.name);
+    }
+  }
+  return -1;
+}
+
+bool NodeMesh::allowed(const Peer& peer, const model::Id& proxy) {
+  if (supervisor_->is_process(proxy, peer.pid)) return true;
+  return peer.uid == 0 && supervisor_->status(proxy).has_value();
+}
+
+void NodeMesh::remove_everything() {
+  {
+    const std::lock_guard lock(mutex_);
+    server_->update(nullptr, {});
+    entries_.clear();
+    leaving_.clear();
+  }
+  supervisor_->end_all();
+  const std::lock_guard lock(mutex_);
+  store_->keep_only({});
+  std::error_code ec;
+  std::filesystem::remove_all(dir(), ec);
+  std::filesystem::create_directories(dir(), ec);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Mesh>> Mesh::start(Settings settings, holder::Keeper& keeper,
+                                          runtime::Processes& processes,
+                                          std::function<void()> on_status_change) {
+  auto mesh = std::make_unique<NodeMesh>(std::move(settings), std::move(on_status_change));
+  TRY_DO(mesh->open(keeper, processes).during("start the mesh"));
+  return std::unique_ptr<Mesh>(std::move(mesh));
+}
+
+}  // namespace heddle::mesh
