@@ -1,5 +1,7 @@
 #include "proxy/io/stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -98,9 +100,11 @@ Task<Result<std::size_t>> Stream::read_some(ReadBuffer& buffer, std::size_t leas
   if (const auto refused = refusal(Side::read)) co_return std::unexpected(*refused);
   read_late_ = false;
   deadlines_.arm(read_deadline_, deadline);
+  reading_ = true;
   const auto room = buffer.prepare(least);
   const auto [ec, n] =
       co_await socket_.async_read_some(asio::buffer(room.data(), room.size()), nothrow);
+  reading_ = false;
   deadlines_.disarm(read_deadline_);
   buffer.commit(n);
   if (n > 0) co_return n;
@@ -137,6 +141,18 @@ Task<Result<>> Stream::write_all(Pieces pieces, Deadline deadline) {
     deadlines_.disarm(write_deadline_);
     if (ec) co_return std::unexpected(failure(ec, Side::write, "write"));
   }
+}
+
+void Stream::tune() {
+  const auto set = [this](int level, int name, int value) {
+    // Best effort: without it the connection is only slower to notice things.
+    (void)::setsockopt(fd(), level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
 void Stream::shutdown_send() {

@@ -52,7 +52,13 @@ class Stream {
   bool aborted() const { return aborted_; }
   // Ends a read that is under way, now and later, and leaves writing alone unless it is waiting.
   void stop_reading();
+  void resume_reading() { reading_stopped_ = false; }
+  // Moves the deadline of the read that is under way, if one is.
+  void expect_read_by(Deadline deadline) {
+    if (reading_) deadlines_.arm(read_deadline_, deadline);
+  }
 
+  void tune();  // no delay, keepalive probes
   void shutdown_send();
   void close();
   void reset();  // RST: the other side must not take what it got for complete
@@ -73,6 +79,7 @@ class Stream {
   DeadlineQueue& deadlines_;
   DeadlineQueue::Entry read_deadline_;
   DeadlineQueue::Entry write_deadline_;
+  bool reading_ = false;
   bool read_late_ = false;
   bool write_late_ = false;
   bool reading_stopped_ = false;

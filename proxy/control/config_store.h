@@ -1,0 +1,95 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "proxy/control/destination_use.h"
+#include "proxy/snapshot/config.h"
+
+namespace heddle::control {
+
+// What the cores are told, in order. Values inside are immutable and shared by all cores.
+struct ListenersChanged {
+  std::uint64_t revision;
+  std::shared_ptr<const std::vector<snapshot::Listener>> listeners;
+};
+struct GroupChanged {
+  std::shared_ptr<const snapshot::TargetGroup> group;
+};
+struct GroupDropped {
+  std::string name;
+};
+struct DestinationChanged {
+  SocketAddr destination;
+  std::string group;                    // empty: pass through
+  std::shared_ptr<DestinationUse> use;
+};
+struct DestinationDropped {
+  SocketAddr destination;
+};
+struct ControlChanged {
+  int connected;  // 1 while unknown destinations can be asked for
+};
+using ConfigEvent = std::variant<ListenersChanged, GroupChanged, GroupDropped, DestinationChanged,
+                                 DestinationDropped, ControlChanged>;
+
+// What heddled said so far, and which events follow from what it says next. No I/O, no clock.
+//
+// Groups of the last Snapshot stay until a Snapshot without them. Groups that came because of a
+// Resolve stay while a destination leads to them, over reconnects too, so that a restart of heddled
+// changes nothing for connections in use.
+class ConfigStore {
+ public:
+  // `sockets`: the names of the listening sockets that were handed over.
+  explicit ConfigStore(std::set<std::string> sockets) : sockets_(std::move(sockets)) {}
+
+  // Errors: `invalid`, `not_found` (a socket that was not handed over); then nothing changed.
+  Result<std::vector<ConfigEvent>> apply(snapshot::ConfigMessage message, Deadline now);
+
+  const std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>>& groups() const {
+    return groups_;
+  }
+  const std::vector<snapshot::Listener>* listeners() const { return listeners_.get(); }
+  // Group by destination; empty: pass through.
+  std::map<SocketAddr, std::string> destinations() const;
+
+  // Destinations to ask for again after a reconnect.
+  std::vector<SocketAddr> destinations_in_use() const;
+
+  // Services not used for a while: their names for Release, and the events that forget them.
+  struct Expired {
+    std::vector<std::string> groups;
+    std::vector<ConfigEvent> events;
+  };
+  Expired expire(Deadline now);
+  // When expire() has something to do next; nullopt: never.
+  std::optional<Deadline> next_expiry() const;
+
+ private:
+  struct Destination {
+    std::string group;
+    std::shared_ptr<DestinationUse> use;
+    Deadline since;  // pass-through answers get old
+  };
+
+  Result<std::vector<ConfigEvent>> apply_snapshot(snapshot::Snapshot snapshot);
+  void put_group(snapshot::TargetGroup group, std::vector<ConfigEvent>& events);
+  void drop_excess(std::vector<ConfigEvent>& events);
+  bool is_referenced(const std::string& group) const;
+
+  std::set<std::string> sockets_;
+  std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>> groups_;
+  std::set<std::string> static_groups_;
+  std::shared_ptr<const std::vector<snapshot::Listener>> listeners_;
+  std::map<SocketAddr, Destination> destinations_;
+};
+
+}  // namespace heddle::control

@@ -1,0 +1,52 @@
+#pragma once
+#include <boost/intrusive/list.hpp>
+#include <string>
+
+#include "proxy/io/read_buffer.h"
+#include "proxy/io/stream.h"
+
+namespace heddle::listener {
+
+// A client's connection while it is served. Threads: the core's.
+class Client : public boost::intrusive::list_base_hook<
+                   boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  Client(io::Stream::Socket socket, io::DeadlineQueue& deadlines)
+      : stream(std::move(socket), deadlines) {}
+
+  io::Stream stream;
+  io::ReadBuffer in;
+  std::string address;           // of the client, without port
+  std::uint16_t local_port = 0;  // that it connected to
+  bool waiting = false;          // between requests: nothing is lost by closing
+  bool draining = false;         // the next response says `Connection: close`
+  io::Stream* peer = nullptr;    // what the other end of this connection's work waits on
+
+  void drain() {
+    draining = true;
+    if (waiting) stream.abort();
+  }
+  void abort() {
+    draining = true;
+    stream.abort();
+    if (peer) peer->abort();
+  }
+};
+
+// While it exists, aborting the client ends what waits on `peer` too.
+class PeerScope {
+ public:
+  PeerScope(Client& client, io::Stream& peer) : client_(client) { client.peer = &peer; }
+  ~PeerScope() { client_.peer = nullptr; }
+  PeerScope(const PeerScope&) = delete;
+  PeerScope& operator=(const PeerScope&) = delete;
+
+ private:
+  Client& client_;
+};
+
+// Reads on for a moment after the last response, so that a client that is still sending gets to see
+// it instead of a reset (RFC 9112, section 9.6).
+Task<> linger(Client& client, std::chrono::milliseconds time);
+
+}  // namespace heddle::listener

@@ -1,0 +1,153 @@
+#include "proxy/listener/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/this_coro.hpp>
+
+#include "common/observe/log.h"
+#include "proxy/listener/http_session.h"
+#include "proxy/listener/original_destination.h"
+#include "proxy/listener/tcp_exchange.h"
+#include "proxy/route/route.h"
+
+namespace heddle::listener {
+namespace {
+
+constexpr std::chrono::milliseconds kAcceptPause{50};
+
+// Accepted sockets inherit these.
+void tune(int fd) {
+  const int on = 1;
+  const int idle = 60;
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> Listener::open(Core& core,
+                                                 std::shared_ptr<const snapshot::Listener> config,
+                                                 UniqueFd socket) {
+  const auto address = local_address(socket.get());
+  if (!address) return fail_errno(errno, "listener '" + config->name + "': getsockname");
+  tune(socket.get());
+  std::unique_ptr<Listener> listener(new Listener(core, std::move(config), *address));
+  boost::system::error_code ec;
+  const auto protocol = address->address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
+  listener->acceptor_.assign(protocol, socket.get(), ec);
+  if (ec) return fail_errno(ec.value(), "listener '" + listener->config().name + "': assign");
+  (void)socket.release();
+  return listener;
+}
+
+Listener::Listener(Core& core, std::shared_ptr<const snapshot::Listener> config,
+                   SocketAddr listening)
+    : ingress_(core, std::move(config)),
+      listening_(listening),
+      acceptor_(core.executor),
+      local_groups_(make_local_groups(core, *ingress_.config, {})),
+      connections_(core.executor),
+      pause_(core.executor) {}
+
+void Listener::update(std::shared_ptr<const snapshot::Listener> config) {
+  ingress_.config = std::move(config);
+  local_groups_ = make_local_groups(ingress_.core, *ingress_.config, std::move(local_groups_));
+}
+
+void Listener::stop(Deadline deadline) {
+  stopping_ = true;
+  drain_until_ = deadline;
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  pause_.cancel();
+}
+
+Task<> Listener::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await accept_all();
+  for (auto at = clients_.begin(); at != clients_.end();) (at++)->drain();
+  // The last connection to end cancels the wait.
+  if (connections_.size() > 0) {
+    pause_.expires_at(drain_until_);
+    const auto [ec] = co_await pause_.async_wait(nothrow);
+    (void)ec;
+  }
+  for (auto at = clients_.begin(); at != clients_.end();) (at++)->abort();
+  co_await connections_.join();
+}
+
+Task<> Listener::accept_all() {
+  Core& core = ingress_.core;
+  while (!stopping_) {
+    auto [ec, socket] = co_await acceptor_.async_accept(nothrow);
+    if (stopping_) break;
+    if (ec) {
+      if (ec == asio::error::connection_aborted) continue;
+      // Out of descriptors or memory: nothing is gained by spinning.
+      log_warn("accept.failed", {{"listener", config().name}, {"error", ec.message()}});
+      pause_.expires_after(kAcceptPause);
+      const auto [waited] = co_await pause_.async_wait(nothrow);
+      (void)waited;
+      continue;
+    }
+    if (core.connections >= core.settings.max_connections) {
+      ingress_.metrics->rejected();
+      continue;
+    }
+    connections_.spawn(serve(std::move(socket)));
+  }
+}
+
+Task<> Listener::serve(io::Stream::Socket socket) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  Client client(std::move(socket), ingress_.core.deadlines);
+  clients_.push_back(client);
+  ++ingress_.core.connections;
+  ingress_.metrics->opened();
+  if (const auto peer = peer_address(client.stream.fd())) {
+    client.address = peer->address.format();
+    client.draining = stopping_;
+    co_await serve_by_kind(client);
+  }
+  ingress_.metrics->closed();
+  --ingress_.core.connections;
+  client.unlink();
+  if (stopping_ && clients_.empty()) pause_.cancel();
+}
+
+Task<> Listener::serve_by_kind(Client& client) {
+  switch (config().kind) {
+    case snapshot::ListenerKind::http: {
+      client.local_port = listening_.port;
+      Way way;
+      way.by_rules = true;
+      HttpSession session(ingress_, client, std::move(way));
+      co_await session.run();
+      break;
+    }
+    case snapshot::ListenerKind::tcp: {
+      const auto config = ingress_.config;
+      const auto& forward = std::get<snapshot::Forward>(*config->default_action);
+      const auto& name = route::choose_group(forward, ingress_.core.random.next());
+      auto group = ingress_.core.find_group(name);
+      if (!group) {
+        client.stream.reset();
+        break;
+      }
+      co_await relay_to_group(ingress_, client, std::move(group));
+      break;
+    }
+    case snapshot::ListenerKind::outbound:
+      co_await serve_outbound(ingress_, client, listening_);
+      break;
+    case snapshot::ListenerKind::inbound: {
+      co_await serve_inbound(ingress_, client, listening_, local_groups_);
+      break;
+    }
+  }
+}
+
+}  // namespace heddle::listener

@@ -1,0 +1,46 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/balance/retry_budget.h"
+#include "proxy/telemetry/metrics.h"
+#include "proxy/upstream/target.h"
+
+namespace heddle::upstream {
+
+// A target group on one core. Targets keep their load and connections across configurations as long
+// as id and address stay. Threads: the core's.
+class Group {
+ public:
+  Group(snapshot::TargetGroup config, telemetry::Metrics& metrics, io::DeadlineQueue& deadlines,
+        std::uint64_t seed);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  void apply(snapshot::TargetGroup config);
+  const snapshot::TargetGroup& config() const { return config_; }
+  telemetry::ServiceMetrics& metrics() { return *service_metrics_; }
+  balance::RetryBudget& retries() { return retries_; }
+
+  // A ready target that is not among `tried`; nullptr if none.
+  std::shared_ptr<Target> pick(std::span<balance::Load* const> tried, Deadline now);
+
+ private:
+  void rebuild_loads();
+
+  snapshot::TargetGroup config_;
+  telemetry::Metrics& metrics_;
+  io::DeadlineQueue& deadlines_;
+  const std::uint64_t seed_;
+  std::shared_ptr<telemetry::ServiceMetrics> service_metrics_;
+  balance::Picker picker_;
+  balance::RetryBudget retries_;
+  std::vector<std::shared_ptr<Target>> targets_;
+  std::vector<balance::Load*> loads_;  // same order
+};
+
+}  // namespace heddle::upstream

@@ -1,0 +1,47 @@
+#pragma once
+#include <boost/asio/any_io_executor.hpp>
+#include <memory>
+
+#include "common/async/task.h"
+#include "common/base/clock.h"
+#include "common/base/result.h"
+#include "proxy/upstream/target.h"
+
+namespace heddle::upstream {
+
+// One use of a target: counts as in flight while it exists, and owns the connection. When the target
+// is gone, whatever waits on the connection ends with `cancelled` and is_gone() holds.
+class Lease final : public Use {
+ public:
+  explicit Lease(std::shared_ptr<Target> target);
+  ~Lease();  // closes the connection unless it was given back
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+
+  // Takes an idle connection that is still quiet. False if there is none.
+  bool reuse();
+  // Errors: those of Stream::connect. A failure is remembered by the target.
+  Task<Result<>> connect(asio::any_io_executor executor, Deadline deadline);
+
+  // How long the peer may leave sent bytes unacknowledged. `brief` notices within seconds that a
+  // host died without a word; `long_body` lets a target read a large body as slowly as it likes.
+  enum class Patience { brief, long_body };
+  void set_patience(Patience patience);
+
+  // The response ended cleanly: another request may use the connection.
+  void give_back();
+
+  Target& target() { return *target_; }
+  Connection& connection() { return *connection_; }
+  bool reused() const { return reused_; }
+  bool is_gone() const { return target_->is_gone(); }
+
+ private:
+  void target_gone() override;
+
+  const std::shared_ptr<Target> target_;
+  std::unique_ptr<Connection> connection_;
+  bool reused_ = false;
+};
+
+}  // namespace heddle::upstream

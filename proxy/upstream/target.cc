@@ -1,0 +1,82 @@
+#include "proxy/upstream/target.h"
+
+#include <algorithm>
+
+#include "proxy/upstream/lease.h"
+
+namespace heddle::upstream {
+
+asio::ip::tcp::endpoint endpoint_of(const SocketAddr& address) {
+  if (address.address.is_v4()) {
+    return {asio::ip::address_v4(address.address.v4_value()), address.port};
+  }
+  return {asio::ip::address_v6(address.address.bytes()), address.port};
+}
+
+void Connection::idle_expired(void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  if (connection->idle_in) connection->idle_in->drop_idle(*connection);
+}
+
+Target::Target(const snapshot::Target& config, std::shared_ptr<telemetry::TargetMetrics> metrics,
+               io::DeadlineQueue& deadlines)
+    : id_(config.id),
+      address_(config.address),
+      label_(config.address.format()),
+      endpoint_(endpoint_of(config.address)),
+      metrics_(std::move(metrics)),
+      deadlines_(deadlines) {
+  apply(config);
+}
+
+Target::~Target() = default;
+
+void Target::apply(const snapshot::Target& config) {
+  load_.weight = config.weight;
+  load_.ready = config.state == snapshot::TargetState::ready;
+  if (config.state == snapshot::TargetState::gone) {
+    retire();
+    return;
+  }
+  gone_ = false;
+  if (!load_.ready) idle_.clear();
+}
+
+void Target::retire() {
+  gone_ = true;
+  load_.ready = false;
+  idle_.clear();
+  // What waits is resumed later by the executor, so the list does not change under the loop.
+  for (Use& use : uses_) use.target_gone();
+}
+
+void Target::remember_failure(Deadline now) {
+  load_.failing_until = now + kFailureMemory;
+  idle_.clear();  // they lead to the same place
+}
+
+std::unique_ptr<Connection> Target::take_idle() {
+  while (!idle_.empty()) {
+    std::unique_ptr<Connection> connection = std::move(idle_.back());
+    idle_.pop_back();
+    connection->idle_in = nullptr;
+    deadlines_.disarm(connection->idle_deadline);
+    if (connection->stream.is_quiet()) return connection;
+  }
+  return nullptr;
+}
+
+void Target::put_idle(std::unique_ptr<Connection> connection) {
+  if (!load_.ready) return;
+  if (idle_.size() == kMaxIdle) idle_.erase(idle_.begin());
+  connection->in.release();
+  connection->idle_in = this;
+  deadlines_.arm(connection->idle_deadline, std::chrono::steady_clock::now() + kIdleTimeout);
+  idle_.push_back(std::move(connection));
+}
+
+void Target::drop_idle(Connection& connection) {
+  std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &connection; });
+}
+
+}  // namespace heddle::upstream
