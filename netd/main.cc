@@ -7,10 +7,10 @@
 // All arrows into control are calls or posts to its one executor.
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -90,12 +90,10 @@ Result<std::unique_ptr<bpf::Programs>> load_programs(const config::Settings& set
       {.pin_dir = bpffs, .cgroup = settings.cgroup, .link_group = instance});
 }
 
-Result<control::SystemInfo> system_facts(bpf::Programs* programs) {
+Result<control::SystemInfo> system_facts(const probe::Probes& probes, bpf::Programs* programs) {
   control::SystemInfo info;
-  utsname kernel{};
-  if (::uname(&kernel) == 0) info.kernel = kernel.release;
-  TRY(const auto probes, dataplane::probe());
-  for (const auto& p : probes) info.capabilities.push_back({p.name, p.present, p.lost});
+  info.kernel = probes.kernel;
+  for (const auto& p : probes.all) info.capabilities.push_back({p.name, p.present, p.lost});
   if (programs != nullptr) {
     TRY(const auto drops, programs->drops());
     for (const auto& d : drops) info.drops.push_back({d.reason, d.packets, d.bytes});
@@ -111,7 +109,12 @@ void wait_for_end(const sigset_t& signals) {
   log_info("node.stopping", {{"signal", signal}});
 }
 
-Result<> run(const config::Settings& settings, const sigset_t& signals) {
+enum class Ended { stopped, reset };
+
+Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
+  // Before anything is changed.
+  TRY(const probe::Probes probes, probe::probe());
+  TRY_DO(probes.usable());
   TRY_DO(make_directory(settings.state_dir, 0700));
   TRY_DO(make_directory(settings.run_dir, 0711));
   TRY_DO(make_directory(settings.workload_cgroup, 0755));
@@ -144,6 +147,7 @@ Result<> run(const config::Settings& settings, const sigset_t& signals) {
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
   control::Resolvers resolvers(*dns, *keeper, kept);
 
+  std::atomic<bool> reset = false;
   control::Control control(
       {.state_dir = settings.state_dir,
        .run_dir = settings.run_dir,
@@ -151,8 +155,12 @@ Result<> run(const config::Settings& settings, const sigset_t& signals) {
        .node_name = settings.node_name,
        .local_pools = settings.local_pools,
        .audit_interval = settings.audit_interval,
-       .system_info = [&kernel] { return system_facts(kernel->programs()); },
-       .ask_to_end = [] { ::kill(::getpid(), SIGTERM); }});
+       .system_info = [&] { return system_facts(probes, kernel->programs()); },
+       .ask_to_end =
+           [&reset] {
+             reset = true;
+             ::kill(::getpid(), SIGTERM);
+           }});
 
   TRY(const auto mesh,
       mesh::Mesh::start({.run_dir = settings.run_dir,
@@ -194,6 +202,20 @@ Result<> run(const config::Settings& settings, const sigset_t& signals) {
   ::sd_notify(0, "STOPPING=1");
   server->reset();
   control.stop();
+  return reset ? Ended::reset : Ended::stopped;
+}
+
+// What `heddle system reset` leaves for the very end, when nothing uses it any more.
+Result<> remove_directories(const config::Settings& settings) {
+  TRY_DO(bpf::unmount_bpffs(settings.run_dir + "/bpf"));
+  std::error_code ec;
+  for (const std::string& path : {settings.state_dir, settings.run_dir}) {
+    std::filesystem::remove_all(path, ec);
+    if (ec) return fail_errno(ec.value(), "remove " + path);
+  }
+  if (settings.workload_cgroup != settings.cgroup) {
+    TRY_DO(runtime::remove_cgroup(settings.workload_cgroup));
+  }
   return {};
 }
 
@@ -223,8 +245,11 @@ int main(int argc, char** argv) {
   ::sigaddset(&signals, SIGINT);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-  if (auto ended = run(parsed->settings, signals); !ended) {
-    std::cerr << "heddled: " << ended.error().text() << "\n";
+  auto ended = run(parsed->settings, signals);
+  Result<> done = ended ? Result<>() : std::unexpected(std::move(ended).error());
+  if (ended && *ended == Ended::reset) done = remove_directories(parsed->settings);
+  if (!done) {
+    std::cerr << "heddled: " << done.error().text() << "\n";
     return 1;
   }
   return 0;

@@ -112,6 +112,9 @@ Result<SystemInfo> Control::system_info() {
 }
 
 Result<> Control::reset(Deadline) {
+  if (parts_.cluster->role() != cluster::Cluster::Role::none) {
+    return fail(Errc::in_use, "this node is in a swarm; leave it first: heddle swarm leave --force");
+  }
   TRY_DO(executor_.call([this]() -> Result<> {
     started_ = false;
     prober_.reset();
@@ -119,7 +122,7 @@ Result<> Control::reset(Deadline) {
     parts_.mesh->remove_everything();
     Result<> first;
     for (const auto& [id, workload] : std::map(objects_->workloads())) {
-      stopping_.insert(id);
+      stopping_.insert(id);  // nobody starts it again
       if (workload.kind == model::WorkloadKind::run) {
         if (auto r = runtime::remove_cgroup(workload_cgroup(id)); !r && first) first = r;
       }
