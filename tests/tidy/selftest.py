@@ -118,7 +118,7 @@ class Seeded(unittest.TestCase):
 
     def test_format(self):
         self.put("netd/model/a.cc", SOURCE.replace("  return 1;", "     return 1;"))
-        self.expect(formatting.formatting, "netd/model/a.cc:5: run clang-format")
+        self.expect(formatting.formatting, "netd/model/a.cc:4: run clang-format")
 
     def test_a_header_that_does_not_compile_alone(self):
         build = self.root / "build"
