@@ -19,6 +19,8 @@ set(HEDDLE_SANITIZE "" CACHE STRING "address,undefined or thread")
 add_library(heddle_flags INTERFACE)
 target_include_directories(heddle_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/gen)
 target_compile_options(heddle_flags INTERFACE -Wall -Wextra -Wshadow -Werror
+  # Designated initializers name what differs from the defaults.
+  $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>
   # g++ 12 reports these inside its own headers at -O2 (GCC bugs 105562, 105593).
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-maybe-uninitialized -Wno-mismatched-new-delete
     -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-dangling-pointer>)
