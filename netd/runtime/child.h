@@ -31,6 +31,7 @@ struct ChildPlan {
     int to;
   };
   const char* program;
+  int program_fd;  // the same, opened; -1 none
   char* const* argv;
   char* const* envp;
   const char* directory;

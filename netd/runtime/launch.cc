@@ -209,10 +209,16 @@ Result<Launched> fork_prepared(const Processes::Spec& spec, Prepared& prepared, 
   UniqueFd low_end(ends[1]);
   UniqueFd failure_out(::fcntl(ends[1], F_DUPFD_CLOEXEC, above));
   if (!failure_out) return fail_errno(errno, "duplicate a pipe");
+  UniqueFd program;
+  if (spec.uid != 0) {
+    UniqueFd opened(::open(prepared.program.c_str(), O_PATH | O_CLOEXEC));
+    if (opened) program.reset(::fcntl(opened.get(), F_DUPFD_CLOEXEC, above));
+  }
   std::vector<char*> argv = pointers(prepared.arguments);
   std::vector<char*> envp = pointers(prepared.environment);
   const ChildPlan plan{
       .program = prepared.program.c_str(),
+      .program_fd = program.get(),
       .argv = argv.data(),
       .envp = envp.data(),
       .directory = spec.directory.c_str(),

@@ -175,6 +175,16 @@ TEST_F(ProcessesTest, ProxyUserHasNoPrivilegeAndGainsNone) {
   EXPECT_THAT(out, HasSubstr("NoNewPrivs:\t1"));
 }
 
+TEST_F(ProcessesTest, UnprivilegedProcessRunsAProgramBelowAClosedDirectory) {
+  fs::create_directory(dir_ + "/closed");
+  fs::copy_file(fs::canonical("/bin/sleep"), dir_ + "/closed/sleep");
+  ASSERT_EQ(::chmod((dir_ + "/closed").c_str(), 0700), 0);
+  auto spec = shell("");
+  spec.command = {dir_ + "/closed/sleep", "0"};
+  spec.uid = 65534;
+  EXPECT_EQ(output_of(spec), "");
+}
+
 TEST_F(ProcessesTest, ResolvConfIsBoundForTheProcessAlone) {
   std::ofstream(dir_ + "/resolv.conf") << "nameserver 127.0.0.11\n";
   const std::string host = read_file("/etc/resolv.conf");
