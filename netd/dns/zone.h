@@ -1,0 +1,99 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "netd/model/view.h"
+
+// The names that workloads can ask for, as values. Pure; threads: any (immutable once built).
+namespace heddle::dns {
+
+inline constexpr std::string_view kDomain = "heddle.internal";
+
+struct Srv {
+  std::uint16_t port = 0;
+  std::uint16_t weight = 0;
+  std::string target;  // within the network: "web", "ip-10-40-0-5"
+};
+
+// What one name leads to. No addresses and no services: the name exists, nothing usable is behind
+// it.
+struct Entry {
+  std::vector<IpAddr> addresses;
+  std::vector<Srv> services;
+  bool between = false;  // exists only because names below it do (RFC 8020)
+};
+
+// The names of one network, without its own: `c1`, aliases, `web`, `tasks.web`, `_http._tcp.web`,
+// `_http._tcp.tasks.web`, `ip-10-40-0-5`; and the other way, from its addresses to names.
+// A service hides a workload of the same name.
+class NetworkNames final {
+ public:
+  NetworkNames(const model::View& view, const model::Network& network);
+
+  const std::string& network() const { return network_; }
+  const Entry* find(const std::string& name) const;
+  // The name of an address within the network; null when nobody has it.
+  const std::string* reverse(const IpAddr& address) const;
+  // The subnet that holds the address.
+  const Prefix* subnet_of(const IpAddr& address) const;
+
+ private:
+  struct Known;  // endpoints grouped while building
+  void add_service(const model::Service& service, const Known& known);
+  void add_services_of(const model::ServicePort& port, bool only_tcp_port,
+                       const model::Service& service,
+                       const std::vector<const model::Endpoint*>& backends);
+  void add_workloads(const model::View& view, const Known& known);
+  void add_between();
+
+  std::string network_;
+  std::vector<Prefix> subnets_;
+  std::unordered_map<std::string, Entry> names_;
+  std::map<IpAddr, std::string> reverse_;
+};
+
+// What one workload can resolve: the networks it is attached to, first attached first.
+class Zone final {
+ public:
+  explicit Zone(std::vector<std::shared_ptr<const NetworkNames>> networks = {})
+      : networks_(std::move(networks)) {}
+
+  struct Found {
+    const NetworkNames* network;
+    const Entry* entry;
+  };
+  enum class Outcome { found, absent, foreign };
+  // `absent`: the name is in our domain (or in a subnet of ours, for PTR) and does not exist.
+  // `foreign`: somebody else's to answer. `name` as in Query::name.
+  Outcome find(const std::string& name, Found& found) const;
+
+  struct Reverse {
+    Outcome outcome;
+    std::string target;  // fully qualified
+    std::string apex;    // of the reverse zone, for negative answers
+  };
+  // For names under in-addr.arpa and ip6.arpa.
+  Reverse find_reverse(const std::string& name) const;
+
+ private:
+  std::vector<std::shared_ptr<const NetworkNames>> networks_;
+};
+
+// `web.app.heddle.internal`
+std::string qualified(std::string_view name, std::string_view network);
+
+// 4.3.2.1.in-addr.arpa -> 1.2.3.4; nothing for other names, and for parts of an address.
+std::optional<IpAddr> parse_reverse(std::string_view name);
+
+Zone build_zone(const model::View& view, const model::Id& workload);
+
+// One zone for each workload of this node that has an endpoint; networks are shared among them.
+std::map<model::Id, std::shared_ptr<const Zone>> build_zones(const model::View& view);
+
+}  // namespace heddle::dns

@@ -1,0 +1,57 @@
+// link: heddle_netd_dns
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/check.h"
+#include "netd/dns/answer.h"
+#include "tests/support/views.h"
+
+// The first byte chooses the transport; the rest is a message from a workload. Whatever it is, the
+// reply is a response with the query's id, within the size that the asker takes, and a reply is
+// never answered itself. The other half of the wire: the same bytes as an upstream's reply.
+namespace {
+
+using namespace heddle;
+
+dns::Zone make_zone() {
+  tests::ViewBuilder build;
+  build.swarm("h1").node("h1", "192.0.2.1").node("h2", "192.0.2.2");
+  build.network("app", "overlay", "10.40.0.0/20", 77);
+  build.workload("c1");
+  build.endpoint("c1", "app", "10.40.0.5").aliases = {"db"};
+  for (int i = 0; i < 100; ++i) {
+    model::Endpoint& backend =
+        build.remote("h2", "b" + std::to_string(i), "app", "10.40.1." + std::to_string(i + 1));
+    backend.service = "web";
+    backend.ports = {tests::port(8080, "http")};
+  }
+  build.service("web", "app", "10.40.15.1").ports = {tests::port(8080, "http")};
+  return dns::build_zone(build.view(), "c1");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const dns::Zone kZone = make_zone();
+  if (size == 0) return 0;
+  const auto transport = (data[0] & 1) != 0 ? dns::Transport::tcp : dns::Transport::udp;
+  const dns::ByteView message(data + 1, size - 1);
+
+  const dns::Answer result = dns::answer(kZone, message, transport);
+  if (result.kind == dns::Answer::Kind::reply) {
+    CHECK(result.bytes.size() >= dns::kHeaderSize);
+    CHECK(dns::id_of(result.bytes) == dns::id_of(message));
+    CHECK(result.bytes.size() <= (transport == dns::Transport::tcp ? dns::kMaxMessage : 4096u));
+    CHECK(dns::answer(kZone, result.bytes, transport).kind == dns::Answer::Kind::drop);
+  } else {
+    CHECK(result.bytes.empty());
+  }
+  if (result.kind == dns::Answer::Kind::forward) {
+    const dns::Bytes failure = dns::encode_failure(message, dns::Rcode::server_failure);
+    CHECK(dns::answers(message, failure));
+  }
+  static const dns::Bytes kAsked{0, 7, 1,   0,   0,   1, 0, 0, 0, 0, 0,
+                                 0, 3, 'w', 'e', 'b', 0, 0, 1, 0, 1};
+  (void)dns::answers(kAsked, message);
+  return 0;
+}
