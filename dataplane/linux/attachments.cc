@@ -15,6 +15,11 @@ bpf::Programs::Port port_of(const Attachment& attachment, IfIndex host) {
           .mac = attachment.mac};
 }
 
+Error name_taken_inside(const Attachment& attachment) {
+  return Error(Errc::exists, "there is an interface " + attachment.name + " in " +
+                                 attachment.sandbox + " already");
+}
+
 Result<> raise_loopback(netlink::Socket& socket) {
   constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
   TRY(const auto link, netlink::find_link(socket, kLoopback));
@@ -72,6 +77,20 @@ Result<bool> Attachments::fits(const netlink::Link& host, const Attachment& atta
   return same;
 }
 
+// What stands under the wanted host name but leads elsewhere goes, unless its successor could not be
+// created anyway.
+Result<> Attachments::make_way(const Attachment& attachment, int sandbox) {
+  TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
+    TRY(auto inside, netlink::Socket::open());
+    TRY(const auto taken, netlink::find_link(inside, attachment.name));
+    if (taken) return std::unexpected(name_taken_inside(attachment));
+    return {};
+  }));
+  TRY_DO(remove(attachment.host_name));
+  TRY(const bool waited [[maybe_unused]], reaper_.finish());
+  return {};
+}
+
 Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachment, int sandbox,
                                                       IfIndex master, Undo& undo) {
   const netlink::Veth veth{.name = attachment.host_name,
@@ -82,22 +101,23 @@ Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachme
                            .peer_name = attachment.name,
                            .peer_mac = attachment.mac,
                            .peer_netns = sandbox};
+  const auto taken = [](const Result<>& result) {
+    return !result && result.error().code() == Errc::exists;
+  };
   // Creating comes before looking: an attach that is not there yet is the common case.
   auto created = netlink::create_veth(socket_, veth);
-  if (!created && created.error().code() == Errc::exists) {
+  // A name may be taken by a link that is on its way out.
+  if (taken(created) && reaper_.finish().value_or(false))
+    created = netlink::create_veth(socket_, veth);
+  if (taken(created)) {
     TRY(const auto old, netlink::find_link(socket_, attachment.host_name));
-    if (!old)
-      return fail(Errc::exists, "there is an interface " + attachment.name + " in " +
-                                    attachment.sandbox + " already");
+    if (!old) return std::unexpected(name_taken_inside(attachment));
     if (old->kind != "veth" || old->group != group_)
       return fail(Errc::exists, "a link named " + attachment.host_name + " exists and is not ours");
     TRY(const bool same, fits(*old, attachment, sandbox));
     if (same) return Pair{*old, false};
-    TRY_DO(remove(attachment.host_name));
+    TRY_DO(make_way(attachment, sandbox));
     created = netlink::create_veth(socket_, veth);
-    if (!created && created.error().code() == Errc::exists)
-      return fail(Errc::exists, "there is an interface " + attachment.name + " in " +
-                                    attachment.sandbox + " already");
   }
   if (!created) return std::unexpected(std::move(created).error());
   TRY(auto host, netlink::find_link(socket_, attachment.host_name));
@@ -133,12 +153,22 @@ Result<> Attachments::settle_host(const Attachment& attachment, const netlink::L
   return netlink::change_link(socket_, host.index, {.up = true});
 }
 
-Result<> Attachments::settle_port(const Attachment& attachment, IfIndex host) {
-  if (attachment.overlay) {
-    TRY(bpf::Programs* const programs, need(programs_));
-    return programs->attach_port(port_of(attachment, host));
+Result<> Attachments::settle_port(const Attachment& attachment, const Pair& pair, Undo& undo) {
+  if (!programs_) return {};  // ensure() refused an overlay already
+  bpf::Programs& programs = **programs_;
+  std::optional<bpf::Programs::Port> before;
+  if (!pair.fresh) {
+    TRY(const auto ports, programs.ports());
+    const auto old = std::ranges::find(ports, pair.host.index, &bpf::Programs::Port::index);
+    if (old != ports.end()) before = *old;
   }
-  return programs_ ? (*programs_)->detach_port(host) : Result<>();
+  std::optional<bpf::Programs::Port> wanted;
+  if (attachment.overlay) wanted = port_of(attachment, pair.host.index);
+  if (before == wanted) return {};
+  undo.add([&programs, index = pair.host.index, before] {
+    return before ? programs.attach_port(*before) : programs.detach_port(index);
+  });
+  return wanted ? programs.attach_port(*wanted) : programs.detach_port(pair.host.index);
 }
 
 Result<> Attachments::ensure(const Attachment& attachment) {
@@ -148,8 +178,9 @@ Result<> Attachments::ensure(const Attachment& attachment) {
   Undo undo;
   TRY(const Pair pair, find_or_create(attachment, sandbox.get(), master, undo));
   TRY_DO(settle_host(attachment, pair.host, master, undo));
+  TRY_DO(settle_port(attachment, pair, undo));
+  // Last, because what it began is undone inside the sandbox by itself.
   TRY_DO(settle_inside(attachment, sandbox.get(), pair.host.peer));
-  if (attachment.overlay || !pair.fresh) TRY_DO(settle_port(attachment, pair.host.index));
   undo.keep();
   return {};
 }
@@ -159,8 +190,9 @@ Result<> Attachments::remove(const std::string& host_name) {
     return programs_ ? (*programs_)->detach_port(*gone) : Result<>();
   TRY(const auto link, netlink::find_link(socket_, host_name));
   if (!link || link->group != group_ || link->kind != "veth") return {};
-  if (programs_) TRY_DO((*programs_)->detach_port(link->index));
-  return netlink::delete_link(socket_, link->index);
+  // Down before the program goes: nothing may pass the host unchecked.
+  TRY_DO(reaper_.retire(socket_, link->index));
+  return programs_ ? (*programs_)->detach_port(link->index) : Result<>();
 }
 
 std::map<std::string, Attachment> Attachments::observe(

@@ -8,6 +8,7 @@
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/host_view.h"
 #include "dataplane/linux/interface.h"
+#include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sandboxes.h"
 #include "dataplane/netlink/socket.h"
 
@@ -21,8 +22,9 @@ Result<bpf::Programs*> need(const ProgramsOrError& programs);
 // in the sandbox that the intent names.
 class Attachments final {
  public:
-  Attachments(netlink::Socket& socket, std::uint32_t group, const ProgramsOrError& programs)
-      : socket_(socket), group_(group), programs_(programs) {}
+  Attachments(netlink::Socket& socket, std::uint32_t group, Reaper& reaper,
+              const ProgramsOrError& programs)
+      : socket_(socket), group_(group), reaper_(reaper), programs_(programs) {}
 
   // Errors: `not_found` without the sandbox or bridge; `exists` when a name is taken, here or in
   // the sandbox, or a route's destination is.
@@ -48,10 +50,12 @@ class Attachments final {
   Result<> settle_inside(const Attachment& attachment, int sandbox, IfIndex peer);
   Result<> settle_host(const Attachment& attachment, const netlink::Link& host, IfIndex master,
                        Undo& undo);
-  Result<> settle_port(const Attachment& attachment, IfIndex host);
+  Result<> settle_port(const Attachment& attachment, const Pair& pair, Undo& undo);
+  Result<> make_way(const Attachment& attachment, int sandbox);
 
   netlink::Socket& socket_;
   const std::uint32_t group_;
+  Reaper& reaper_;
   const ProgramsOrError& programs_;
 };
 

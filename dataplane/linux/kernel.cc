@@ -5,6 +5,7 @@
 #include "dataplane/linux/bridges.h"
 #include "dataplane/linux/mesh.h"
 #include "dataplane/linux/overlay.h"
+#include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sysctl.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netns/netns.h"
@@ -14,13 +15,14 @@ namespace heddle::dataplane {
 
 struct LinuxKernel::Impl {
   Impl(Settings settings, ListenerSource& listeners, ProgramsOrError loaded, netlink::Socket opened,
-       std::unique_ptr<nft::Table> nft)
+       std::unique_ptr<nft::Table> nft, std::unique_ptr<Reaper> started)
       : group(settings.link_group),
         programs(std::move(loaded)),
         socket(std::move(opened)),
         table(std::move(nft)),
+        reaper(std::move(started)),
         bridges(socket, group),
-        attachments(socket, group, programs),
+        attachments(socket, group, *reaper, programs),
         overlay(socket, group, programs),
         mesh(settings.cgroup, listeners, programs) {}
 
@@ -69,6 +71,7 @@ struct LinuxKernel::Impl {
   const ProgramsOrError programs;
   netlink::Socket socket;
   const std::unique_ptr<nft::Table> table;
+  const std::unique_ptr<Reaper> reaper;
   Bridges bridges;
   Attachments attachments;
   Overlay overlay;
@@ -80,13 +83,12 @@ LinuxKernel::~LinuxKernel() = default;
 
 Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
     Settings settings, ListenerSource& listeners, Result<std::unique_ptr<bpf::Programs>> programs) {
-  if (settings.link_group == 0)
-    return fail(Errc::invalid, "link group 0 is that of everybody's links");
   TRY(auto socket, netlink::Socket::open());
   TRY(auto table, nft::Table::open(settings.nft_table));
+  TRY(auto reaper, Reaper::start(settings.link_group));
   return std::unique_ptr<LinuxKernel>(new LinuxKernel(
       std::make_unique<Impl>(std::move(settings), listeners, std::move(programs),
-                             std::move(socket), std::move(table))));
+                             std::move(socket), std::move(table), std::move(reaper))));
 }
 
 Result<> LinuxKernel::apply(const Operation& operation) {
@@ -152,6 +154,8 @@ Result<> LinuxKernel::remove_everything() {
   note(impl_->table->replace({}));
   // Addresses, routes and neighbours go with their links.
   note(netlink::delete_group(impl_->socket, impl_->group));
+  if (auto finished = impl_->reaper->finish(); !finished)
+    note(std::unexpected(std::move(finished).error()));
   return std::move(first).during("remove everything");
 }
 

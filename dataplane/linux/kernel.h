@@ -31,7 +31,7 @@ class ListenerSource {
 class LinuxKernel final : public Kernel {
  public:
   struct Settings {
-    std::uint32_t link_group = 0;  // IFLA_GROUP of all our links; not 0, unique to the daemon
+    std::uint32_t link_group = 0;  // IFLA_GROUP of our links, unique to the daemon: 1..2^30-1
     std::string nft_table;         // of family inet, unique to the daemon
     std::string cgroup;            // the cgroup2 directory that relative proxy cgroups are under
   };

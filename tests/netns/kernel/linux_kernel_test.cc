@@ -94,7 +94,16 @@ class LinuxHarness final : public KernelHarness {
   void add_listener(const SandboxPath& sandbox, std::uint16_t port) override {
     listeners_.add(sandbox, port);
   }
-  std::uint32_t index_of(const std::string& link) override { return ::if_nametoindex(link.c_str()); }
+  std::uint32_t index_of(const std::string& link) override {
+    // Removed links are deleted after the answer.
+    for (int tries = 0; tries < 500; ++tries) {
+      if (::if_nametoindex(link.c_str()) == 0) return 0;
+      if (host::run("ip link show dev " + link).find("group default") != std::string::npos) break;
+      if (host::run("ip link show dev " + link).find("group 4711 ") != std::string::npos) break;
+      ::usleep(10000);
+    }
+    return ::if_nametoindex(link.c_str());
+  }
   void delete_link(const std::string& name) override { host::run("ip link delete " + name); }
   void set_mtu(const std::string& link, std::uint32_t mtu) override {
     host::run("ip link set " + link + " mtu " + std::to_string(mtu));

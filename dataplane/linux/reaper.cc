@@ -1,0 +1,71 @@
+#include "dataplane/linux/reaper.h"
+
+#include <system_error>
+#include <utility>
+
+namespace heddle::dataplane {
+namespace {
+// Set in the group of retired links; free for that since a daemon's group is below it.
+constexpr std::uint32_t kRetired = 0x40000000;
+}  // namespace
+
+Reaper::Reaper(netlink::Socket socket, std::uint32_t group)
+    : socket_(std::move(socket)), group_(group | kRetired), retired_(1) {}
+
+Result<std::unique_ptr<Reaper>> Reaper::start(std::uint32_t group) {
+  if (group == 0 || group >= kRetired)
+    return fail(Errc::invalid, "a link group is 1 to " + std::to_string(kRetired - 1) + ", not " +
+                                   std::to_string(group));
+  TRY(auto socket, netlink::Socket::open());
+  std::unique_ptr<Reaper> reaper(new Reaper(std::move(socket), group));
+  try {
+    reaper->thread_ = std::thread([raw = reaper.get()] { raw->run(); });
+  } catch (const std::system_error& error) {
+    return fail_errno(error.code().value(), "start a thread that deletes links");
+  }
+  return reaper;
+}
+
+Reaper::~Reaper() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<> Reaper::retire(netlink::Socket& socket, IfIndex link) {
+  TRY_DO(netlink::change_link(socket, link, {.group = group_, .up = false}));
+  {
+    const std::lock_guard lock(mutex_);
+    ++retired_;
+  }
+  changed_.notify_all();
+  return {};
+}
+
+Result<bool> Reaper::finish() {
+  std::unique_lock lock(mutex_);
+  const bool waited = reaped_ != retired_;
+  changed_.wait(lock, [&] { return reaped_ == retired_; });
+  if (!last_) return std::unexpected(std::exchange(last_, {}).error());
+  return waited;
+}
+
+void Reaper::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return stopping_ || reaped_ != retired_; });
+    if (reaped_ == retired_) return;  // stopping
+    const std::uint64_t until = retired_;
+    lock.unlock();
+    auto deleted = netlink::delete_group(socket_, group_);
+    lock.lock();
+    last_ = std::move(deleted);
+    reaped_ = until;
+    changed_.notify_all();
+  }
+}
+
+}  // namespace heddle::dataplane
