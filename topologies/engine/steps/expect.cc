@@ -167,6 +167,22 @@ std::vector<std::string> broken_claims(const format::Expectation& expect,
   return broken;
 }
 
+std::vector<std::string> claimed_values(const format::Expectation& expect,
+                                        const std::string& output) {
+  std::vector<std::string> out;
+  boost::system::error_code ec;
+  json::parse_options options;
+  options.allow_invalid_utf8 = true;
+  const json::value root = json::parse(output, ec, {}, options);
+  if (ec) return out;
+  for (const format::JsonClaim& claim : expect.json) {
+    boost::system::error_code none;
+    const json::value* value = root.find_pointer(claim.pointer, none);
+    if (value && !claim.pointer.empty()) out.push_back(claim.pointer.substr(1) + " " + as_text(*value));
+  }
+  return out;
+}
+
 Result<Variables> capture(const std::vector<format::Capture>& captures, const std::string& output) {
   Variables out;
   for (const format::Capture& wanted : captures) {

@@ -16,6 +16,10 @@ std::vector<std::string> broken_claims(const format::Expectation& expect,
                                        const control::ExecResult& result,
                                        const Variables& variables);
 
+// The values that the JSON claims are about, `lost 0`: what a person wants to see of a long report.
+std::vector<std::string> claimed_values(const format::Expectation& expect,
+                                        const std::string& output);
+
 // What a step captures from its output. Errors: `not_found` when a pattern matches nothing.
 Result<Variables> capture(const std::vector<format::Capture>& captures, const std::string& output);
 

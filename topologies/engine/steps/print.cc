@@ -11,7 +11,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kLinesShown = 12;
 constexpr std::size_t kFailedLinesShown = 60;
-constexpr std::size_t kColumnsShown = 160;
+constexpr std::size_t kColumnsShown = 220;
 
 // What a terminal may get: no control characters, which could move its cursor.
 std::string printable(const std::string& line) {
@@ -62,13 +62,23 @@ void Printer::started(const StepReport& step) {
   out_.flush();
 }
 
-void Printer::finished(const StepReport& step) {
+void Printer::print_output(const StepReport& step) {
   const std::size_t most = step.passed ? kLinesShown : kFailedLinesShown;
   std::size_t lines = 0;
   each_line(step.output, [&](const std::string& line) {
     if (++lines <= most) out_ << "  | " << printable(line) << "\n";
   });
   if (lines > most) out_ << "  | ... " << lines - most << " more lines\n";
+}
+
+void Printer::finished(const StepReport& step) {
+  if (step.passed && !step.facts.empty()) {
+    std::string facts;
+    for (const std::string& fact : step.facts) facts += (facts.empty() ? "" : " · ") + fact;
+    out_ << "  | " << printable(facts) << "\n";
+  } else {
+    print_output(step);
+  }
   for (const std::string& problem : step.problems) {
     bool first = true;
     each_line(problem, [&](const std::string& line) {

@@ -16,6 +16,7 @@ class Printer final : public Listener {
   void finished(const StepReport& step) override;
 
  private:
+  void print_output(const StepReport& step);
   std::string paint(const char* code, const std::string& text) const;
   std::ostream& out_;
   Colour colour_;

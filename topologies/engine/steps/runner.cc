@@ -80,6 +80,7 @@ class StepRun {
   void run_everywhere(const format::RunAction& action) {
     report_.problems.clear();
     report_.output.clear();
+    report_.facts.clear();
     std::vector<std::future<Result<ExecResult>>> running;
     for (const std::string& place : action.on) {
       running.push_back(std::async(std::launch::async, [this, &action, place] {
@@ -131,6 +132,8 @@ class StepRun {
     report_.exit = result->exit;
     for (const std::string& problem : broken_claims(step_.expect, *result, variables_))
       report_.problems.push_back(prefix + problem);
+    for (const std::string& fact : claimed_values(step_.expect, result->out))
+      report_.facts.push_back(prefix + fact);
     append_output(*result, prefix);
     if (!report_.problems.empty()) return;
     auto captured = capture(step_.captures, result->out);

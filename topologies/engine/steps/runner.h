@@ -43,6 +43,7 @@ struct StepReport {
   int tries = 1;               // of `eventually`
   std::string output;          // of the last try
   int exit = 0;
+  std::vector<std::string> facts;  // claimed_values(), with the place when there are several
 };
 
 // Hears of a run as it goes. Threads: the runner's.
