@@ -72,16 +72,17 @@ Task<After> Exchange::dispatch() {
     (void)co_await fail(Failure::unknown_group);
     co_return after_;
   }
-  co_return co_await forward(std::move(group));
+  co_return co_await forward(*group);  // `group` stays in this frame
 }
 
-Task<After> Exchange::forward(std::shared_ptr<upstream::Group> group) {
-  service_ = group->config().service;
-  group->retries().count_request();
-  while (co_await attempt(*group) == Step::retry) {
-    group->metrics().retried();
+Task<After> Exchange::forward(upstream::Group& group) {
+  service_ = group.config().service;
+  group.retries().count_request();
+  while (true) {
+    const Step step = co_await attempt(group);
+    if (step == Step::finished) co_return after_;
+    group.metrics().retried();
   }
-  co_return after_;
 }
 
 bool Exchange::take_retry(upstream::Group& group) {
@@ -191,13 +192,15 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
     if (!head) co_return co_await receive_failed(group, lease, head.error());
     if (response_.status >= 200 || response_.status == 101) break;
     if (interim == kMaxInterim) {
-      co_return co_await receive_failed(group, lease, Error(Errc::invalid, "too many 1xx"));
+      const Error error(Errc::invalid, "too many 1xx");
+      co_return co_await receive_failed(group, lease, error);
     }
     const auto passed = co_await pass_interim();
     if (!passed) co_return co_await fail(Failure::client_closed);
   }
   if (response_.status == 101 && (request_.upgrade.empty() || response_.upgrade.empty())) {
-    co_return co_await receive_failed(group, lease, Error(Errc::invalid, "101 was not asked for"));
+    const Error error(Errc::invalid, "101 was not asked for");
+    co_return co_await receive_failed(group, lease, error);
   }
   lease.target().metrics().answered();
   status_ = response_.status;
@@ -217,7 +220,7 @@ Failure Exchange::failure_of(const Error& error, const upstream::Lease& lease) c
 }
 
 Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::Lease& lease,
-                                              Error error) {
+                                              const Error& error) {
   lease.target().metrics().failed();
   if (client_.stream.aborted()) co_return co_await fail(Failure::client_closed);
   if (body_.started()) {
@@ -263,7 +266,7 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
   co_return Step::finished;
 }
 
-Task<> Exchange::answer(http::LocalResponse response) {
+Task<> Exchange::answer(http::LocalResponse& response) {
   status_ = response.status;
   if (body_is_pending()) body_unread_ = true;
   const bool keep = request_.keep_alive && !client_.draining && !body_unread_;

@@ -40,11 +40,11 @@ class Exchange {
   enum class Step { finished, retry };
 
   Task<After> dispatch();
-  Task<After> forward(std::shared_ptr<upstream::Group> group);
+  Task<After> forward(upstream::Group& group);
   Task<Step> attempt(upstream::Group& group);
   Task<Step> send_and_receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive(upstream::Group& group, upstream::Lease& lease);
-  Task<Step> receive_failed(upstream::Group& group, upstream::Lease& lease, Error error);
+  Task<Step> receive_failed(upstream::Group& group, upstream::Lease& lease, const Error& error);
 
   // Value: false if not one byte was taken.
   Task<Result<bool>> send_request(upstream::Lease& lease);
@@ -57,7 +57,7 @@ class Exchange {
   Task<Step> tunnel(upstream::Lease& lease);
 
   Task<Step> fail(Failure failure);
-  Task<> answer(http::LocalResponse response);
+  Task<> answer(http::LocalResponse& response);
   bool take_retry(upstream::Group& group);
   bool may_repeat() const;
   bool body_is_pending() const;

@@ -137,7 +137,7 @@ Task<> Listener::serve_by_kind(Client& client) {
         client.stream.reset();
         break;
       }
-      co_await relay_to_group(ingress_, client, std::move(group));
+      co_await relay_to_group(ingress_, client, *group);
       break;
     }
     case snapshot::ListenerKind::outbound:

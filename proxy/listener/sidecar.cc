@@ -22,21 +22,20 @@ Task<Protocol> detect(Ingress& ingress, Client& client) {
   }
 }
 
-Task<> serve_group(Ingress& ingress, Client& client, std::shared_ptr<upstream::Group> group,
-                   Way way) {
-  Protocol protocol = group->config().protocol;
+// `group` and `way` are the caller's until the end.
+Task<> serve_group(Ingress& ingress, Client& client, upstream::Group& group, const Way& way) {
+  Protocol protocol = group.config().protocol;
   if (protocol == Protocol::detect) protocol = co_await detect(ingress, client);
   if (protocol == Protocol::http1) {
-    group.reset();  // the session looks it up by name for each request
-    HttpSession session(ingress, client, std::move(way));
+    HttpSession session(ingress, client, way);
     co_await session.run();
   } else {
-    co_await relay_to_group(ingress, client, std::move(group));
+    co_await relay_to_group(ingress, client, group);
   }
 }
 
 // heddled names a group before, or just after, it sends it.
-Task<std::shared_ptr<upstream::Group>> wait_for_group(Core& core, std::string name,
+Task<std::shared_ptr<upstream::Group>> wait_for_group(Core& core, const std::string& name,
                                                       Deadline deadline) {
   while (true) {
     auto group = core.find_group(name);
@@ -69,7 +68,7 @@ Task<> serve_outbound(Ingress& ingress, Client& client, SocketAddr listening) {
   }
   Way way;
   way.group = answer->group;
-  co_await serve_group(ingress, client, std::move(group), std::move(way));
+  co_await serve_group(ingress, client, *group, way);
 }
 
 LocalGroups make_local_groups(Core& core, const snapshot::Listener& config, LocalGroups old) {
@@ -112,7 +111,7 @@ Task<> serve_inbound(Ingress& ingress, Client& client, SocketAddr listening,
   }
   Way way;
   way.own_group = found->second;
-  co_await serve_group(ingress, client, found->second, std::move(way));
+  co_await serve_group(ingress, client, *way.own_group, way);
 }
 
 }  // namespace heddle::listener

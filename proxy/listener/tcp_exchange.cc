@@ -52,25 +52,25 @@ Task<RelayCount> relay_lease(Ingress& ingress, Client& client, upstream::Lease& 
 
 }  // namespace
 
-Task<> relay_to_group(Ingress& ingress, Client& client, std::shared_ptr<upstream::Group> group) {
-  const std::string service = group->config().service;
+Task<> relay_to_group(Ingress& ingress, Client& client, upstream::Group& group) {
+  const std::string service = group.config().service;
   std::vector<std::shared_ptr<upstream::Target>> failed;
   Failure failure = Failure::none;
   Finished finished;
   finished.service = service;
   finished.started = std::chrono::steady_clock::now();
-  group->retries().count_request();
+  group.retries().count_request();
   while (!client.stream.aborted()) {
     std::vector<balance::Load*> tried;
     for (const auto& target : failed) tried.push_back(&target->load());
-    auto target = group->pick(tried, std::chrono::steady_clock::now());
+    auto target = group.pick(tried, std::chrono::steady_clock::now());
     if (!target) {
-      if (failure == Failure::none) group->metrics().no_target();
+      if (failure == Failure::none) group.metrics().no_target();
       break;
     }
     ++finished.attempts;
     upstream::Lease lease(target);
-    const Deadline deadline = after(group->config().connect_timeout);
+    const Deadline deadline = after(group.config().connect_timeout);
     const auto connected = co_await lease.connect(ingress.core.executor, deadline);
     if (connected) {
       finished.count = co_await relay_lease(ingress, client, lease);
@@ -80,8 +80,8 @@ Task<> relay_to_group(Ingress& ingress, Client& client, std::shared_ptr<upstream
     }
     failure = failure_of(connected.error());
     failed.push_back(target);
-    if (finished.attempts >= ingress.core.settings.max_attempts || !group->retries().take()) break;
-    group->metrics().retried();
+    if (finished.attempts >= ingress.core.settings.max_attempts || !group.retries().take()) break;
+    group.metrics().retried();
   }
   finished.reason = name_of(failure == Failure::none ? Failure::no_ready_target : failure);
   record(ingress, client, finished);

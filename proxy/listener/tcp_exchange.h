@@ -10,7 +10,8 @@ namespace heddle::listener {
 
 // Connects a client to a target of `group` and copies both ways; another target is tried while
 // connecting fails. A client that cannot be served is reset.
-Task<> relay_to_group(Ingress& ingress, Client& client, std::shared_ptr<upstream::Group> group);
+// `group` is kept by the caller until the end.
+Task<> relay_to_group(Ingress& ingress, Client& client, upstream::Group& group);
 
 // Copies to and from one address, as if the proxy were not there.
 Task<> pass_through(Ingress& ingress, Client& client, SocketAddr destination);
