@@ -73,14 +73,12 @@ class LoadedPrograms final : public Programs {
         services_(std::move(services)),
         sandboxes_(std::move(sandboxes)) {}
 
-  Result<> take_over() {
+  Result<> take_over(Cgroup cgroup) {
     TRY_DO(overlay_.replace_programs());
     TRY_DO(sandboxes_.replace_programs());
-    TRY(const auto cgroup, open_cgroup(settings_.cgroup));
     for (int i = 0; i < kSocketHooks; ++i) {
       const auto hook = static_cast<SocketHook>(i);
-      TRY_DO(ensure_cgroup_link(hook_path(hook), hook, {cgroup.first.get(), cgroup.second},
-                                objects_->socket_hook(hook)));
+      TRY_DO(ensure_cgroup_link(hook_path(hook), hook, cgroup, objects_->socket_hook(hook)));
     }
     return {};
   }
@@ -183,6 +181,7 @@ Result<> LoadedPrograms::remove_everything() {
 
 Result<std::unique_ptr<Programs>> Programs::load(Settings settings) {
   TRY_DO(check_bpffs(settings.pin_dir));
+  TRY(const auto cgroup, open_cgroup(settings.cgroup));
   TRY_DO(make_directory(settings.pin_dir + "/hooks"));
   TRY_DO(make_directory(settings.pin_dir + "/inbound"));
   TRY(auto objects, Objects::load(settings.pin_dir));
@@ -192,7 +191,7 @@ Result<std::unique_ptr<Programs>> Programs::load(Settings settings) {
   auto programs =
       std::make_unique<LoadedPrograms>(std::move(settings), std::move(objects), std::move(overlay),
                                        std::move(services), std::move(sandboxes));
-  TRY_DO(programs->take_over());
+  TRY_DO(programs->take_over({.fd = cgroup.first.get(), .id = cgroup.second}));
   return programs;
 }
 
