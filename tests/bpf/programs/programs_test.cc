@@ -281,7 +281,7 @@ TEST_F(ProgramsTest, HooksMoveWithTheCgroup) {
 
 TEST_F(ProgramsTest, RemovingEverythingLeavesTheKernelAsItWas) {
   ASSERT_EQ(shell("tc qdisc add dev port2 clsact && "
-                  "tc filter add dev port2 ingress prio 7 matchall action pass"),
+                  "tc filter add dev port2 ingress prio 7 bpf bytecode '1,6 0 0 0,'"),
             0);
   ASSERT_TRUE(programs_->attach_port(port(2)).has_value());
   ASSERT_TRUE(programs_->attach_underlay(underlay()).has_value());
@@ -291,7 +291,8 @@ TEST_F(ProgramsTest, RemovingEverythingLeavesTheKernelAsItWas) {
         BPF_CGROUP_INET6_GETPEERNAME, BPF_CGROUP_SOCK_OPS, BPF_CGROUP_GETSOCKOPT})
     EXPECT_EQ(programs_on_cgroup(type), 0);
   EXPECT_EQ(shell("tc qdisc show dev port3 | grep -q clsact"), 1) << "the qdisc that we added";
-  EXPECT_EQ(shell("tc filter show dev port2 ingress | grep -q matchall"), 0) << "others' filters";
+  EXPECT_EQ(shell("tc filter show dev port2 ingress | grep -q 'pref 7 bpf'"), 0)
+      << "others' filters";
   EXPECT_EQ(shell("tc filter show dev port2 ingress | grep -q from_container"), 1);
   EXPECT_EQ(shell("tc qdisc del dev port2 clsact"), 0);
 }
