@@ -16,7 +16,9 @@ void rename_key(std::map<SandboxPath, T>& map, const SandboxPath& from, const Sa
   map.insert(std::move(node));
 }
 
-Error not_found(const std::string& what) { return Error(Errc::not_found, what); }
+Error not_found(const std::string& what) {
+  return Error(Errc::not_found, what);
+}
 
 // What a link that is not wanted, or whose sandbox is not, shows of itself.
 Attachment from_outside(const Attachment& attachment) {
@@ -69,7 +71,9 @@ Result<HostState> FakeKernel::observe(const HostState& wanted) {
   return seen;
 }
 
-bool FakeKernel::sandbox_exists(const SandboxPath& sandbox) { return sandboxes_.contains(sandbox); }
+bool FakeKernel::sandbox_exists(const SandboxPath& sandbox) {
+  return sandboxes_.contains(sandbox);
+}
 
 Result<> FakeKernel::remove_everything() {
   const auto sysctls = std::move(state_.sysctls);
@@ -95,13 +99,17 @@ void FakeKernel::remove_sandbox(const SandboxPath& sandbox) {
   for (const std::string& name : inside) delete_link(name);
 }
 
-void FakeKernel::add_device(const std::string& name) { devices_.insert(name); }
+void FakeKernel::add_device(const std::string& name) {
+  devices_.insert(name);
+}
 
 void FakeKernel::add_interface(const SandboxPath& sandbox, const std::string& name) {
   sandboxes_[sandbox].insert(name);
 }
 
-void FakeKernel::add_cgroup(const std::string& path) { cgroups_.insert(path); }
+void FakeKernel::add_cgroup(const std::string& path) {
+  cgroups_.insert(path);
+}
 
 void FakeKernel::add_listener(const SandboxPath& sandbox, std::uint16_t port) {
   listeners_.emplace(sandbox, port);
@@ -146,7 +154,9 @@ std::uint32_t FakeKernel::index_of(const std::string& name) const {
   return found == indexes_.end() ? 0 : found->second;
 }
 
-bool FakeKernel::is_ours(const std::string& name) const { return indexes_.contains(name); }
+bool FakeKernel::is_ours(const std::string& name) const {
+  return indexes_.contains(name);
+}
 
 bool FakeKernel::has_link(const std::string& name) const {
   return is_ours(name) || devices_.contains(name);

@@ -28,8 +28,8 @@ Result<> FakeKernel::put(const Attachment& attachment) {
   if (is_ours(name) && !state_.attachments.contains(name)) return taken(name);
   bool inside_taken = sandboxes_[attachment.sandbox].contains(attachment.name);
   for (const auto& [other_name, other] : state_.attachments) {
-    inside_taken |= other_name != name && other.sandbox == attachment.sandbox &&
-                    other.name == attachment.name;
+    inside_taken |=
+        other_name != name && other.sandbox == attachment.sandbox && other.name == attachment.name;
   }
   if (inside_taken)
     return fail(Errc::exists, "there is an interface " + attachment.name + " in " +

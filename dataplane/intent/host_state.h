@@ -11,9 +11,10 @@
 #include "common/net/ip.h"
 #include "common/net/link.h"
 
-// What a node's kernel should hold for Heddle (the intent), and what it holds (the observation): one
-// set of types for both, so that a difference is a comparison. Pure values. Objects are named as
-// people and the store know them; interface indexes and namespace cookies are found when applied.
+// What a node's kernel should hold for Heddle (the intent), and what it holds (the observation):
+// one set of types for both, so that a difference is a comparison. Pure values. Objects are named
+// as people and the store know them; interface indexes and namespace cookies are found when
+// applied.
 namespace heddle::dataplane {
 
 // A network namespace by path: /run/heddle/netns/c1, /proc/123/ns/net, /run/netns/x.
@@ -21,9 +22,9 @@ using SandboxPath = std::string;
 
 // Bridge of a local network, in the daemon's own namespace. bridge(8).
 struct Bridge {
-  std::string name;            // unique, 1..15 bytes
-  Mac mac;                     // fixed: a bridge otherwise takes its lowest port's
-  std::uint32_t mtu = 1500;    // bytes
+  std::string name;               // unique, 1..15 bytes
+  Mac mac;                        // fixed: a bridge otherwise takes its lowest port's
+  std::uint32_t mtu = 1500;       // bytes
   std::vector<IfAddr> addresses;  // the gateway's; sorted
   friend auto operator<=>(const Bridge&, const Bridge&) = default;
 };
@@ -35,47 +36,47 @@ struct Route {
 };
 
 // One endpoint's veth pair: host side here, the other in the workload's sandbox. veth(4).
-// A bridge endpoint's host side is a port of `bridge`; an overlay endpoint's has the overlay program
-// on its clsact ingress and an entry in `ports`.
+// A bridge endpoint's host side is a port of `bridge`; an overlay endpoint's has the overlay
+// program on its clsact ingress and an entry in `ports`.
 struct Attachment {
-  std::string host_name;      // host side, unique, 1..15 bytes
+  std::string host_name;  // host side, unique, 1..15 bytes
   SandboxPath sandbox;
-  std::string name;           // inside the sandbox: eth0
-  Mac host_mac;               // overlay: the anycast gateway's
-  Mac mac;                    // inside
-  std::uint32_t mtu = 1500;   // bytes, both ends
+  std::string name;               // inside the sandbox: eth0
+  Mac host_mac;                   // overlay: the anycast gateway's
+  Mac mac;                        // inside
+  std::uint32_t mtu = 1500;       // bytes, both ends
   std::vector<IfAddr> addresses;  // inside; sorted
   std::vector<Route> routes;      // inside, through this interface; sorted
-  std::string bridge;         // name of the master, or empty
-  std::optional<Vni> overlay; // set: program attached, port entry present
+  std::string bridge;             // name of the master, or empty
+  std::optional<Vni> overlay;     // set: program attached, port entry present
   friend auto operator<=>(const Attachment&, const Attachment&) = default;
 };
 
 // The node's way to its peers: the device whose clsact ingress decapsulates, and the one
 // collect-metadata VXLAN device. RFC 7348.
 struct Underlay {
-  std::string device;          // eth0
-  IpAddr address;              // outer source, always set, never guessed
+  std::string device;  // eth0
+  IpAddr address;      // outer source, always set, never guessed
   std::string vxlan_name;
   std::uint16_t vxlan_port = 4789;  // UDP
-  std::uint32_t mtu = 1450;    // of the vxlan device, bytes
-  std::uint64_t epoch = 0;     // answered to probes; 0: do not answer
+  std::uint32_t mtu = 1450;         // of the vxlan device, bytes
+  std::uint64_t epoch = 0;          // answered to probes; 0: do not answer
   friend auto operator<=>(const Underlay&, const Underlay&) = default;
 };
 
-// A route of the daemon's own namespace to an overlay endpoint here, with its neighbour, so that the
-// host's stack (masquerading, published ports) reaches it.
+// A route of the daemon's own namespace to an overlay endpoint here, with its neighbour, so that
+// the host's stack (masquerading, published ports) reaches it.
 struct HostRoute {
-  IpAddr address;              // /32
-  std::string device;          // an Attachment's host_name
-  Mac mac;                     // permanent neighbour entry
+  IpAddr address;      // /32
+  std::string device;  // an Attachment's host_name
+  Mac mac;             // permanent neighbour entry
   friend auto operator<=>(const HostRoute&, const HostRoute&) = default;
 };
 
 // Source NAT for what leaves `subnet` for anything but `subnet` itself. nft(8).
 struct Masquerade {
   Prefix subnet;
-  std::string except_device;   // traffic out of this device stays as it is (the bridge); may be ""
+  std::string except_device;  // traffic out of this device stays as it is (the bridge); may be ""
   friend auto operator<=>(const Masquerade&, const Masquerade&) = default;
 };
 
@@ -84,10 +85,10 @@ struct Masquerade {
 // One overlay network on this node.
 struct OverlayNetwork {
   Vni vni;
-  Prefix subnet;               // IPv4
-  IpAddr gateway;              // anycast; ARP for it is answered with gateway_mac
+  Prefix subnet;   // IPv4
+  IpAddr gateway;  // anycast; ARP for it is answered with gateway_mac
   Mac gateway_mac;
-  bool internal = false;       // nothing leaves the network
+  bool internal = false;  // nothing leaves the network
   friend auto operator<=>(const OverlayNetwork&, const OverlayNetwork&) = default;
 };
 
@@ -111,7 +112,7 @@ struct BackendAddress {
 
 // A service's VIP and port, balanced at connect and sendmsg for members of its network.
 struct ServiceEntry {
-  std::uint32_t network = 0;   // small number of the network on this node: NetworkNumber
+  std::uint32_t network = 0;  // small number of the network on this node: NetworkNumber
   IpAddr vip;
   std::uint16_t port = 0;
   Protocol protocol = Protocol::tcp;
@@ -123,24 +124,24 @@ struct ServiceEntry {
 struct Member {
   SandboxPath sandbox;
   std::set<std::uint32_t> networks;  // ServiceEntry::network
-  bool resolver = false;       // DNS to any port 53 is brought to 127.0.0.11:53
+  bool resolver = false;             // DNS to any port 53 is brought to 127.0.0.11:53
   friend auto operator<=>(const Member&, const Member&) = default;
 };
 
 // A workload with a sidecar.
 struct Interception {
   SandboxPath sandbox;
-  std::uint16_t outbound_port = 15001;   // TCP connects go to 127.0.0.1:this; 0: not intercepted
-  std::uint16_t inbound_port = 15006;    // sk_lookup target
-  std::set<std::uint16_t> inbound;       // TCP ports steered to it, loopback exempt
-  std::string proxy_cgroup;              // path of the proxy's own cgroup: exempt
+  std::uint16_t outbound_port = 15001;  // TCP connects go to 127.0.0.1:this; 0: not intercepted
+  std::uint16_t inbound_port = 15006;   // sk_lookup target
+  std::set<std::uint16_t> inbound;      // TCP ports steered to it, loopback exempt
+  std::string proxy_cgroup;             // path of the proxy's own cgroup: exempt
   friend auto operator<=>(const Interception&, const Interception&) = default;
 };
 
 // Everything. Keyed by what identifies each object, so that two states compare in order.
 struct HostState {
-  std::map<std::string, Bridge> bridges;              // by name
-  std::map<std::string, Attachment> attachments;      // by host_name
+  std::map<std::string, Bridge> bridges;          // by name
+  std::map<std::string, Attachment> attachments;  // by host_name
   std::optional<Underlay> underlay;
   std::map<IpAddr, HostRoute> host_routes;
   std::set<Masquerade> masquerades;
@@ -150,7 +151,7 @@ struct HostState {
   std::map<ServiceKey, ServiceEntry> services;
   std::map<SandboxPath, Member> members;
   std::map<SandboxPath, Interception> interceptions;
-  std::map<std::string, std::string> sysctls;         // net/ipv4/ip_forward -> 1
+  std::map<std::string, std::string> sysctls;  // net/ipv4/ip_forward -> 1
   friend bool operator==(const HostState&, const HostState&) = default;
 };
 

@@ -10,11 +10,11 @@ namespace heddle::dataplane {
 
 // The kernel of one node, as far as Heddle uses it. Two implementations, one conformance suite:
 // linux/ (the real one) and fake/ (in memory, for tests of everything above).
-// Owns:     only what it made itself: links by their IFLA_GROUP, one nft table, its own bpffs mount.
-// Threads:  one caller at a time; calls block (a few ms; RTNL may add more).
-// Errors:   `denied` without CAP_NET_ADMIN or CAP_BPF; `unsupported` names the kernel feature that is
-//           missing; `not_found` when a sandbox, device or cgroup is gone; `exhausted` when a map is
-//           full (nothing is evicted).
+// Owns:     only what it made itself: links by their IFLA_GROUP, one nft table, its own bpffs
+// mount. Threads:  one caller at a time; calls block (a few ms; RTNL may add more). Errors:
+// `denied` without CAP_NET_ADMIN or CAP_BPF; `unsupported` names the kernel feature that is
+//           missing; `not_found` when a sandbox, device or cgroup is gone; `exhausted` when a map
+//           is full (nothing is evicted).
 class Kernel {
  public:
   virtual ~Kernel() = default;

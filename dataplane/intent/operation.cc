@@ -9,7 +9,9 @@ std::string text(std::string_view protocol_of, const HostState::ServiceKey& key)
          (protocol == Protocol::tcp ? "/tcp" : "/udp");
 }
 
-std::string vni(Vni value) { return "VNI " + std::to_string(value.value); }
+std::string vni(Vni value) {
+  return "VNI " + std::to_string(value.value);
+}
 
 std::string list(const std::vector<IfAddr>& addresses) {
   std::string all;
@@ -35,8 +37,8 @@ struct Describe {
   }
   std::string operator()(const Ensure<Attachment>& op) const {
     const Attachment& a = op.object;
-    return "attach " + a.sandbox + " as " + a.host_name + " (" + a.name + ", " +
-           list(a.addresses) + (a.bridge.empty() ? "" : ", bridge " + a.bridge) +
+    return "attach " + a.sandbox + " as " + a.host_name + " (" + a.name + ", " + list(a.addresses) +
+           (a.bridge.empty() ? "" : ", bridge " + a.bridge) +
            (a.overlay ? ", " + vni(*a.overlay) : "") + ")";
   }
   std::string operator()(const Ensure<Underlay>& op) const {
@@ -60,8 +62,7 @@ struct Describe {
   std::string operator()(const Ensure<ServiceEntry>& op) const {
     const ServiceEntry& s = op.object;
     return text("balance", {s.vip, s.port, s.protocol}) + " over " +
-           std::to_string(s.backends.size()) +
-           (s.backends.size() == 1 ? " backend" : " backends");
+           std::to_string(s.backends.size()) + (s.backends.size() == 1 ? " backend" : " backends");
   }
   std::string operator()(const Ensure<Member>& op) const {
     return "let " + op.object.sandbox + " use the services of networks " +
@@ -106,6 +107,8 @@ struct Describe {
 
 }  // namespace
 
-std::string describe(const Operation& operation) { return std::visit(Describe{}, operation); }
+std::string describe(const Operation& operation) {
+  return std::visit(Describe{}, operation);
+}
 
 }  // namespace heddle::dataplane

@@ -8,8 +8,8 @@
 namespace heddle::dataplane {
 namespace {
 
-// The only settings that Heddle writes, whoever asks. `*` stands for one device, `all` or `default`.
-// Source: Documentation/networking/ip-sysctl.rst.
+// The only settings that Heddle writes, whoever asks. `*` stands for one device, `all` or
+// `default`. Source: Documentation/networking/ip-sysctl.rst.
 constexpr std::array<std::string_view, 12> kSysctls{
     "net/ipv4/ip_forward",
     "net/ipv4/ip_unprivileged_port_start",
@@ -96,8 +96,7 @@ struct Validate {
     if (!a.bridge.empty()) TRY_DO(validate_device(a.bridge));
     if (!a.overlay) return {};
     TRY_DO(vni(*a.overlay));
-    if (!a.bridge.empty())
-      return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
+    if (!a.bridge.empty()) return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
     if (a.addresses.empty() || !a.addresses.front().address.is_v4())
       return fail(Errc::invalid, "an overlay endpoint needs an IPv4 address, and first");
     return {};
@@ -167,7 +166,9 @@ struct Validate {
 
 }  // namespace
 
-Result<> validate(const Operation& operation) { return std::visit(Validate{}, operation); }
+Result<> validate(const Operation& operation) {
+  return std::visit(Validate{}, operation);
+}
 
 Result<> validate_device(const std::string& name) {
   constexpr std::string_view kRefused = "/:\"\\";

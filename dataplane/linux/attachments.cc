@@ -77,8 +77,8 @@ Result<bool> Attachments::fits(const netlink::Link& host, const Attachment& atta
   return same;
 }
 
-// What stands under the wanted host name but leads elsewhere goes, unless its successor could not be
-// created anyway.
+// What stands under the wanted host name but leads elsewhere goes, unless its successor could not
+// be created anyway.
 Result<> Attachments::make_way(const Attachment& attachment, int sandbox) {
   TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
@@ -145,9 +145,8 @@ Result<> Attachments::settle_inside(const Attachment& attachment, int sandbox, I
 
 Result<> Attachments::settle_host(const Attachment& attachment, const netlink::Link& host,
                                   IfIndex master, Undo& undo) {
-  TRY_DO(settle_link(
-      socket_, host,
-      {.mac = attachment.host_mac, .mtu = attachment.mtu, .master = master}, undo));
+  TRY_DO(settle_link(socket_, host,
+                     {.mac = attachment.host_mac, .mtu = attachment.mtu, .master = master}, undo));
   TRY_DO(settle_ipv6(attachment.host_name, {}));
   if (host.up) return {};
   return netlink::change_link(socket_, host.index, {.up = true});

@@ -5,8 +5,7 @@
 namespace heddle::dataplane {
 
 Result<netlink::Link> Bridges::find_or_create(const Bridge& bridge, Undo& undo) {
-  auto created =
-      netlink::create_bridge(socket_, {bridge.name, bridge.mac, bridge.mtu, group_});
+  auto created = netlink::create_bridge(socket_, {bridge.name, bridge.mac, bridge.mtu, group_});
   if (!created && created.error().code() != Errc::exists)
     return std::unexpected(std::move(created).error());
   TRY(auto link, netlink::find_link(socket_, bridge.name));

@@ -28,7 +28,9 @@ std::string HostView::name(IfIndex index) const {
   return found ? found->name : name_of_gone(index);
 }
 
-std::string name_of_gone(IfIndex index) { return std::string(kGone) + std::to_string(index.value); }
+std::string name_of_gone(IfIndex index) {
+  return std::string(kGone) + std::to_string(index.value);
+}
 
 std::optional<IfIndex> parse_gone(const std::string& name) {
   if (!name.starts_with(kGone)) return std::nullopt;

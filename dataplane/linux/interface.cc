@@ -12,7 +12,9 @@ bool contains(const std::vector<T>& all, const T& one) {
   return std::ranges::find(all, one) != all.end();
 }
 
-Route as_route(const netlink::RouteEntry& entry) { return {entry.destination, entry.via}; }
+Route as_route(const netlink::RouteEntry& entry) {
+  return {entry.destination, entry.via};
+}
 
 // Routes on the link come first: gateways are reached through them.
 std::vector<Route> in_order(std::vector<Route> routes) {
@@ -59,9 +61,8 @@ Result<> settle_link(netlink::Socket& socket, const netlink::Link& link, const W
     back.master = link.master;
   }
   if (!change.mac && !change.mtu && !change.master) return {};
-  undo.add([&socket, index = link.index, back] {
-    return netlink::change_link(socket, index, back);
-  });
+  undo.add(
+      [&socket, index = link.index, back] { return netlink::change_link(socket, index, back); });
   return netlink::change_link(socket, link.index, change);
 }
 
@@ -80,8 +81,7 @@ Result<> settle_addresses(netlink::Socket& socket, const netlink::Link& link,
   const auto on_link = [&](const netlink::Address& a) { return a.link == link.index; };
   for (const IfAddr& address : wanted) {
     const netlink::Address entry{link.index, address, netlink::kHeddleProtocol};
-    if (std::ranges::any_of(
-            all, [&](const auto& a) { return on_link(a) && a.address == address; }))
+    if (std::ranges::any_of(all, [&](const auto& a) { return on_link(a) && a.address == address; }))
       continue;
     TRY_DO(netlink::add_address(socket, entry));
     undo.add([&socket, entry] { return netlink::delete_address(socket, entry); });

@@ -58,9 +58,7 @@ struct LinuxKernel::Impl {
     return loaded->remove_service(op.key);
   }
   Result<> operator()(const RemoveMember& op) { return mesh.remove_member(op.sandbox); }
-  Result<> operator()(const RemoveInterception& op) {
-    return mesh.remove_interception(op.sandbox);
-  }
+  Result<> operator()(const RemoveInterception& op) { return mesh.remove_interception(op.sandbox); }
   Result<> operator()(const SetMasquerades& op) { return table->replace(op.masquerades); }
   Result<> operator()(const SetSysctl& op) { return write_sysctl(op.name, op.value); }
 
@@ -87,8 +85,8 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
   TRY(auto table, nft::Table::open(settings.nft_table));
   TRY(auto reaper, Reaper::start(settings.link_group));
   return std::unique_ptr<LinuxKernel>(new LinuxKernel(
-      std::make_unique<Impl>(std::move(settings), listeners, std::move(programs),
-                             std::move(socket), std::move(table), std::move(reaper))));
+      std::make_unique<Impl>(std::move(settings), listeners, std::move(programs), std::move(socket),
+                             std::move(table), std::move(reaper))));
 }
 
 Result<> LinuxKernel::apply(const Operation& operation) {

@@ -21,7 +21,8 @@ class ListenerSource {
 // The kernel of the network namespace in which it was opened. `Kernel` says what callers may rely
 // on; how states show that no intent describes:
 //   - a link that is down has MTU 0;
-//   - what belongs to a link that went (its port, its addresses' map entries) is named `if#12`, to a
+//   - what belongs to a link that went (its port, its addresses' map entries) is named `if#12`, to
+//   a
 //     sandbox that went `cookie:1234`, to a cgroup that went `cgroup:99`; Remove operations accept
 //     the first two;
 //   - an nft table changed by hand contains `0.0.0.0/0` (nft/ruleset.h).
@@ -31,16 +32,15 @@ class ListenerSource {
 class LinuxKernel final : public Kernel {
  public:
   struct Settings {
-    std::uint32_t link_group = 0;  // IFLA_GROUP of our links, unique to the daemon: 1..2^30-1
+    std::uint32_t link_group = 0;  // IFLA_GROUP of our links, unique; not 0, bits 29 and 31 clear
     std::string nft_table;         // of family inet, unique to the daemon
     std::string cgroup;            // the cgroup2 directory that relative proxy cgroups are under
   };
 
   // `programs`: or why they could not be loaded, which operations that need them then return.
   // Errors: `invalid` settings; `denied`.
-  static Result<std::unique_ptr<LinuxKernel>> open(
-      Settings settings, ListenerSource& listeners,
-      Result<std::unique_ptr<bpf::Programs>> programs);
+  static Result<std::unique_ptr<LinuxKernel>> open(Settings settings, ListenerSource& listeners,
+                                                   Result<std::unique_ptr<bpf::Programs>> programs);
   ~LinuxKernel() override;
 
   Result<> apply(const Operation& operation) override;

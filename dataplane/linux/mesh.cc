@@ -57,9 +57,9 @@ Result<> Mesh::ensure(const Interception& interception) {
   if (!interception.inbound.empty()) {
     listener = listeners_.listener(interception.sandbox, interception.inbound_port);
     if (listener < 0)
-      return fail(Errc::unavailable,
-                  "nobody listens on port " + std::to_string(interception.inbound_port) + " in " +
-                      interception.sandbox + " yet");
+      return fail(Errc::unavailable, "nobody listens on port " +
+                                         std::to_string(interception.inbound_port) + " in " +
+                                         interception.sandbox + " yet");
   }
   TRY_DO(programs->put_intercept({.cookie = cookie,
                                   .outbound_port = interception.outbound_port,
@@ -81,8 +81,8 @@ Result<> Mesh::remove_interception(const SandboxPath& sandbox) {
   return first;
 }
 
-Result<> Mesh::observe(const HostState& wanted,
-                       const std::map<SandboxPath, SandboxView>& sandboxes, HostState& state) {
+Result<> Mesh::observe(const HostState& wanted, const std::map<SandboxPath, SandboxView>& sandboxes,
+                       HostState& state) {
   if (!programs_) return {};
   TRY(const auto members, (*programs_)->members());
   TRY(const auto intercepts, (*programs_)->intercepts());
@@ -102,10 +102,9 @@ Result<> Mesh::observe(const HostState& wanted,
         .outbound_port = intercept.outbound_port,
         .inbound_port = intercept.inbound_port,
         .inbound = intercept.inbound,
-        .proxy_cgroup =
-            cgroup_name(intercept.proxy_cgroup_id, intent == wanted.interceptions.end()
-                                                       ? std::string()
-                                                       : intent->second.proxy_cgroup)};
+        .proxy_cgroup = cgroup_name(intercept.proxy_cgroup_id, intent == wanted.interceptions.end()
+                                                                   ? std::string()
+                                                                   : intent->second.proxy_cgroup)};
   }
   cookies_.keep_only(used);
   return {};

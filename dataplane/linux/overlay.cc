@@ -34,8 +34,8 @@ Result<netlink::Link> Overlay::find_or_create_vxlan(const Underlay& underlay, Un
     if (ours) old.push_back(link.index);
     name_in_use |= named;
   }
-  const std::string name = name_in_use ? underlay.vxlan_name.substr(0, 11) + "-new"
-                                       : underlay.vxlan_name;
+  const std::string name =
+      name_in_use ? underlay.vxlan_name.substr(0, 11) + "-new" : underlay.vxlan_name;
   TRY_DO(netlink::create_vxlan(socket_, {name, underlay.vxlan_port, underlay.mtu, group_}));
   TRY(auto link, need_link(socket_, name));
   undo.add([this, index = link.index] { return netlink::delete_link(socket_, index); });
@@ -96,11 +96,10 @@ Result<> Overlay::ensure(const HostRoute& route) {
   auto added = netlink::add_route(socket_, entry);
   if (!added && added.error().code() == Errc::exists) {
     TRY(const auto all, netlink::routes(socket_));
-    const auto old =
-        std::ranges::find(all, entry.destination, &netlink::RouteEntry::destination);
+    const auto old = std::ranges::find(all, entry.destination, &netlink::RouteEntry::destination);
     if (old != all.end() && old->protocol != netlink::kHeddleProtocol)
-      return fail(Errc::exists, "there is a route to " + entry.destination.format() +
-                                    " that is not ours");
+      return fail(Errc::exists,
+                  "there is a route to " + entry.destination.format() + " that is not ours");
     added = netlink::replace_route(socket_, entry);
   }
   TRY_DO(std::move(added));

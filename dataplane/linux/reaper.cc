@@ -5,17 +5,18 @@
 
 namespace heddle::dataplane {
 namespace {
-// Set in the group of retired links; free for that since a daemon's group is below it.
-constexpr std::uint32_t kRetired = 0x40000000;
+// Set in the group of retired links, so never in a daemon's. Below 2^31, which is where ip(8)
+// stops.
+constexpr std::uint32_t kRetired = 0x20000000;
 }  // namespace
 
 Reaper::Reaper(netlink::Socket socket, std::uint32_t group)
     : socket_(std::move(socket)), group_(group | kRetired), retired_(1) {}
 
 Result<std::unique_ptr<Reaper>> Reaper::start(std::uint32_t group) {
-  if (group == 0 || group >= kRetired)
-    return fail(Errc::invalid, "a link group is 1 to " + std::to_string(kRetired - 1) + ", not " +
-                                   std::to_string(group));
+  if (group == 0 || group > 0x7fffffff || (group & kRetired) != 0)
+    return fail(Errc::invalid, "link group " + std::to_string(group) +
+                                   " is everybody's, negative, or that of retired links");
   TRY(auto socket, netlink::Socket::open());
   std::unique_ptr<Reaper> reaper(new Reaper(std::move(socket), group));
   try {

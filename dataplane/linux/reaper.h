@@ -10,11 +10,10 @@
 
 namespace heddle::dataplane {
 
-// Deletes links after the answer was given. One deletion waits for a grace period (about 20 ms) with
-// the kernel's lock held, a whole group waits once: so a link is only taken down and moved into a
-// group of its own kind, which a thread deletes.
-// Owns:    that thread, with a socket of the namespace of the thread that started it.
-// Threads: one caller at a time.
+// Deletes links after the answer was given. One deletion waits for a grace period (about 20 ms)
+// with the kernel's lock held, a whole group waits once: so a link is only taken down and moved
+// into a group of its own kind, which a thread deletes. Owns:    that thread, with a socket of the
+// namespace of the thread that started it. Threads: one caller at a time.
 class Reaper final {
  public:
   // Links that an earlier process had retired are deleted first.

@@ -12,7 +12,9 @@
 namespace heddle::dataplane {
 namespace {
 
-std::string path_of(const std::string& name) { return "/proc/sys/" + name; }
+std::string path_of(const std::string& name) {
+  return "/proc/sys/" + name;
+}
 
 }  // namespace
 

@@ -13,8 +13,12 @@
 namespace heddle::netlink {
 namespace {
 
-std::uint8_t family_of(const IpAddr& address) { return address.is_v4() ? AF_INET : AF_INET6; }
-std::uint8_t length_of(int length) { return static_cast<std::uint8_t>(length); }
+std::uint8_t family_of(const IpAddr& address) {
+  return address.is_v4() ? AF_INET : AF_INET6;
+}
+std::uint8_t length_of(int length) {
+  return static_cast<std::uint8_t>(length);
+}
 
 Result<> forgive_absence(Result<> result) {
   if (result || result.error().code() != Errc::not_found) return result;
@@ -97,7 +101,9 @@ Message neighbour_message(int type, int flags, const Neighbour& neighbour) {
   return message;
 }
 
-std::string place(IfIndex link) { return " on link " + std::to_string(link.value); }
+std::string place(IfIndex link) {
+  return " on link " + std::to_string(link.value);
+}
 
 std::string words(const RouteEntry& route) {
   return route.destination.format() + (route.via ? " via " + route.via->format() : "") +
@@ -116,8 +122,8 @@ Result<> add_address(Socket& socket, const Address& address) {
 
 Result<> delete_address(Socket& socket, const Address& address) {
   Message message = address_message(RTM_DELADDR, 0, address);
-  return forgive_absence(socket.request(
-      message, "delete address " + address.address.format() + place(address.link)));
+  return forgive_absence(
+      socket.request(message, "delete address " + address.address.format() + place(address.link)));
 }
 
 Result<std::vector<Address>> addresses(Socket& socket) {
@@ -142,8 +148,7 @@ Result<> replace_route(Socket& socket, const RouteEntry& route) {
 
 Result<> delete_route(Socket& socket, const RouteEntry& route) {
   Message message = route_message(RTM_DELROUTE, 0, route);
-  return forgive_absence(socket.request(
-      message, "delete route " + words(route)));
+  return forgive_absence(socket.request(message, "delete route " + words(route)));
 }
 
 Result<std::vector<RouteEntry>> routes(Socket& socket) {

@@ -39,7 +39,7 @@ struct RouteEntry {
 // reached through the link.
 Result<> add_route(Socket& socket, const RouteEntry& route);
 Result<> replace_route(Socket& socket, const RouteEntry& route);  // or adds it
-Result<> delete_route(Socket& socket, const RouteEntry& route);  // absence is success
+Result<> delete_route(Socket& socket, const RouteEntry& route);   // absence is success
 Result<std::vector<RouteEntry>> routes(Socket& socket);
 
 // A permanent neighbour entry.

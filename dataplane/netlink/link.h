@@ -15,12 +15,12 @@ namespace heddle::netlink {
 struct Link {
   IfIndex index;
   std::string name;
-  std::string kind;             // bridge, veth, vxlan; empty for a device of hardware, or lo
+  std::string kind;  // bridge, veth, vxlan; empty for a device of hardware, or lo
   Mac mac;
-  std::uint32_t mtu = 0;        // bytes
-  std::uint32_t group = 0;      // IFLA_GROUP
-  IfIndex master;               // 0: none
-  IfIndex peer;                 // IFLA_LINK: a veth's other end
+  std::uint32_t mtu = 0;          // bytes
+  std::uint32_t group = 0;        // IFLA_GROUP
+  IfIndex master;                 // 0: none
+  IfIndex peer;                   // IFLA_LINK: a veth's other end
   std::optional<int> peer_netns;  // IFLA_LINK_NETNSID; absent: this namespace
   bool up = false;
   std::uint16_t vxlan_port = 0;
@@ -38,18 +38,18 @@ struct Bridge {
 struct Veth {
   std::string name;
   Mac mac;
-  std::uint32_t mtu = 1500;     // both ends
-  std::uint32_t group = 0;      // this end
-  IfIndex master;               // 0: none
+  std::uint32_t mtu = 1500;  // both ends
+  std::uint32_t group = 0;   // this end
+  IfIndex master;            // 0: none
   std::string peer_name;
   Mac peer_mac;
-  int peer_netns = -1;          // borrowed; -1: this namespace
+  int peer_netns = -1;  // borrowed; -1: this namespace
 };
 
 // A collect-metadata device: the tunnel of each packet is its metadata. RFC 7348. It is down.
 struct Vxlan {
   std::string name;
-  std::uint16_t port = 4789;    // UDP
+  std::uint16_t port = 4789;  // UDP
   std::uint32_t mtu = 1450;
   std::uint32_t group = 0;
 };
@@ -64,7 +64,8 @@ struct LinkChange {
   std::optional<bool> up = {};
 };
 
-// Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells which.
+// Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells
+// which.
 Result<> create_bridge(Socket& socket, const Bridge& bridge);
 Result<> create_veth(Socket& socket, const Veth& veth);
 Result<> create_vxlan(Socket& socket, const Vxlan& vxlan);

@@ -17,7 +17,7 @@
 namespace heddle::netlink {
 namespace {
 
-constexpr int kSocketBuffer = 1 << 20;      // bytes; a batch's acknowledgements must fit
+constexpr int kSocketBuffer = 1 << 20;            // bytes; a batch's acknowledgements must fit
 constexpr std::size_t kReceiveBuffer = 64 << 10;  // bytes; the kernel's dumps use at most 32 KiB
 constexpr int kDumpTries = 8;  // a dump that a change ran into starts again (NLM_F_DUMP_INTR)
 
@@ -145,12 +145,14 @@ Result<> Socket::batch(const std::vector<Step>& steps) {
   std::optional<Error> first;
   std::size_t answered = 0;
   while (answered < steps.size()) {
-    TRY_DO(impl_->receive([&](const nlmsghdr& header) {
-      const std::uint32_t index = header.nlmsg_seq - first_sequence;
-      if (header.nlmsg_type != NLMSG_ERROR || index >= steps.size()) return;
-      ++answered;
-      if (!first) first = error_in(header, steps[index].what);
-    }).during(steps.front().what));
+    TRY_DO(impl_
+               ->receive([&](const nlmsghdr& header) {
+                 const std::uint32_t index = header.nlmsg_seq - first_sequence;
+                 if (header.nlmsg_type != NLMSG_ERROR || index >= steps.size()) return;
+                 ++answered;
+                 if (!first) first = error_in(header, steps[index].what);
+               })
+               .during(steps.front().what));
   }
   if (first) return std::unexpected(*std::move(first));
   return {};
@@ -169,15 +171,15 @@ Result<bool> Socket::Impl::query_once(Message& message, const std::string& what,
   std::optional<Error> error;
   while (!done) {
     TRY_DO(receive([&](const nlmsghdr& header) {
-      if (header.nlmsg_seq != wanted) return;
-      interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
-      if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
-        error = error_in(header, what);
-        done = true;
-      } else {
-        each(header);
-      }
-    }).during(what));
+             if (header.nlmsg_seq != wanted) return;
+             interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+             if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) {
+               error = error_in(header, what);
+               done = true;
+             } else {
+               each(header);
+             }
+           }).during(what));
   }
   if (error && error->sys_errno() != EINTR) return std::unexpected(*std::move(error));
   return !interrupted && !error;

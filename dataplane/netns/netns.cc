@@ -94,8 +94,7 @@ Result<UniqueFd> bound_socket(int netns_fd, int type, const SocketAddr& address)
     fd.reset(::socket(storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return fail_errno(errno, "open a socket");
     const int on = 1;
-    if (type == SOCK_STREAM &&
-        ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+    if (type == SOCK_STREAM && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
       return fail_errno(errno, "set SO_REUSEADDR");
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0)
       return fail_errno(errno, "bind " + address.format());

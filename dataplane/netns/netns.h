@@ -13,8 +13,8 @@
 // Source: network_namespaces(7), setns(2), socket(7) SO_NETNS_COOKIE.
 namespace heddle::netns {
 
-// Makes a namespace and pins it at `path` (an empty file that this creates, and bind-mounts on), with
-// loopback up. Errors: `exists` when something is mounted at `path` already.
+// Makes a namespace and pins it at `path` (an empty file that this creates, and bind-mounts on),
+// with loopback up. Errors: `exists` when something is mounted at `path` already.
 Result<> create(const std::string& path);
 
 // Unmounts and removes the pin; the namespace goes with its last process or descriptor.

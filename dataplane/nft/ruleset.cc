@@ -14,7 +14,9 @@ namespace json = boost::json;
 constexpr std::string_view kChain = "postrouting";
 constexpr int kPriority = 100;  // NF_IP_PRI_NAT_SRC, "srcnat"
 
-std::string family(const Prefix& subnet) { return subnet.is_v4() ? "ip" : "ip6"; }
+std::string family(const Prefix& subnet) {
+  return subnet.is_v4() ? "ip" : "ip6";
+}
 
 bool is_identifier(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::isalpha(static_cast<unsigned char>(name[0])) &&
@@ -171,7 +173,9 @@ std::string replacement(const std::string& table, const std::set<Masquerade>& ma
   return text + "  }\n}\n";
 }
 
-Masquerade altered() { return {.subnet = Prefix(), .except_device = "altered"}; }
+Masquerade altered() {
+  return {.subnet = Prefix(), .except_device = "altered"};
+}
 
 Result<std::set<Masquerade>> parse_listing(std::string_view text) {
   boost::system::error_code error;

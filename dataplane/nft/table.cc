@@ -75,8 +75,8 @@ Result<> Table::replace(const std::set<dataplane::Masquerade>& masquerades) {
 Result<std::set<dataplane::Masquerade>> Table::observe() {
   TRY(const bool there, impl_->exists());
   if (!there) return std::set<dataplane::Masquerade>();
-  TRY(const std::string listing,
-      impl_->run("list table inet " + impl_->name, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL));
+  TRY(const std::string listing, impl_->run("list table inet " + impl_->name,
+                                            NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL));
   return parse_listing(listing);
 }
 

@@ -11,7 +11,9 @@
 namespace heddle::probe::trials {
 namespace {
 
-int silent(libbpf_print_level, const char*, va_list) { return 0; }
+int silent(libbpf_print_level, const char*, va_list) {
+  return 0;
+}
 
 // libbpf's probes print what fails; here that is an answer, not an event.
 class Quiet final {

@@ -16,7 +16,7 @@ enum class Need {
 };
 
 struct Probe {
-  std::string name;    // "vxlan"
+  std::string name;  // "vxlan"
   Need need = Need::feature;
   bool present = false;
   std::string detail;  // the version or place found; if absent, why

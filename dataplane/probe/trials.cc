@@ -77,8 +77,12 @@ Result<std::string> kernel_version() {
   return fail(Errc::unsupported, "Linux " + release + " is older than 6.1");
 }
 
-Result<std::string> net_admin() { return capability(CAP_NET_ADMIN, "CAP_NET_ADMIN"); }
-Result<std::string> sys_admin() { return capability(CAP_SYS_ADMIN, "CAP_SYS_ADMIN"); }
+Result<std::string> net_admin() {
+  return capability(CAP_NET_ADMIN, "CAP_NET_ADMIN");
+}
+Result<std::string> sys_admin() {
+  return capability(CAP_SYS_ADMIN, "CAP_SYS_ADMIN");
+}
 
 Result<std::string> private_netns() {
   is_private = false;

@@ -117,7 +117,9 @@ class KernelConformance : public ::testing::TestWithParam<HarnessFactory> {
   std::unique_ptr<KernelHarness> harness_;
 };
 
-TEST_P(KernelConformance, AFreshHostHoldsNothing) { EXPECT_EQ(observe(), HostState()); }
+TEST_P(KernelConformance, AFreshHostHoldsNothing) {
+  EXPECT_EQ(observe(), HostState());
+}
 
 TEST_P(KernelConformance, ABridgeIsObservedAsItWasWanted) {
   ensure(bridge());
@@ -399,14 +401,11 @@ TEST_P(KernelConformance, WhatAVanishedLinkLeavesIsSeenAndCanBeRemoved) {
 }
 
 TEST_P(KernelConformance, OverlayObjectsNameWhatIsMissing) {
-  EXPECT_EQ(expect_failure(Ensure<Underlay>{{.device = "none0",
-                                             .address = ip("192.0.2.1"),
-                                             .vxlan_name = "hvx0"}}),
+  EXPECT_EQ(expect_failure(Ensure<Underlay>{
+                {.device = "none0", .address = ip("192.0.2.1"), .vxlan_name = "hvx0"}}),
             Errc::not_found);
-  EXPECT_EQ(expect_failure(Ensure<HostRoute>{{ip("10.77.0.5"), "none0", mac(5)}}),
-            Errc::not_found);
-  EXPECT_EQ(expect_failure(
-                Ensure<OverlayAddress>{{Vni{7}, ip("10.77.0.5"), mac(5), "none0", {}}}),
+  EXPECT_EQ(expect_failure(Ensure<HostRoute>{{ip("10.77.0.5"), "none0", mac(5)}}), Errc::not_found);
+  EXPECT_EQ(expect_failure(Ensure<OverlayAddress>{{Vni{7}, ip("10.77.0.5"), mac(5), "none0", {}}}),
             Errc::not_found);
   EXPECT_EQ(expect_failure(Ensure<OverlayAddress>{{Vni{7}, ip("10.77.0.5"), mac(5), "", {}}}),
             Errc::invalid);
@@ -420,8 +419,11 @@ TEST_P(KernelConformance, ServicesAndMembersAreObservedAsTheyWereWanted) {
                       .port = 80,
                       .protocol = Protocol::tcp,
                       .backends = {{ip("10.77.0.5"), 8080}, {ip("10.77.0.6"), 8080}}});
-  ensure(ServiceEntry{
-      .network = 3, .vip = ip("10.77.0.200"), .port = 53, .protocol = Protocol::udp, .backends = {}});
+  ensure(ServiceEntry{.network = 3,
+                      .vip = ip("10.77.0.200"),
+                      .port = 53,
+                      .protocol = Protocol::udp,
+                      .backends = {}});
   ensure(Member{sandbox, {3}, true});
   EXPECT_EQ(observe(), wanted_);
   expect_done(RemoveService{{ip("10.77.0.200"), 80, Protocol::tcp}});

@@ -24,9 +24,8 @@ class NoListeners final : public ListenerSource {
 class BridgePath : public ::testing::Test {
  protected:
   BridgePath() {
-    auto opened = LinuxKernel::open(
-        {.link_group = 4712, .nft_table = "heddle_test", .cgroup = ""}, listeners_,
-        fail(Errc::unsupported, "this kernel lacks BPF"));
+    auto opened = LinuxKernel::open({.link_group = 4712, .nft_table = "heddle_test", .cgroup = ""},
+                                    listeners_, fail(Errc::unsupported, "this kernel lacks BPF"));
     kernel_ = std::move(opened).value();
     apply(Ensure<Bridge>{{.name = "hbr0",
                           .mac = {{2, 0, 0, 0, 0, 1}},
@@ -72,11 +71,14 @@ TEST_F(BridgePath, SandboxesReachEachOtherAndTheGateway) {
   host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.77.0.6");
   host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.77.0.1");
   host::run_in(c1, "ping -c 1 -s 1472 -M do -W 2 10.77.0.6");
-  EXPECT_EQ(host::run("nsenter --net=" + c2 + " timeout 10 python3 -c 'import socket as s\n"
+  EXPECT_EQ(host::run("nsenter --net=" + c2 +
+                      " timeout 10 python3 -c 'import socket as s\n"
                       "l=s.create_server((\"10.77.0.6\",80)); print(open(\"/tmp/ready\",\"w\"))\n"
                       "c,a=l.accept(); c.sendall(a[0].encode()+c.recv(9))' > /tmp/server &\n"
                       "for i in $(seq 100); do [ -e /tmp/ready ] && break; sleep 0.05; done\n"
-                      "nsenter --net=" + c1 + " timeout 10 python3 -c 'import socket as s\n"
+                      "nsenter --net=" +
+                      c1 +
+                      " timeout 10 python3 -c 'import socket as s\n"
                       "c=s.create_connection((\"10.77.0.6\",80)); c.sendall(b\" hello\")\n"
                       "print(c.makefile().read())'; wait"),
             "10.77.0.5 hello");
@@ -90,7 +92,9 @@ TEST_F(BridgePath, WhatLeavesTheSubnetIsMasqueradedAndWhatStaysIsNot) {
   apply(SetMasquerades{{{Prefix::parse("10.77.0.0/20").value(), "hbr0"}}});
   host::run("ip link add out0 type veth peer name eth0 netns " + outside +
             " && ip addr add 192.0.2.1/24 dev out0 && ip link set out0 up && "
-            "nsenter --net=" + outside + " sh -c 'ip addr add 192.0.2.2/24 dev eth0; "
+            "nsenter --net=" +
+            outside +
+            " sh -c 'ip addr add 192.0.2.2/24 dev eth0; "
             "ip link set eth0 up'");
   leftover_ = "1";  // out0
   // The outside has no route back to 10.77.0.0/20: an answer proves the new source.
@@ -154,8 +158,7 @@ TEST_F(BridgePath, FiguresOfAHundredAttachments) {
   }
   const auto start = Clock::now();
   EXPECT_EQ(kernel_->observe(wanted).value().attachments, wanted.attachments);
-  const double observe_us =
-      std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  const double observe_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   for (int i = 0; i < 10; ++i) timed(detach_us, RemoveAttachment{"hv" + std::to_string(10 + i)});
   std::printf("attach p50 %.0f us, p99 %.0f us; observe %d: %.0f us; detach p50 %.0f us\n",
               at(attach_us, 0.5), at(attach_us, 0.99), kCount, observe_us, at(detach_us, 0.5));

@@ -37,7 +37,9 @@ class Listeners final : public ListenerSource {
   std::map<std::pair<SandboxPath, std::uint16_t>, UniqueFd> open_;
 };
 
-std::string cgroup2() { return host::run("findmnt -n -t cgroup2 -o TARGET | head -1"); }
+std::string cgroup2() {
+  return host::run("findmnt -n -t cgroup2 -o TARGET | head -1");
+}
 
 Result<std::unique_ptr<bpf::Programs>> in_memory(const std::string&, const std::string&) {
   return std::make_unique<bpf::FakePrograms>();
@@ -58,8 +60,9 @@ class LinuxHarness final : public KernelHarness {
   explicit LinuxHarness(Load load) {
     auto programs = load(host_.directory(), add_cgroup("host"));
     EXPECT_TRUE(programs) << programs.error().text();
-    auto opened = LinuxKernel::open({.link_group = kGroup, .nft_table = "heddle_test", .cgroup = ""},
-                                    listeners_, std::move(programs));
+    auto opened =
+        LinuxKernel::open({.link_group = kGroup, .nft_table = "heddle_test", .cgroup = ""},
+                          listeners_, std::move(programs));
     EXPECT_TRUE(opened) << opened.error().text();
     kernel_ = *std::move(opened);
   }
@@ -85,8 +88,7 @@ class LinuxHarness final : public KernelHarness {
     host::run_in(sandbox, "ip link add " + name + " type bridge");
   }
   std::string add_cgroup(const std::string& name) override {
-    const std::string path =
-        cgroup2() + "/heddle-test-" + std::to_string(::getpid()) + "-" + name;
+    const std::string path = cgroup2() + "/heddle-test-" + std::to_string(::getpid()) + "-" + name;
     EXPECT_EQ(::mkdir(path.c_str(), 0755), 0);
     cgroups_.push_back(path);
     return path;

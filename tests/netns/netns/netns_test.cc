@@ -143,8 +143,7 @@ TEST_F(Netns, SocketsStayInTheirNamespaceAfterItsPinIsGone) {
   EXPECT_TRUE(listen_tcp(sandbox.get(), dns));
   EXPECT_TRUE(listen_tcp(sandbox.get(), {IpAddr::v6({}), 80}));
   EXPECT_TRUE(tcp_socket(sandbox.get()));
-  EXPECT_EQ(bind_udp(sandbox.get(), {IpAddr::v4(0xc0000201), 53}).error().code(),
-            Errc::not_found);
+  EXPECT_EQ(bind_udp(sandbox.get(), {IpAddr::v4(0xc0000201), 53}).error().code(), Errc::not_found);
 }
 
 TEST_F(Netns, ANamespaceUsedByManyThreadsAtOnce) {

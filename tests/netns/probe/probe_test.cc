@@ -36,8 +36,8 @@ TEST(Probe, WithoutPrivilegesSaysSoAndStillAnswers) {
     if (::setgid(65534) != 0 || ::setuid(65534) != 0) std::_Exit(10);
     const auto probes = probe();
     const bool right = probes && !probes->usable() &&
-                       probes->usable().error().code() == Errc::denied &&
-                       !probes->has("veth") && !probes->has("vxlan");
+                       probes->usable().error().code() == Errc::denied && !probes->has("veth") &&
+                       !probes->has("vxlan");
     std::_Exit(right ? 0 : 1);
   }
   int status = 0;

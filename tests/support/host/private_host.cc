@@ -83,6 +83,8 @@ std::string run_in(const std::string& sandbox, const std::string& command) {
   return run("nsenter --net=" + sandbox + " sh -c '" + command + "'");
 }
 
-int status_of(const std::string& command) { return capture(command).status; }
+int status_of(const std::string& command) {
+  return capture(command).status;
+}
 
 }  // namespace heddle::host

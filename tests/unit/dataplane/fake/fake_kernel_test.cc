@@ -37,9 +37,7 @@ class FakeHarness final : public KernelHarness {
     auto& addresses = kernel_.state().attachments[attachment.host_name].addresses;
     addresses.erase(addresses.begin());
   }
-  void alter_masquerades() override {
-    kernel_.state().masquerades.insert({Prefix(), "altered"});
-  }
+  void alter_masquerades() override { kernel_.state().masquerades.insert({Prefix(), "altered"}); }
 
  private:
   FakeKernel kernel_;

@@ -5,7 +5,9 @@
 namespace heddle::dataplane {
 namespace {
 
-IpAddr ip(const char* text) { return IpAddr::parse(text).value(); }
+IpAddr ip(const char* text) {
+  return IpAddr::parse(text).value();
+}
 
 TEST(Describe, IsOneLineInTheWordsOfPeople) {
   Attachment attachment;
@@ -35,8 +37,7 @@ TEST(Describe, IsOneLineInTheWordsOfPeople) {
   EXPECT_EQ(describe(SetMasquerades{}), "masquerade nothing");
   EXPECT_EQ(describe(SetMasquerades{{{Prefix::parse("10.4.0.0/16").value(), "br0"}}}),
             "masquerade 10.4.0.0/16");
-  EXPECT_EQ(describe(SetSysctl{"net/ipv4/ip_forward", "1"}),
-            "set sysctl net/ipv4/ip_forward to 1");
+  EXPECT_EQ(describe(SetSysctl{"net/ipv4/ip_forward", "1"}), "set sysctl net/ipv4/ip_forward to 1");
 }
 
 }  // namespace

@@ -85,7 +85,8 @@ TEST(Validate, Attachments) {
       {"VNI of 25 bits", [](auto& a) { a.overlay = Vni{kMaxVni + 1}; }},
       {"overlay and bridge", [](auto& a) { a.overlay = Vni{7}, a.bridge = "br0"; }},
       {"overlay without address", [](auto& a) { a.overlay = Vni{7}, a.addresses.clear(); }},
-      {"overlay of IPv6", [](auto& a) { a.overlay = Vni{7}, a.addresses[0] = {IpAddr::v6({1}), 64}; }},
+      {"overlay of IPv6",
+       [](auto& a) { a.overlay = Vni{7}, a.addresses[0] = {IpAddr::v6({1}), 64}; }},
   };
   for (const auto& [what, change] : refused) {
     EXPECT_FALSE(accepted_with<Attachment>(attachment(), change)) << what;
@@ -103,8 +104,8 @@ TEST(Validate, TheOverlaysObjects) {
   const OverlayNetwork network{Vni{7}, Prefix::parse("10.77.0.0/24").value(),
                                IpAddr::v4(0x0a4d0001), kMac, false};
   EXPECT_TRUE(accepted(Ensure<OverlayNetwork>{network}));
-  EXPECT_FALSE(accepted_with<OverlayNetwork>(
-      network, [](auto& n) { n.gateway = IpAddr::v4(0x0a4e0001); }));
+  EXPECT_FALSE(
+      accepted_with<OverlayNetwork>(network, [](auto& n) { n.gateway = IpAddr::v4(0x0a4e0001); }));
   EXPECT_FALSE(accepted_with<OverlayNetwork>(network, [](auto& n) { n.vni = {}; }));
 
   const OverlayAddress here{Vni{7}, kAddress, kMac, "hv1", {}};

@@ -10,7 +10,9 @@ using dataplane::Masquerade;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Prefix range(const char* text) { return Prefix::parse(text).value(); }
+Prefix range(const char* text) {
+  return Prefix::parse(text).value();
+}
 
 const Masquerade kBridge{range("10.1.0.0/20"), "br0"};
 
@@ -81,8 +83,9 @@ TEST(ParseListing, AWholeAddressStandsAlone) {
 TEST(ParseListing, EveryChangeByHandShows) {
   const std::initializer_list<std::pair<const char*, std::string>> changed{
       {"another operator", replaced(kRule, R"("op":"==")", R"("op":"!=")")},
-      {"another destination", replaced(kRule, R"("field":"daddr"}},"right":{"prefix":{"addr":"10.1)",
-                                       R"("field":"daddr"}},"right":{"prefix":{"addr":"10.2)")},
+      {"another destination",
+       replaced(kRule, R"("field":"daddr"}},"right":{"prefix":{"addr":"10.1)",
+                R"("field":"daddr"}},"right":{"prefix":{"addr":"10.2)")},
       {"a verdict", replaced(kRule, R"("masquerade":null)", R"("accept":null)")},
       {"flags", replaced(kRule, R"("masquerade":null)", R"("masquerade":{"flags":"random"})")},
       {"another hook", replaced(kRule, R"("field":"saddr")", R"("field":"ttl")")},
