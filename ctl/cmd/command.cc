@@ -1,6 +1,7 @@
 #include "ctl/cmd/command.h"
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <sstream>
@@ -50,7 +51,19 @@ void add_positional(CLI::App& leaf, const std::shared_ptr<Arguments>& arguments,
   auto* option = leaf.add_option(word, arguments->slot(word));
   option->type_name("");
   option->required(!optional);
-  if (!many) option->expected(1);
+  if (!many) option->expected(1)->allow_extra_args(false);
+}
+
+// By two spaces, whatever the first line was indented by.
+std::string indented(const std::string& lines) {
+  const auto already = lines.find_first_not_of(' ');
+  std::istringstream in(lines);
+  std::string text;
+  for (std::string line; std::getline(in, line);) {
+    const auto spaces = std::min(already, line.find_first_not_of(' '));
+    text += (text.empty() ? "  " : "\n  ") + line.substr(std::min(spaces, line.size()));
+  }
+  return text;
 }
 
 // See Command::run about `invalid`.
@@ -97,6 +110,10 @@ void add_common_flags(CLI::App& command, Context& context) {
     if (format == "json" || format == "table") return std::string();
     return "'" + format + "' is unknown; choose table or json";
   };
+  const auto known_timeout = [](const std::string& text) {
+    return parse_number("", text, {1, 86400}) ? std::string()
+                                              : "'" + text + "' is not a number from 1 to 86400";
+  };
   command
       .add_option_function<std::string>(
           "--format",
@@ -109,7 +126,7 @@ void add_common_flags(CLI::App& command, Context& context) {
       ->group("Every command");
   command.add_option("--timeout", context.timeout_seconds, "how long to wait for heddled (60)")
       ->type_name("SECONDS")
-      ->check(CLI::Range(1u, 86400u).description(""))
+      ->check(CLI::Validator(known_timeout, ""))
       ->group("Every command");
 }
 
@@ -133,7 +150,7 @@ void add_command(CLI::App& app, Context& context, const Command& command) {
   }
   leaf->description(command.summary);
   leaf->require_subcommand(0);
-  leaf->footer(std::string("Examples:\n") + command.example);
+  leaf->footer("Examples:\n" + indented(command.example));
   const auto arguments = std::make_shared<Arguments>();
   for (const auto& word : positionals) add_positional(*leaf, arguments, word);
   for (const auto& flag : command.flags) add_flag(*leaf, arguments, flag);

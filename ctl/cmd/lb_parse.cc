@@ -91,6 +91,7 @@ Result<model::TargetGroup> parse_target(const std::string& text) {
   std::string target = parts[0];
   if (const auto equals = target.find('='); equals != std::string::npos) {
     group.name = target.substr(0, equals);
+    TRY_DO(model::check_name("--target group", group.name));
     target.erase(0, equals + 1);
   }
   const auto colon = target.rfind(':');
@@ -100,7 +101,6 @@ Result<model::TargetGroup> parse_target(const std::string& text) {
   group.service = target.substr(0, colon);
   if (group.name.empty()) group.name = group.service;
   TRY_DO(model::check_name("--target service", group.service));
-  TRY_DO(model::check_name("--target group", group.name));
   TRY(const auto port, parse_number("--target port", target.substr(colon + 1), {1, 65535}));
   group.port = static_cast<std::uint16_t>(port);
   return group;

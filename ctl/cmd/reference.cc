@@ -44,7 +44,10 @@ std::string examples_of(const CLI::App* app) {
   const std::string footer = app->get_footer();
   const auto newline = footer.find('\n');
   if (newline == std::string::npos) return "";
-  return "\n```\n" + footer.substr(newline + 1) + "\n```\n";
+  std::istringstream lines(footer.substr(newline + 1));
+  std::string text;
+  for (std::string line; std::getline(lines, line);) text += line.substr(2) + "\n";
+  return "\n```\n" + text + "```\n";
 }
 
 void write(std::ostringstream& out, const CLI::App* app, const std::string& path) {

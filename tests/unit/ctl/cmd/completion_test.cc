@@ -1,0 +1,52 @@
+#include "ctl/cmd/completion.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/ctl/cmd/invocation.h"
+
+namespace heddle::cmd {
+namespace {
+
+using testing::HasSubstr;
+
+std::string completed(const std::string& socket, std::vector<std::string> words) {
+  words.insert(words.begin(), "__complete");
+  return invoke(socket, words).out;
+}
+
+TEST(Completion, CommandsAndFlagsComeFromTheTree) {
+  const std::string nowhere = "/tmp/heddle-no-such.sock";
+  EXPECT_EQ(completed(nowhere, {"netw"}), "network\n");
+  EXPECT_EQ(completed(nowhere, {"network", "c"}), "connect\ncreate\n");
+  EXPECT_EQ(completed(nowhere, {"network", "create", "--d"}), "--driver\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "--format", ""}), "json\ntable\n");
+  EXPECT_EQ(completed(nowhere, {"swarm", "join-token", "w"}), "worker\n");
+  EXPECT_EQ(completed(nowhere, {"run", "--", "ng"}), "");
+  EXPECT_EQ(completed(nowhere, {"network", "inspect", ""}), "") << "silent without a daemon";
+  EXPECT_EQ(completed(nowhere, {}), "");
+}
+
+TEST(Completion, NamesComeFromTheDaemon) {
+  test::FakeDaemon daemon;
+  daemon.reply("ListNetworks",
+               "networks { name: 'app' driver: 'bridge' } "
+               "networks { name: 'db' driver: 'bridge' }");
+  daemon.reply("ListWorkloads", "workloads { name: 'web-1' }");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "rm", ""}), "app\ndb\n");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "rm", "app", "d"}), "db\n");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "connect", "app", ""}), "web-1\n");
+  EXPECT_EQ(completed(daemon.socket(), {"run", "--network", "a"}), "app\n");
+  EXPECT_EQ(completed("/tmp/heddle-no-such.sock",
+                      {"network", "inspect", "--socket", daemon.socket(), "d"}),
+            "db\n");
+}
+
+TEST(Completion, EachShellHasAScriptThatAsksTheProgram) {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    EXPECT_THAT(*completion_script(shell), HasSubstr("heddle __complete")) << shell;
+  }
+}
+
+}  // namespace
+}  // namespace heddle::cmd
