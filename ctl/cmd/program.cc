@@ -174,9 +174,7 @@ std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context) {
   register_node(*app, context);
   register_sidecar(*app, context);
   register_lb(*app, context);
-#ifdef HEDDLE_HAVE_LAB
   register_lab(*app, context);
-#endif
   register_system(*app, context);
   return app;
 }

@@ -74,6 +74,7 @@ function(heddle_program name main)
   target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   add_dependencies(programs ${name})
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
 # heddle_bench(tests/bench/proxy DEPS ...): the folder's *.cc files as one Google Benchmark program in
