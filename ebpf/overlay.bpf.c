@@ -40,7 +40,7 @@ static __always_inline int answer_arp(struct __sk_buff *skb, const struct heddle
 		return drop(skb, HEDDLE_DROP_SPOOFED_SOURCE);
 	/* The endpoint answers the host's stack. */
 	if (arp->operation == bpf_htons(ARPOP_REPLY) && !(eth->to[0] & 1))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (arp->operation != bpf_htons(ARPOP_REQUEST) || target == port->address)
 		return drop(skb, HEDDLE_DROP_ARP_IGNORED);
 	if (target == network->gateway) {
@@ -78,11 +78,11 @@ static __always_inline int forward_ipv4(struct __sk_buff *skb, const struct hedd
 	if (ip->from != port->address)
 		return drop(skb, HEDDLE_DROP_SPOOFED_SOURCE);
 	if (destination == network->gateway)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if ((destination & network->mask) != network->subnet) {
 		if (network->flags & HEDDLE_NETWORK_INTERNAL)
 			return drop(skb, HEDDLE_DROP_INTERNAL_NETWORK);
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	}
 	to = find_address(port->vni, destination);
 	if (!to)
@@ -155,6 +155,16 @@ static __always_inline __u32 vni_of(const struct heddle_vxlan_header *vxlan)
 	return (__u32)vxlan->vni[0] << 16 | (__u32)vxlan->vni[1] << 8 | vxlan->vni[2];
 }
 
+/*
+ * A large frame keeps the tunnel's mark in its segmentation type when it is cut here: no helper of
+ * 6.1 takes it off. TCP's segmentation ignores it; UDP's would look for the tunnel (udp4_ufo_fragment).
+ */
+static __always_inline bool is_large_udp(const struct __sk_buff *skb,
+					 const struct ipv4_header *inner)
+{
+	return skb->gso_size && inner->protocol != IPPROTO_TCP;
+}
+
 static __always_inline int open_and_deliver(struct __sk_buff *skb)
 {
 	struct eth_header *first = packet_head(skb, INNER_IP + IP_BYTES);
@@ -168,19 +178,19 @@ static __always_inline int open_and_deliver(struct __sk_buff *skb)
 	int verdict;
 	__u32 vni;
 
-	if (!first || !can_be_cut(outer, udp, vxlan, eth, inner))
-		return TC_ACT_OK;
+	if (!first || !can_be_cut(outer, udp, vxlan, eth, inner) || is_large_udp(skb, inner))
+		return TC_ACT_UNSPEC;
 	vni = vni_of(vxlan);
 	to = find_address(vni, inner->to);
 	if (!to || !to->ifindex)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (!source_lives_at(skb, vni, inner->from, outer->from, &verdict))
 		return verdict;
 	__builtin_memcpy(sender, eth->from, sizeof(sender));
 	/* The segment size is the inner one already: FIXED_GSO. */
 	if (bpf_skb_adjust_room(skb, -(int)TUNNEL_BYTES, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	/* What the device verified counts from the outer UDP header, which is gone. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
 	if (bpf_skb_store_bytes(skb, HEDDLE_MAC_BYTES, sender, sizeof(sender), 0))
@@ -197,17 +207,17 @@ int from_underlay(struct __sk_buff *skb)
 	struct ipv4_header *ip;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP) || skb->vlan_present)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	eth = packet_head(skb, ETH_BYTES + IP_BYTES + sizeof(*udp));
 	node = find_node();
 	if (!eth || !node || !node->vxlan)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	ip = (void *)(eth + 1);
 	udp = (void *)(ip + 1);
 	if (ip->protocol != IPPROTO_UDP || ip->to != node->address ||
 	    ip->version_words != PLAIN_IPV4 ||
 	    (ip->fragment & bpf_htons(IP_MORE_FRAGMENTS_OR_OFFSET)) || udp->to != node->vxlan_port)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (is_probe(skb))
 		return answer_probe(skb, node);
 	return open_and_deliver(skb);

@@ -11,7 +11,7 @@
 #define ARPOP_REQUEST 1
 #define ARPOP_REPLY 2
 #define ARPHRD_ETHER 1
-#define TC_ACT_OK 0
+#define TC_ACT_UNSPEC (-1) /* on to the next filter, then the stack: others may filter too */
 #define TC_ACT_SHOT 2
 #define PACKET_HOST 0 /* linux/if_packet.h */
 #define AF_INET 2

@@ -11,7 +11,7 @@ struct Ran {
   int verdict = 0;
   Bytes frame;
 };
-inline constexpr int kPass = 0;      // TC_ACT_OK
+inline constexpr int kPass = -1;     // TC_ACT_UNSPEC: to the next filter, then the stack
 inline constexpr int kDrop = 2;      // TC_ACT_SHOT
 inline constexpr int kRedirect = 7;  // TC_ACT_REDIRECT
 

@@ -1,10 +1,13 @@
 // The overlay's whole path with real packets.
 #include <gtest/gtest.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "ebpf/abi/probe.h"
@@ -16,21 +19,24 @@ namespace {
 class OverlayPath : public TwoHosts {
  protected:
   // Sends `megabytes` of a pattern over TCP, and checks each byte at the other end.
-  void transfer(const Container& from, const Container& to, int megabytes);
+  // `through`: the address to call when it is not the receiver's own.
+  void transfer(const Container& from, const Container& to, int megabytes,
+                std::optional<IpAddr> through = std::nullopt);
   // Takes only the filter away, as a careless hand would.
   void remove_filter(const std::string& host, const std::string& device) {
     ASSERT_EQ(run(host, "tc filter del dev " + device + " ingress"), 0);
   }
 };
 
-void OverlayPath::transfer(const Container& from, const Container& to, int megabytes) {
+void OverlayPath::transfer(const Container& from, const Container& to, int megabytes,
+                           std::optional<IpAddr> through) {
   UniqueFd listener;
   in(to.name, [&] { listener = tcp_listen({to.address, 5001}).value(); });
   std::string block(1 << 20, '\0');
   for (std::size_t i = 0; i < block.size(); ++i)
     block[i] = static_cast<char>(i * 2654435761u >> 13);
   Result<UniqueFd> client = fail(Errc::internal, "not connected");
-  in(from.name, [&] { client = tcp_connect({to.address, 5001}); });
+  in(from.name, [&] { client = tcp_connect({through.value_or(to.address), 5001}); });
   ASSERT_TRUE(client.has_value()) << client.error().text();
   const auto server = tcp_accept(listener.get());
   ASSERT_TRUE(server.has_value()) << server.error().text();
@@ -101,6 +107,59 @@ TEST_F(OverlayPath, FallsBackToTheVxlanDevice) {
   EXPECT_TRUE(ping(kC1, kC3.address));
   transfer(kC1, kC3, 16);
   EXPECT_TRUE(datagram(kC3, kC1, 9000));
+}
+
+// A filter of somebody else, behind ours, that drops what it gets to see.
+TEST_F(OverlayPath, OthersFiltersOnTheUnderlaySeeWhatIsNotOurs) {
+  ASSERT_EQ(run("h2", "tc filter add dev under0 ingress prio 7 bpf da bytecode '1,6 0 0 2,'"), 0);
+  EXPECT_NE(run("h1", "ping -q -c 1 -W 0.3 192.168.50.2 >/dev/null"), 0);
+  EXPECT_TRUE(ping(kC3, kC1.address));
+  ASSERT_EQ(run("h2", "tc filter del dev under0 ingress prio 7"), 0);
+  EXPECT_EQ(run("h1", "ping -q -c 1 -W 1 192.168.50.2 >/dev/null"), 0);
+}
+
+// A packet that was opened keeps marks of the tunnel on it; a workload that is itself a router must
+// be able to send it on, large frames too.
+TEST_F(OverlayPath, AWorkloadMayForwardWhatItGets) {
+  ASSERT_EQ(shell(R"(set -e
+    ip netns add inner; ip -n inner link set lo up
+    ip -n c3 link add down0 type veth peer name eth0 netns inner
+    ip -n c3 link set down0 up; ip -n inner link set eth0 up
+    ip -n c3 addr add 172.31.0.1/24 dev down0; ip -n inner addr add 172.31.0.2/24 dev eth0
+    ip -n inner route add default via 172.31.0.1
+    ip netns exec c3 sysctl -qw net.ipv4.ip_forward=1
+    ip netns exec c3 nft 'add table ip t
+      add chain ip t c { type nat hook prerouting priority -100 ; }
+      add rule ip t c tcp dport 5001 dnat to 172.31.0.2')"),
+            0);
+  Container inner = kC3;
+  inner.name = "inner";
+  inner.address = *IpAddr::parse("172.31.0.2");
+  transfer(kC1, inner, 32, kC3.address);
+  ASSERT_EQ(shell("ip -n c3 link set down0 gso_max_size 4000"), 0) << "cut again by software";
+  transfer(kC1, inner, 32, kC3.address);
+  EXPECT_EQ(shell("ip netns exec c3 nft delete table ip t; ip netns del inner"), 0);
+}
+
+// One send of 20 datagrams that the kernel cuts as late as it can (udp(7), UDP_SEGMENT).
+TEST_F(OverlayPath, CarriesSegmentedUdp) {
+  for (const Container& to : {kC2, kC3}) {
+    UniqueFd receiver;
+    in(to.name, [&] { receiver = udp_bind({to.address, 5000}).value(); });
+    in("c1", [&] {
+      const auto socket = udp_open();
+      const int segment = 1200;
+      ASSERT_EQ(::setsockopt(socket->get(), SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+      std::string text;
+      for (int i = 0; i < 20; ++i) text += std::string(segment, static_cast<char>('a' + i));
+      ASSERT_TRUE(send_to(socket->get(), text, {to.address, 5000}).has_value());
+    });
+    for (int i = 0; i < 20; ++i) {
+      const auto got = receive(receiver.get());
+      ASSERT_TRUE(got.has_value()) << got.error().text() << " at " << i;
+      EXPECT_EQ(got->text, std::string(1200, static_cast<char>('a' + i)));
+    }
+  }
 }
 
 TEST_F(OverlayPath, OuterFragmentsTakeTheVxlanDevice) {
