@@ -52,6 +52,9 @@ class Cluster {
   struct Events {
     std::function<void(SwarmState)> on_state;        // at once when known from disk, then each change
     std::function<void(bool connected)> on_session;  // with any manager
+    // An endpoint of report() that the managers did not take, and why; it is told again every few
+    // seconds, so this may repeat.
+    std::function<void(model::Id endpoint, Error why)> on_refused = {};
   };
   // Resumes what the state directory says: nothing, worker or manager (etcd is started).
   static Result<std::unique_ptr<Cluster>> open(Settings settings, Events events);

@@ -35,6 +35,11 @@ struct KeyAndRequest {
   std::string request_pem;
 };
 Result<KeyAndRequest> make_request(const std::string& common_name);
+// A request for a key that exists.
+Result<KeyAndRequest> make_request(const std::string& common_name, const std::string& key_pem);
+
+// SHA-256 of the public key (SubjectPublicKeyInfo, RFC 5280) that a request is for.
+Result<Digest> key_digest(std::string_view request_pem);
 
 // Errors: `invalid` when the key is not the certificate's.
 Result<> check_key_fits(std::string_view certificate_pem, std::string_view key_pem);
