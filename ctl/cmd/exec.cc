@@ -16,11 +16,17 @@ namespace {
 constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr std::string_view kResolver = "nameserver 127.0.0.11\noptions ndots:0\n";
 
-Result<> enter(const std::string& path, int kind) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno(errno, "open " + path);
-  if (::setns(fd.get(), kind) != 0) return fail_errno(errno, "enter " + path);
-  return {};
+// The mounts of the process that Heddle started there; none when it has gone (its pid may be
+// another's by now, in another network namespace).
+UniqueFd mounts_of(const model::Workload& workload, int netns) {
+  if (workload.kind != model::WorkloadKind::run || workload.pid <= 0) return {};
+  const std::string ns = "/proc/" + std::to_string(workload.pid) + "/ns/";
+  UniqueFd mounts(::open((ns + "mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat its{};
+  struct stat ours{};
+  const bool same = ::stat((ns + "net").c_str(), &its) == 0 && ::fstat(netns, &ours) == 0 &&
+                    its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+  return same ? std::move(mounts) : UniqueFd();
 }
 
 // A file that lives on under its bind mount alone: its name is gone at once.
@@ -40,9 +46,12 @@ Result<> bind_resolver() {
   return {};
 }
 
-Result<> enter_mounts(const model::Workload& workload) {
-  if (workload.kind == model::WorkloadKind::run && workload.pid > 0) {
-    return enter("/proc/" + std::to_string(workload.pid) + "/ns/mnt", CLONE_NEWNS);
+Result<> enter_mounts(const model::Workload& workload, int netns) {
+  if (const UniqueFd mounts = mounts_of(workload, netns)) {
+    // A mount namespace is joined by a thread that shares its root and directory with no other.
+    if (::unshare(CLONE_FS) != 0) return fail_errno(errno, "unshare the directory");
+    if (::setns(mounts.get(), CLONE_NEWNS) == 0) return {};
+    return fail_errno(errno, "enter the mounts of " + workload.name);
   }
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno(errno, "new mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
@@ -75,7 +84,7 @@ Result<int> exec_in(const model::Workload& workload, const std::vector<std::stri
   if (::geteuid() != 0) return fail(Errc::denied, "exec enters a namespace: be root");
   const UniqueFd netns(::open(workload.sandbox.c_str(), O_RDONLY | O_CLOEXEC));
   if (!netns) return fail_errno(errno, "sandbox of " + workload.name + ", " + workload.sandbox);
-  TRY_DO(enter_mounts(workload));
+  TRY_DO(enter_mounts(workload, netns.get()));
   if (::setns(netns.get(), CLONE_NEWNET) != 0) {
     return fail_errno(errno, "enter the sandbox of " + workload.name);
   }

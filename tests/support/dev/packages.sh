@@ -77,6 +77,7 @@ install_missing() {
 
 # install_groups GROUP...: what of them is missing.
 install_groups() {
+  [ "$(id -u)" -ne 0 ] || restore_policy  # of a run that was killed
   local names missing group
   names=$(for group in "$@"; do packages_of "$group"; done | sort -u)
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
