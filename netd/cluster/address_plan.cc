@@ -47,8 +47,7 @@ std::optional<Prefix> find_block(const Allocation& allocation, const BlockLayout
   }
   if (has_one && taken * 2 >= total) return std::nullopt;  // the rest is for nodes without any
   for (std::uint64_t at = layout.singles; at < allocation.subnet.size(); at += size) {
-    const Prefix wanted =
-        Prefix::containing(allocation.subnet.at(at), layout.block_length);
+    const Prefix wanted = Prefix::containing(allocation.subnet.at(at), layout.block_length);
     if (is_free(allocation, wanted)) return wanted;
   }
   return std::nullopt;

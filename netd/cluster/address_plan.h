@@ -9,9 +9,10 @@
 
 // How a swarm network's subnet is divided. Pure.
 //
-// The first quarter of a subnet is kept for single addresses: VIPs, and nodes that find no block left.
-// The rest is cut into blocks that nodes assign from. A /20 so has 48 blocks of 64 addresses and 1024
-// single ones, and serves a thousand nodes. Subnets of fewer than 4 blocks know single addresses only.
+// The first quarter of a subnet is kept for single addresses: VIPs, and nodes that find no block
+// left. The rest is cut into blocks that nodes assign from. A /20 so has 48 blocks of 64 addresses
+// and 1024 single ones, and serves a thousand nodes. Subnets of fewer than 4 blocks know single
+// addresses only.
 //
 // Single addresses given out here are never the network's, the gateway's or the broadcast address;
 // inside a block, the node's own IPAM leaves those out.
@@ -21,8 +22,8 @@ namespace heddle::cluster {
 inline constexpr std::string_view kVipOwner = "vip";
 
 struct BlockLayout {
-  int block_length = 32;       // prefix length of a block; 32: single addresses only
-  std::uint64_t singles = 0;   // addresses from the start that are given singly
+  int block_length = 32;      // prefix length of a block; 32: single addresses only
+  std::uint64_t singles = 0;  // addresses from the start that are given singly
 };
 BlockLayout layout_of(const Prefix& subnet);
 

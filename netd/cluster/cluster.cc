@@ -35,8 +35,9 @@ Membership membership_of(const model::Id& swarm, const model::Node& node) {
 }
 
 Error not_in_a_swarm() {
-  return {Errc::conflict, "this node is in no swarm; begin one with `heddle swarm init`, or join "
-                          "one with `heddle swarm join`"};
+  return {Errc::conflict,
+          "this node is in no swarm; begin one with `heddle swarm init`, or join "
+          "one with `heddle swarm join`"};
 }
 
 struct HostPort {
@@ -121,7 +122,9 @@ class ClusterImpl final : public Cluster {
   std::thread upkeep_;                // starts a manager, renews certificates
 };
 
-ClusterImpl::~ClusterImpl() { stop_all(); }
+ClusterImpl::~ClusterImpl() {
+  stop_all();
+}
 
 // The state is kept as of the end; etcd and the sessions of others go after our own.
 void ClusterImpl::stop_all() {
@@ -227,10 +230,10 @@ void ClusterImpl::start_manager_later() {
       lock.unlock();
       bool again = false;
       if (wanted) {
-        auto started = Manager::start({settings_.state_dir, settings_.etcd_binary,
-                                       settings_.etcd_cgroup, membership,
-                                       [this] { return stopping(); }},
-                                      clock_, std::nullopt, after(kManagerStart));
+        auto started =
+            Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
+                            membership, [this] { return stopping(); }},
+                           clock_, std::nullopt, after(kManagerStart));
         if (!started) log_error("manager_not_started", {{"error", started.error()}});
         again = !started;
         lock.lock();
@@ -328,8 +331,7 @@ Result<model::Node> ClusterImpl::init_here(const InitRequest& request, Deadline 
   }
   model::Swarm swarm{make_id(), request.vxlan_port, request.pool, request.subnet_length};
   TRY_DO(dir_.wipe());
-  TRY(const auto identity,
-      Manager::make_identity(dir_, swarm.id, request.advertise, clock_));
+  TRY(const auto identity, Manager::make_identity(dir_, swarm.id, request.advertise, clock_));
   model::Node node;
   node.id = identity.node;
   node.name = settings_.node_name;
@@ -341,9 +343,9 @@ Result<model::Node> ClusterImpl::init_here(const InitRequest& request, Deadline 
   Membership membership = membership_of(swarm.id, node);
   membership.add_managers(SocketAddr{node.address, node.api_port}.format());
   TRY(std::shared_ptr<Manager> manager,
-      Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
-                      membership},
-                     clock_, Manager::Founding{swarm, node, identity.key_digest}, deadline));
+      Manager::start(
+          {settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup, membership}, clock_,
+          Manager::Founding{swarm, node, identity.key_digest}, deadline));
   TRY_DO(dir_.write(membership));
   {
     const std::lock_guard lock(mutex_);
@@ -374,10 +376,9 @@ Result<std::string> ClusterImpl::join_key() {
 Result<model::Node> ClusterImpl::join_there(const JoinRequest& request, Deadline deadline) {
   TRY(const identity::JoinToken token, identity::parse_token(request.token));
   TRY(const HostPort target, parse_manager(request.manager));
-  TRY(const std::string root,
-      identity::fetch_root(
-          {target.host, target.port, token.root, std::string(identity::kManagerName)}, clock_,
-          deadline));
+  TRY(const std::string root, identity::fetch_root({target.host, target.port, token.root,
+                                                    std::string(identity::kManagerName)},
+                                                   clock_, deadline));
   TRY(const std::string key, join_key());
   TRY(const auto certificate_request, identity::make_request("node", key));
   node::v1::JoinRequest message;
@@ -428,15 +429,17 @@ Result<> ClusterImpl::leave(Force force, Deadline deadline) {
   TRY(const auto tie, link());
   if (role() == Role::manager) {
     if (force == Force::no) {
-      return fail(Errc::in_use, "this is the swarm's last manager: the swarm ends with it, and "
-                                "its other nodes must be made to leave by hand; to do that, use "
-                                "--force");
+      return fail(Errc::in_use,
+                  "this is the swarm's last manager: the swarm ends with it, and "
+                  "its other nodes must be made to leave by hand; to do that, use "
+                  "--force");
     }
   } else if (auto left = tie->leave(deadline); !left) {
     const bool gone = left.error().code() == Errc::denied;  // removed by a manager
     if (!gone && force == Force::no) {
-      return std::unexpected(std::move(left).error().during("leave the swarm (--force leaves "
-                                                            "without the managers' knowing)"));
+      return std::unexpected(
+          std::move(left).error().during("leave the swarm (--force leaves "
+                                         "without the managers' knowing)"));
     }
   }
   stop_all();

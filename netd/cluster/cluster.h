@@ -20,10 +20,10 @@ struct SwarmState {
   model::Id self;
   std::uint64_t revision = 0;
   std::vector<model::Node> nodes;
-  std::vector<model::Network> networks;    // swarm scope
-  std::vector<model::Service> services;    // of those
-  std::vector<model::Endpoint> endpoints;  // of those; this node's too, as the managers know them
-  std::vector<model::AddressBlock> blocks; // this node's
+  std::vector<model::Network> networks;     // swarm scope
+  std::vector<model::Service> services;     // of those
+  std::vector<model::Endpoint> endpoints;   // of those; this node's too, as the managers know them
+  std::vector<model::AddressBlock> blocks;  // this node's
 };
 
 // What this node alone says of itself. Whole each time: the session sends what changed, and all of
@@ -37,20 +37,21 @@ struct NodeReport {
 // (an etcd child), the CA and the node API that others join and report to.
 // Threads:  any; calls block (run them off the control executor), callbacks come on a thread of its
 //           own, one at a time, and must only hand over.
-// Errors:   `conflict` when already in a swarm, or not in one; `denied` for a bad, rotated or expired
+// Errors:   `conflict` when already in a swarm, or not in one; `denied` for a bad, rotated or
+// expired
 //           token, a wrong CA, or when this node is a worker and the call needs a manager (the text
 //           names the managers); `unavailable` when no manager answers or quorum is lost.
 class Cluster {
  public:
   struct Settings {
-    std::string state_dir;       // <state>/swarm: keys (0600), certificates, last state, etcd's data
+    std::string state_dir;  // <state>/swarm: keys (0600), certificates, last state, etcd's data
     std::string run_dir;
-    std::string node_name;       // host name
-    std::string etcd_binary;     // found in PATH when empty
-    std::string etcd_cgroup;     // cgroup2 directory etcd is put in; empty: ours
+    std::string node_name;    // host name
+    std::string etcd_binary;  // found in PATH when empty
+    std::string etcd_cgroup;  // cgroup2 directory etcd is put in; empty: ours
   };
   struct Events {
-    std::function<void(SwarmState)> on_state;        // at once when known from disk, then each change
+    std::function<void(SwarmState)> on_state;  // at once when known from disk, then each change
     std::function<void(bool connected)> on_session;  // with any manager
     // An endpoint of report() that the managers did not take, and why; it is told again every few
     // seconds, so this may repeat.
@@ -75,7 +76,7 @@ class Cluster {
 
   struct JoinRequest {
     std::string token;
-    std::string manager;         // HOST:PORT
+    std::string manager;  // HOST:PORT
     IpAddr advertise;
     std::uint16_t api_port = 7373;
     IpAddr data_address;
@@ -88,8 +89,8 @@ class Cluster {
   virtual Result<> leave(Force force, Deadline deadline) = 0;
 
   struct Token {
-    std::string token;           // HDLTKN-1-<CA digest>-<secret>
-    std::string manager;         // this manager's HOST:PORT, for the command to paste
+    std::string token;    // HDLTKN-1-<CA digest>-<secret>
+    std::string manager;  // this manager's HOST:PORT, for the command to paste
   };
   enum class Rotate { no, yes };
   virtual Result<Token> join_token(model::NodeRole role, Rotate rotate,

@@ -48,8 +48,8 @@ store::Object network_object(const model::Network& network) {
 
 // Its name is unique within its network: a service is made once, whichever manager is first.
 store::Object service_object(const model::Service& service) {
-  return {kServiceKind, service.id, service.name + "." + service.network, {}, api::encode(service),
-          0};
+  return {kServiceKind, service.id,           service.name + "." + service.network,
+          {},           api::encode(service), 0};
 }
 
 store::Object endpoint_object(const model::Endpoint& endpoint) {

@@ -8,8 +8,8 @@
 
 namespace heddle::cluster {
 
-// A transaction under construction, over objects as a Replica saw them: whatever is read, changed or
-// removed through it is compared at commit. Lives while the Objects are locked.
+// A transaction under construction, over objects as a Replica saw them: whatever is read, changed
+// or removed through it is compared at commit. Lives while the Objects are locked.
 class Draft {
  public:
   explicit Draft(const Objects& objects) : objects_(objects) {}

@@ -72,8 +72,9 @@ Result<std::string> find_binary(const std::string& wanted) {
     const std::string file = folder + "/" + name;
     if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file;
   }
-  return fail(Errc::not_found, "etcd is not installed: a manager needs it; install the package "
-                               "etcd-server");
+  return fail(Errc::not_found,
+              "etcd is not installed: a manager needs it; install the package "
+              "etcd-server");
 }
 
 UniqueFd open_log(const std::string& file) {
@@ -160,8 +161,13 @@ Result<::pid_t> Child::launch() const {
     cgroup.reset(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
     if (!cgroup) return fail_errno(errno, "open " + procs);
   }
-  const Launch launch{settings_.binary.c_str(), argv.data(), environment, null.get(),
-                      log.get(), cgroup.get(), ::getpid()};
+  const Launch launch{settings_.binary.c_str(),
+                      argv.data(),
+                      environment,
+                      null.get(),
+                      log.get(),
+                      cgroup.get(),
+                      ::getpid()};
   const ::pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
   if (pid == 0) exec_child(launch);

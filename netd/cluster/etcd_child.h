@@ -16,18 +16,18 @@ namespace heddle::cluster {
 class EtcdChild {
  public:
   struct Settings {
-    std::string binary;        // found in PATH when empty
+    std::string binary;  // found in PATH when empty
     std::string data_dir;
-    std::string name;          // of the member
-    std::string cluster;       // token: members of another cluster are refused
-    SocketAddr client;         // loopback
+    std::string name;     // of the member
+    std::string cluster;  // token: members of another cluster are refused
+    SocketAddr client;    // loopback
     SocketAddr peer;
     std::string ca_file;
     std::string cert_file;
     std::string key_file;
-    std::string common_name;   // that other members' certificates must carry
+    std::string common_name;  // that other members' certificates must carry
     std::string log_file;
-    std::string cgroup;        // cgroup2 directory to put it in; empty: ours
+    std::string cgroup;  // cgroup2 directory to put it in; empty: ours
   };
   // Errors: `not_found` without a binary. Whether it comes up shows in the store's answers.
   static Result<std::unique_ptr<EtcdChild>> start(Settings settings);

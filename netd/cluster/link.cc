@@ -258,8 +258,8 @@ void LinkImpl::take_answer(const ReportAnswer& answer) {
       const std::lock_guard lock(mutex_);
       reports_.refused(refusal.endpoint());
     }
-    const Error error = api::from_status(
-        {static_cast<grpc::StatusCode>(refusal.code()), refusal.text()});
+    const Error error =
+        api::from_status({static_cast<grpc::StatusCode>(refusal.code()), refusal.text()});
     log_warn("endpoint_refused", {{"endpoint", refusal.endpoint()}, {"error", error}});
     events_.on_refused(refusal.endpoint(), error);
   }

@@ -8,8 +8,8 @@
 
 namespace heddle::cluster {
 
-// A node's tie to its swarm: one session with whichever manager answers, begun again when it breaks,
-// and calls to managers besides. Every node has one, managers too.
+// A node's tie to its swarm: one session with whichever manager answers, begun again when it
+// breaks, and calls to managers besides. Every node has one, managers too.
 //
 //   state      | event                    | next
 //   -----------|--------------------------|-------------------------------------------

@@ -13,7 +13,7 @@ constexpr std::uint16_t kEtcdClientPort = 7379;
 constexpr std::uint16_t kEtcdPeerPort = 7380;
 constexpr char kEtcdName[] = "etcd.heddle.internal";  // the common name of all members
 constexpr char kEtcdPrefix[] = "heddle/v1/";
-constexpr std::chrono::hours kRenewBefore{24 * 30};   // certificates with less left are made anew
+constexpr std::chrono::hours kRenewBefore{24 * 30};  // certificates with less left are made anew
 
 Result<std::string> issue_etcd(const identity::Authority& authority, const std::string& key_pem,
                                const IpAddr& advertise, const Clock& clock) {
@@ -122,16 +122,16 @@ Result<> ManagerImpl::wait_for_etcd(Deadline deadline) {
     if (settings_.give_up && settings_.give_up()) return fail(Errc::cancelled, "stopping");
     if (std::chrono::steady_clock::now() < deadline) continue;
     const std::string words = etcd_->last_words();
-    return fail(Errc::unavailable, "etcd does not come up: " +
-                                       (words.empty() ? listed.error().text() : words) +
-                                       " (log: " + dir_.file(kEtcdLog) + ")");
+    return fail(Errc::unavailable,
+                "etcd does not come up: " + (words.empty() ? listed.error().text() : words) +
+                    " (log: " + dir_.file(kEtcdLog) + ")");
   }
 }
 
 Result<> ManagerImpl::serve(std::optional<Founding> founding, Deadline deadline) {
   if (founding) {
-    TRY_DO(Registry::found(*store_, founding->swarm, founding->node, founding->key_digest,
-                           deadline));
+    TRY_DO(
+        Registry::found(*store_, founding->swarm, founding->node, founding->key_digest, deadline));
   }
   TRY(replica_, Replica::start(*store_, deadline));
   registry_ = std::make_unique<Registry>(*store_, *replica_, clock_);
@@ -169,8 +169,7 @@ Result<Manager::Identity> Manager::make_identity(MembershipDir& dir, const model
   TRY_DO(dir.write(kNodeCertificateFile, leaf));
 
   TRY(const auto etcd_request, identity::make_request(kEtcdName));
-  TRY(const std::string etcd_leaf,
-      issue_etcd(etcd_root, etcd_request.key_pem, advertise, clock));
+  TRY(const std::string etcd_leaf, issue_etcd(etcd_root, etcd_request.key_pem, advertise, clock));
   TRY_DO(dir.write(kEtcdKeyFile, etcd_request.key_pem));
   TRY_DO(dir.write(kEtcdCertificateFile, etcd_leaf));
   return made;

@@ -17,7 +17,7 @@ namespace heddle::cluster {
 class Manager {
  public:
   struct Settings {
-    std::string dir;          // of its membership
+    std::string dir;  // of its membership
     std::string etcd_binary;
     std::string etcd_cgroup;
     Membership membership;

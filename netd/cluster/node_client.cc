@@ -14,11 +14,10 @@ std::shared_ptr<grpc::Channel> dial(const std::string& target, const Credentials
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2'000);  // what one attempt may take
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
-  return grpc::CreateCustomChannel(
-      target,
-      grpc::SslCredentials(
-          {credentials.root_pem, credentials.key_pem, credentials.certificate_pem}),
-      arguments);
+  return grpc::CreateCustomChannel(target,
+                                   grpc::SslCredentials({credentials.root_pem, credentials.key_pem,
+                                                         credentials.certificate_pem}),
+                                   arguments);
 }
 
 void set_deadline(grpc::ClientContext& context, Deadline deadline) {

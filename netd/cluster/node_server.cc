@@ -22,7 +22,7 @@ using grpc::ServerContext;
 using grpc::Status;
 
 constexpr std::size_t kMaxHostName = 253;
-constexpr std::size_t kMaxRequest = 16 << 10;   // bytes of a certificate request
+constexpr std::size_t kMaxRequest = 16 << 10;  // bytes of a certificate request
 constexpr std::chrono::seconds kCallTime{10};
 // How long a node may be without a session before it counts as down: a restart of its heddled takes
 // less, and the packets go on flowing meanwhile.
@@ -34,7 +34,8 @@ Result<> check_host_name(const std::string& name) {
     good = good && (std::isalnum(c) || c == '-' || c == '.' || c == '_');
   }
   if (good) return {};
-  return fail(Errc::invalid, "the node's name must be a host name of letters, digits, '-', '.', '_'");
+  return fail(Errc::invalid,
+              "the node's name must be a host name of letters, digits, '-', '.', '_'");
 }
 
 Deadline deadline_of(const ServerContext& context) {
@@ -140,8 +141,9 @@ Result<model::Id> Server::member(const ServerContext& context) const {
   bool known = false;
   replica_.read([&](const Objects& objects) { known = objects.nodes.contains(node); });
   if (known) return node;
-  return fail(Errc::denied, "node " + node + " is not in the swarm, or was removed from it; "
-                            "leave and join again");
+  return fail(Errc::denied, "node " + node +
+                                " is not in the swarm, or was removed from it; "
+                                "leave and join again");
 }
 
 Status Server::Join(ServerContext* context, const JoinRequest* request, JoinReply* reply) {
@@ -157,8 +159,9 @@ Status Server::Join(ServerContext* context, const JoinRequest* request, JoinRepl
 Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& reply) {
   TRY(const model::NodeRole role, registry_.check_secret(request.secret(), deadline));
   if (role == model::NodeRole::manager) {
-    return fail(Errc::unsupported, "this version knows one manager a swarm; join with the token of "
-                                   "`heddle swarm join-token worker`");
+    return fail(Errc::unsupported,
+                "this version knows one manager a swarm; join with the token of "
+                "`heddle swarm join-token worker`");
   }
   if (request.certificate_request().size() > kMaxRequest) {
     return fail(Errc::invalid, "certificate request: too large");
@@ -302,8 +305,7 @@ Result<std::unique_ptr<NodeServer>> NodeServer::start(Settings settings, Registr
                                                       Replica& replica,
                                                       const identity::Authority& authority,
                                                       const Clock& clock) {
-  auto server =
-      std::make_unique<Server>(std::move(settings), registry, replica, authority, clock);
+  auto server = std::make_unique<Server>(std::move(settings), registry, replica, authority, clock);
   TRY_DO(server->listen());
   return server;
 }

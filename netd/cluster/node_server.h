@@ -11,8 +11,8 @@
 
 namespace heddle::cluster {
 
-// The node API of a manager: gRPC over mTLS. A caller is who its certificate says, and must still be
-// a node of the swarm; only Join is open without one, to whoever has the token's secret.
+// The node API of a manager: gRPC over mTLS. A caller is who its certificate says, and must still
+// be a node of the swarm; only Join is open without one, to whoever has the token's secret.
 // Threads: libgrpc's, and one more a session; one for housekeeping.
 class NodeServer {
  public:

@@ -12,11 +12,10 @@
 namespace heddle::cluster {
 
 // Asks every peer along the data path whether it lives: a UDP probe to its VXLAN port that the
-// peer's eBPF program answers, whether or not its heddled runs (ebpf/abi/probe.h). Acting on one's own
-// probes is what keeps failure detection independent of the managers.
-// A peer is unreachable from the start until `rise` answers in a row carried its epoch, and again
-// after `fall` unanswered probes.
-// Threads: its own; `on_change` is called there, with the whole set, only when it changed.
+// peer's eBPF program answers, whether or not its heddled runs (ebpf/abi/probe.h). Acting on one's
+// own probes is what keeps failure detection independent of the managers. A peer is unreachable
+// from the start until `rise` answers in a row carried its epoch, and again after `fall` unanswered
+// probes. Threads: its own; `on_change` is called there, with the whole set, only when it changed.
 class Prober {
  public:
   struct Settings {

@@ -33,8 +33,9 @@ Result<Token> token_in(const Objects& objects, model::NodeRole role) {
 Result<const Stored<model::Node>*> find_node(const Objects& objects, const model::Id& id) {
   const auto found = objects.nodes.find(id);
   if (found != objects.nodes.end()) return &found->second;
-  return fail(Errc::denied, "node " + id + " is not in the swarm, or was removed from it; "
-                            "leave and join again");
+  return fail(Errc::denied, "node " + id +
+                                " is not in the swarm, or was removed from it; "
+                                "leave and join again");
 }
 
 Result<> check_newcomer(const Objects& objects, const model::Node& node) {
@@ -45,8 +46,9 @@ Result<> check_newcomer(const Objects& objects, const model::Node& node) {
                                       "); remove it there, or change this host's name");
     }
     if (other.value.data_address == node.data_address) {
-      return fail(Errc::conflict, "the data address " + node.data_address.format() +
-                                      " is node '" + other.value.name + "'s; give another with "
+      return fail(Errc::conflict, "the data address " + node.data_address.format() + " is node '" +
+                                      other.value.name +
+                                      "'s; give another with "
                                       "--data-path-addr");
     }
   }
@@ -137,48 +139,47 @@ Result<> Registry::remove_node(model::Id node, Deadline deadline) {
 }
 
 Result<Registry::Outcome> Registry::begin_session(model::Id node, std::string session,
-                                                  std::optional<Report> report,
-                                                  Deadline deadline) {
+                                                  std::optional<Report> report, Deadline deadline) {
   Outcome outcome;
-  TRY(outcome.revision,
-      transact(
-          [&](const Objects& objects, Draft& draft) -> Result<> {
-            TRY(const auto* known, find_node(objects, node));
-            const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall());
-            model::Node fresh = known->value;
-            if (report) {
-              outcome.refused = draft_report(objects, node, *report, now, draft);
-              fresh.epoch = report->epoch;
-            }
-            fresh.status = model::NodeStatus::ready;
-            model::Labels labels = known->labels;
-            labels[kSessionLabel] = session;
-            draft.put(node_object(fresh, std::move(labels)));
-            return {};
-          },
-          deadline));
+  TRY(outcome.revision, transact(
+                            [&](const Objects& objects, Draft& draft) -> Result<> {
+                              TRY(const auto* known, find_node(objects, node));
+                              const auto now =
+                                  std::chrono::floor<std::chrono::seconds>(clock_.wall());
+                              model::Node fresh = known->value;
+                              if (report) {
+                                outcome.refused = draft_report(objects, node, *report, now, draft);
+                                fresh.epoch = report->epoch;
+                              }
+                              fresh.status = model::NodeStatus::ready;
+                              model::Labels labels = known->labels;
+                              labels[kSessionLabel] = session;
+                              draft.put(node_object(fresh, std::move(labels)));
+                              return {};
+                            },
+                            deadline));
   return outcome;
 }
 
 Result<Registry::Outcome> Registry::report(model::Id node, Report changes, Deadline deadline) {
   Outcome outcome;
-  TRY(outcome.revision,
-      transact(
-          [&](const Objects& objects, Draft& draft) -> Result<> {
-            TRY(const auto* known, find_node(objects, node));
-            const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall());
-            outcome.refused = draft_report(objects, node, changes, now, draft);
-            if (known->value.epoch == changes.epoch) {
-              // A node that is being removed must not leave endpoints behind.
-              if (!draft.empty()) draft.expect(kNodeKind, node);
-              return {};
-            }
-            model::Node fresh = known->value;
-            fresh.epoch = changes.epoch;
-            draft.put(node_object(fresh, known->labels));
-            return {};
-          },
-          deadline));
+  TRY(outcome.revision, transact(
+                            [&](const Objects& objects, Draft& draft) -> Result<> {
+                              TRY(const auto* known, find_node(objects, node));
+                              const auto now =
+                                  std::chrono::floor<std::chrono::seconds>(clock_.wall());
+                              outcome.refused = draft_report(objects, node, changes, now, draft);
+                              if (known->value.epoch == changes.epoch) {
+                                // A node that is being removed must not leave endpoints behind.
+                                if (!draft.empty()) draft.expect(kNodeKind, node);
+                                return {};
+                              }
+                              model::Node fresh = known->value;
+                              fresh.epoch = changes.epoch;
+                              draft.put(node_object(fresh, known->labels));
+                              return {};
+                            },
+                            deadline));
   return outcome;
 }
 
@@ -226,8 +227,9 @@ Result<std::string> Registry::rotate_token(model::NodeRole role,
 Result<model::NodeRole> Registry::check_secret(const std::string& secret, Deadline deadline) {
   TRY_DO(replica_.catch_up(deadline));  // a rotation by another manager counts at once
   Result<model::NodeRole> role =
-      fail(Errc::denied, "the join token is wrong or was rotated; ask a manager for the present one "
-                         "with `heddle swarm join-token worker`");
+      fail(Errc::denied,
+           "the join token is wrong or was rotated; ask a manager for the present one "
+           "with `heddle swarm join-token worker`");
   replica_.read([&](const Objects& objects) {
     for (const auto each : {model::NodeRole::worker, model::NodeRole::manager}) {
       const auto token = token_in(objects, each);
@@ -235,8 +237,9 @@ Result<model::NodeRole> Registry::check_secret(const std::string& secret, Deadli
       role = each;
       const auto now = std::chrono::system_clock::to_time_t(clock_.wall());
       if (token->expires() != 0 && token->expires() <= now) {
-        role = fail(Errc::denied, "the join token has expired; a manager makes a new one with "
-                                  "`heddle swarm join-token --rotate worker`");
+        role = fail(Errc::denied,
+                    "the join token has expired; a manager makes a new one with "
+                    "`heddle swarm join-token --rotate worker`");
       }
     }
   });

@@ -14,11 +14,10 @@
 
 namespace heddle::cluster {
 
-// What a manager writes: every call is one compare-and-swap transaction on the swarm's objects, made
-// from the Replica and made again when somebody else was faster. So any number of managers may work
-// at once, and none holds state of its own.
-// Threads: any; calls block.
-// Errors:  what the header of Cluster says, and those of store::Store.
+// What a manager writes: every call is one compare-and-swap transaction on the swarm's objects,
+// made from the Replica and made again when somebody else was faster. So any number of managers may
+// work at once, and none holds state of its own. Threads: any; calls block. Errors:  what the
+// header of Cluster says, and those of store::Store.
 class Registry {
  public:
   Registry(store::Store& store, Replica& replica, const Clock& clock)

@@ -11,13 +11,16 @@ constexpr int kLargestSubnet = 8;
 constexpr int kSmallestSubnet = 29;
 constexpr std::size_t kNamedUsers = 3;  // endpoints that an `in_use` names
 
-std::string pool_id() { return "swarm"; }
+std::string pool_id() {
+  return "swarm";
+}
 
 Result<> check_draft(const model::Network& draft) {
   TRY_DO(model::check_name("network name", draft.name));
   if (draft.scope != model::Scope::swarm) {
-    return fail(Errc::invalid, "network '" + draft.name + "' is local; a swarm keeps only networks "
-                               "of scope swarm");
+    return fail(Errc::invalid, "network '" + draft.name +
+                                   "' is local; a swarm keeps only networks "
+                                   "of scope swarm");
   }
   if (draft.subnets.size() > 1) {
     return fail(Errc::unsupported, "network '" + draft.name + "': swarm networks have one subnet");

@@ -152,8 +152,7 @@ void ReportDraft::join_services() {
   for (const model::Id& id : candidates) {
     const model::Endpoint& endpoint = *changed_[id];
     ServicePlan& plan = services_[{endpoint.network, endpoint.service}];
-    const bool fixed =
-        plan.existing != nullptr && (plan.others || plan.existing->value.declared);
+    const bool fixed = plan.existing != nullptr && (plan.others || plan.existing->value.declared);
     if (plan.members.empty()) plan.ports = fixed ? plan.existing->value.ports : endpoint.ports;
     if (plan.ports != endpoint.ports) {
       refuse(id, {Errc::conflict, "its ports are not those of service '" + endpoint.service +

@@ -19,19 +19,19 @@
 namespace heddle::cluster {
 
 // The kinds of objects that a swarm's store holds.
-inline constexpr char kSwarmKind[] = "swarm";        // one, id `swarm`
-inline constexpr char kNodeKind[] = "node";          // label `session`: who holds its session
+inline constexpr char kSwarmKind[] = "swarm";  // one, id `swarm`
+inline constexpr char kNodeKind[] = "node";    // label `session`: who holds its session
 inline constexpr char kNetworkKind[] = "network";
 inline constexpr char kServiceKind[] = "service";
 inline constexpr char kEndpointKind[] = "endpoint";
-inline constexpr char kBlockKind[] = "block";        // id: <network>.<address>-<length>.<owner>
-inline constexpr char kVipKind[] = "vip";            // id: <network>.<address>; payload: service
-inline constexpr char kTokenKind[] = "token";        // id: worker, manager
+inline constexpr char kBlockKind[] = "block";  // id: <network>.<address>-<length>.<owner>
+inline constexpr char kVipKind[] = "vip";      // id: <network>.<address>; payload: service
+inline constexpr char kTokenKind[] = "token";  // id: worker, manager
 // Guards have no payload: their revision tells one writer that another was there. Endpoints that
 // come put `use` of their network, so that its removal, or a service's, sees them; claims of
 // addresses compare and put `pool`.
-inline constexpr char kUseKind[] = "use";            // id: network
-inline constexpr char kPoolKind[] = "pool";          // id: network, or `swarm` for subnets and VNIs
+inline constexpr char kUseKind[] = "use";    // id: network
+inline constexpr char kPoolKind[] = "pool";  // id: network, or `swarm` for subnets and VNIs
 
 template <class T>
 struct Stored {
@@ -102,8 +102,8 @@ class Replica {
   mutable std::mutex mutex_;
   mutable std::condition_variable advanced_;
   Objects objects_;
-  std::deque<store::Change> history_;        // the last changes, whole revisions
-  store::Revision history_from_ = 0;         // changes after it are in history_
+  std::deque<store::Change> history_;  // the last changes, whole revisions
+  store::Revision history_from_ = 0;   // changes after it are in history_
   std::set<Listener*> listeners_;
 
   // The watch, and the thread that lists again when it failed: the callback itself must not.

@@ -29,7 +29,7 @@ class ReportLog {
 
  private:
   NodeReport now_;
-  bool known_ = false;  // set() was called
+  bool known_ = false;     // set() was called
   bool told_any_ = false;  // in this session
   std::map<model::Id, model::Endpoint> told_;
   std::uint64_t told_epoch_ = 0;

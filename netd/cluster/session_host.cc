@@ -25,7 +25,9 @@ SessionHost::SessionHost(Registry& registry, Replica& replica, grpc::ServerConte
   replica_.subscribe(*this);
 }
 
-SessionHost::~SessionHost() { replica_.unsubscribe(*this); }
+SessionHost::~SessionHost() {
+  replica_.unsubscribe(*this);
+}
 
 grpc::Status SessionHost::run() {
   std::thread writer([this] { write_all(); });
@@ -155,7 +157,9 @@ void SessionHost::write_all() {
   }
 }
 
-bool SessionHost::write(const node::v1::SessionDown& message) { return stream_.Write(message); }
+bool SessionHost::write(const node::v1::SessionDown& message) {
+  return stream_.Write(message);
+}
 
 bool SessionHost::in_swarm() const {
   bool in = false;

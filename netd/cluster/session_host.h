@@ -17,16 +17,16 @@ inline constexpr std::chrono::milliseconds kSilence{3000};  // after which the o
 
 using SessionStream = grpc::ServerReaderWriter<node::v1::SessionDown, node::v1::SessionUp>;
 
-// Reads on the call's thread, writes on one of its own. State is sent by a cursor into the Replica's
-// history, so a slow node costs no queue: it gets fewer and larger updates.
+// Reads on the call's thread, writes on one of its own. State is sent by a cursor into the
+// Replica's history, so a slow node costs no queue: it gets fewer and larger updates.
 class SessionHost final : public Replica::Listener {
  public:
   SessionHost(Registry& registry, Replica& replica, grpc::ServerContext& context,
               SessionStream& stream, model::Id node);
   ~SessionHost() override;
 
-  grpc::Status run();       // until the session ends
-  void check_silence();     // from housekeeping: ends it when the node has been silent
+  grpc::Status run();    // until the session ends
+  void check_silence();  // from housekeeping: ends it when the node has been silent
   void poke() override;
 
   const model::Id& node() const { return node_; }
@@ -53,8 +53,8 @@ class SessionHost final : public Replica::Listener {
   std::condition_variable wake_;
   std::deque<node::v1::SessionDown> answers_;
   bool begun_ = false;
-  bool dirty_ = false;    // the Replica has moved on
-  bool busy_ = false;     // committing: the node is not being listened to
+  bool dirty_ = false;  // the Replica has moved on
+  bool busy_ = false;   // committing: the node is not being listened to
   bool closing_ = false;
   bool removed_ = false;  // the node is no longer in the swarm
   std::chrono::steady_clock::time_point heard_;

@@ -16,8 +16,8 @@ class SwarmCopy {
  public:
   explicit SwarmCopy(model::Id self) : self_(std::move(self)) {}
 
-  // Takes one State message; true when it completed an update. A part that is wrong spoils the whole
-  // update: the copy is as before, and the session must begin anew.
+  // Takes one State message; true when it completed an update. A part that is wrong spoils the
+  // whole update: the copy is as before, and the session must begin anew.
   Result<bool> apply(const node::v1::State& state);
   void reset_update() { pending_.reset(); }  // of a session that ended midway
 

@@ -8,7 +8,7 @@
 namespace heddle::cluster {
 
 // Limits of one message of the node API.
-inline constexpr int kMaxMessageUp = 16 << 20;    // a Hello of some ten thousand endpoints
+inline constexpr int kMaxMessageUp = 16 << 20;  // a Hello of some ten thousand endpoints
 inline constexpr int kMaxMessageDown = 16 << 20;
 inline constexpr std::size_t kStateBytes = 1 << 20;  // after which a State goes on in another
 
