@@ -105,6 +105,22 @@ struct GrpcStream::State {
     return 0;
   }
 
+  // The server's end of the call may close while ours is open.
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+    auto& state = *static_cast<State*>(self);
+    const bool last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    if (last && frame->hd.stream_id == state.stream) state.ended();
+    return 0;
+  }
+
+  static int on_error(nghttp2_session*, int code, const char* text, std::size_t size, void* self) {
+    if (code == NGHTTP2_ERR_SETTINGS_EXPECTED) {
+      static_cast<State*>(self)->fail_once(
+          Errc::unavailable, "the server does not speak HTTP/2: " + std::string(text, size));
+    }
+    return 0;
+  }
+
   static int on_close(nghttp2_session*, std::int32_t stream, std::uint32_t, void* self) {
     auto& state = *static_cast<State*>(self);
     if (stream == state.stream) state.ended();
@@ -117,6 +133,8 @@ GrpcStream::GrpcStream(std::string path) : state_(std::make_unique<State>()) {
   CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &State::on_data);
   nghttp2_session_callbacks_set_on_header_callback(callbacks, &State::on_header);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &State::on_frame);
+  nghttp2_session_callbacks_set_error_callback2(callbacks, &State::on_error);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &State::on_close);
   CHECK(nghttp2_session_client_new(&state_->session, callbacks, state_.get()) == 0);
   nghttp2_session_callbacks_del(callbacks);

@@ -92,7 +92,7 @@ TEST(RequestFields, AreRefusedWhenMalformed) {
       {"X:\ta\t\r\n", "ok"},
   };
   for (const Case& c : cases) EXPECT_EQ(with_fields(c.fields), c.verdict) << c.fields;
-  EXPECT_EQ(with_fields(std::string("X: a\0b\r\n", 9)), "field_value");
+  EXPECT_EQ(with_fields(std::string("X: a\0b\r\n", 8)), "field_value");
 }
 
 TEST(RequestHost, MustBeThereOnceAndMatchTheTarget) {
@@ -185,7 +185,7 @@ TEST(HeadScanner, RefusesBareLineFeedsAtOnce) {
 }
 
 struct Parsed : RequestHead {
-  explicit Parsed(std::string_view bytes) { refusal = parse_request(bytes, {}, *this); }
+  explicit Parsed(std::string_view raw) { refusal = parse_request(raw, {}, *this); }
   std::optional<Refusal> refusal;
 };
 

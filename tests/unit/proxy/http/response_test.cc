@@ -6,9 +6,9 @@ namespace heddle::http {
 namespace {
 
 struct Parsed : ResponseHead {
-  explicit Parsed(std::string_view bytes, bool to_head = false) {
+  explicit Parsed(std::string_view raw, bool to_head = false) {
     const ResponseContext context{to_head};
-    refusal = parse_response(bytes, {}, context, *this);
+    refusal = parse_response(raw, {}, context, *this);
   }
   std::optional<Refusal> refusal;
 };
