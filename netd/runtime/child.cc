@@ -67,18 +67,20 @@ bool become(uid_t uid) {
          ::syscall(SYS_capset, &header, none) == 0 && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
-[[noreturn]] void report(int failure_fd, Step step) {
-  const ChildFailure failure{step, errno};
-  (void)!::write(failure_fd, &failure, sizeof failure);
-  ::_exit(127);
+bool report(int report_fd, Step step, int sys_errno) {
+  const ChildReport report{step, sys_errno};
+  return ::write(report_fd, &report, sizeof report) == sizeof report;
 }
 
 }  // namespace
 
 void run_child(const ChildPlan& plan) {
   const auto must = [&](bool done, Step step) {
-    if (!done) report(plan.failure_fd, step);
+    if (done) return;
+    report(plan.report_fd, step, errno);
+    ::_exit(127);
   };
+  must(plan.cgroup_procs_fd < 0 || ::write(plan.cgroup_procs_fd, "0", 1) == 1, Step::cgroup);
   must(::setsid() >= 0, Step::session);
   must(reset_signals(), Step::signals);
   ::umask(022);
@@ -93,11 +95,13 @@ void run_child(const ChildPlan& plan) {
   must(::chdir(plan.directory) == 0, Step::directory);
   must(place_descriptors(plan), Step::descriptors);
   must(plan.uid == 0 || become(plan.uid), Step::user);
+  must(report(plan.report_fd, Step::exec, 0), Step::exec);
   ::execve(plan.program, plan.argv, plan.envp);
   // Its own right to run the file is what counts, not its way there: /root is closed to proxies.
   if (errno == EACCES && plan.program_fd >= 0)
     ::syscall(SYS_execveat, plan.program_fd, "", plan.argv, plan.envp, AT_EMPTY_PATH);
-  report(plan.failure_fd, Step::exec);
+  must(false, Step::exec);
+  ::_exit(127);
 }
 
 }  // namespace heddle::runtime

@@ -8,6 +8,7 @@ namespace heddle::runtime {
 
 // What the child did last before it failed; the text is in launch.cc.
 enum class Step : std::int32_t {
+  cgroup,
   session,
   signals,
   sandbox,
@@ -19,7 +20,8 @@ enum class Step : std::int32_t {
   exec,
 };
 
-struct ChildFailure {
+// What the child says: `exec` without an errno right before that, then nothing more when it worked.
+struct ChildReport {
   Step step;
   std::int32_t sys_errno;
 };
@@ -37,8 +39,9 @@ struct ChildPlan {
   const char* directory;
   const char* resolv_conf;  // null: no mount namespace
   int sandbox_fd;
-  int failure_fd;     // pipe; closed by a successful exec
-  const Move* moves;  // no `from` is a `to` of another
+  int cgroup_procs_fd;  // joined by writing there; -1: born in its cgroup
+  int report_fd;        // pipe; closed by a successful exec
+  const Move* moves;    // no `from` is a `to` of another
   std::size_t move_count;
   uid_t uid;
 };

@@ -13,6 +13,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "dataplane/netns/netns.h"
@@ -68,6 +69,8 @@ struct Prepared {
   std::vector<std::string> environment;
   UniqueFd sandbox;
   UniqueFd cgroup;
+  UniqueFd cgroup_procs;
+  UniqueFd program_fd;            // for a user who may not walk there
   std::vector<UniqueFd> sources;  // duplicates above every number that the child uses
   std::vector<ChildPlan::Move> moves;
 };
@@ -131,6 +134,13 @@ Result<> prepare(const Processes::Spec& spec, int above, Prepared& prepared) {
     return fail_errno(errno, "read " + spec.resolv_conf);
   if (!spec.cgroup.empty()) {
     TRY(prepared.cgroup, ensure_cgroup(spec.cgroup));
+    const std::string procs = spec.cgroup + "/cgroup.procs";
+    prepared.cgroup_procs.reset(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!prepared.cgroup_procs) return fail_errno(errno, "open " + procs);
+  }
+  if (spec.uid != 0) {
+    const UniqueFd program(::open(prepared.program.c_str(), O_PATH | O_CLOEXEC));
+    if (program) prepared.program_fd.reset(::fcntl(program.get(), F_DUPFD_CLOEXEC, above));
   }
   return prepare_descriptors(spec, above, prepared);
 }
@@ -149,8 +159,10 @@ pid_t fork_into(int cgroup_fd, int& pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
 }
 
-Error failure_of(const ChildFailure& failure, const Processes::Spec& spec) {
+Error failure_of(const ChildReport& failure, const Processes::Spec& spec) {
   switch (failure.step) {
+    case Step::cgroup:
+      return Error::from_errno(failure.sys_errno, "join cgroup " + spec.cgroup);
     case Step::session:
       return Error::from_errno(failure.sys_errno, "start a session");
     case Step::signals:
@@ -202,50 +214,74 @@ pid_t fork_and_run(const ChildPlan& plan, int cgroup_fd, int& pidfd) {
   return pid;
 }
 
-Result<Launched> fork_prepared(const Processes::Spec& spec, Prepared& prepared, int above) {
+// The last report, absent when the child ended before it came to exec. The pipe ends with exec or
+// with the child.
+std::optional<ChildReport> read_reports(int fd) {
+  std::optional<ChildReport> last;
+  for (;;) {
+    ChildReport report{};
+    const ssize_t n = ::read(fd, &report, sizeof report);
+    if (n < 0 && errno == EINTR) continue;
+    if (n != static_cast<ssize_t>(sizeof report)) return last;
+    last = report;
+  }
+}
+
+enum class Joining { at_birth, by_itself };
+
+// Absent: the child was killed before it came to exec.
+Result<std::optional<Launched>> try_fork(const Processes::Spec& spec, Prepared& prepared, int above,
+                                         Joining joining) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) < 0) return fail_errno(errno, "pipe");
-  const UniqueFd failure_in(ends[0]);
+  const UniqueFd reports(ends[0]);
   UniqueFd low_end(ends[1]);
-  UniqueFd failure_out(::fcntl(ends[1], F_DUPFD_CLOEXEC, above));
-  if (!failure_out) return fail_errno(errno, "duplicate a pipe");
-  UniqueFd program;
-  if (spec.uid != 0) {
-    UniqueFd opened(::open(prepared.program.c_str(), O_PATH | O_CLOEXEC));
-    if (opened) program.reset(::fcntl(opened.get(), F_DUPFD_CLOEXEC, above));
-  }
+  UniqueFd report_fd(::fcntl(ends[1], F_DUPFD_CLOEXEC, above));
+  if (!report_fd) return fail_errno(errno, "duplicate a pipe");
+  low_end.reset();
+  const bool at_birth = joining == Joining::at_birth;
   std::vector<char*> argv = pointers(prepared.arguments);
   std::vector<char*> envp = pointers(prepared.environment);
   const ChildPlan plan{
       .program = prepared.program.c_str(),
-      .program_fd = program.get(),
+      .program_fd = prepared.program_fd.get(),
       .argv = argv.data(),
       .envp = envp.data(),
       .directory = spec.directory.c_str(),
       .resolv_conf = spec.resolv_conf.empty() ? nullptr : spec.resolv_conf.c_str(),
       .sandbox_fd = prepared.sandbox.get(),
-      .failure_fd = failure_out.get(),
+      .cgroup_procs_fd = at_birth ? -1 : prepared.cgroup_procs.get(),
+      .report_fd = report_fd.get(),
       .moves = prepared.moves.data(),
       .move_count = prepared.moves.size(),
       .uid = spec.uid,
   };
   int pidfd = -1;
-  const pid_t pid = fork_and_run(plan, prepared.cgroup.get(), pidfd);
+  const pid_t pid = fork_and_run(plan, at_birth ? prepared.cgroup.get() : -1, pidfd);
   if (pid < 0) return fail_errno(errno, "fork");
   UniqueFd owned(pidfd);
-  failure_out.reset();
-  low_end.reset();
-  ChildFailure failure{};
-  ssize_t n;
-  do {
-    n = ::read(failure_in.get(), &failure, sizeof failure);
-  } while (n < 0 && errno == EINTR);
-  if (n == static_cast<ssize_t>(sizeof failure)) {
-    reap(owned.get());
-    return std::unexpected(failure_of(failure, spec));
+  report_fd.reset();
+  const auto report = read_reports(reports.get());
+  if (report && report->sys_errno == 0) {
+    TRY(ProcessId process, identify_child(pid));
+    return Launched{std::move(process), std::move(owned)};
   }
-  TRY(ProcessId process, identify_child(pid));
-  return Launched{std::move(process), std::move(owned)};
+  reap(owned.get());
+  if (report) return std::unexpected(failure_of(*report, spec));
+  return std::optional<Launched>();
+}
+
+// Kernels since 6.14 compare the number of cgroup.kills of the parent's cgroup with that of the
+// child's, and kill a child that is born into another cgroup when they differ
+// (kernel/cgroup/cgroup.c, cgroup_css_set_fork): then it joins by itself, which costs the kernel's
+// locks of a migration.
+Result<Launched> fork_prepared(const Processes::Spec& spec, Prepared& prepared, int above) {
+  TRY(auto launched, try_fork(spec, prepared, above, Joining::at_birth));
+  if (!launched && prepared.cgroup_procs) {
+    TRY(launched, try_fork(spec, prepared, above, Joining::by_itself));
+  }
+  if (!launched) return fail(Errc::unavailable, "the process was killed before it could start");
+  return *std::move(launched);
 }
 
 }  // namespace

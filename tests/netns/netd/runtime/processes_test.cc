@@ -283,6 +283,14 @@ TEST_F(ProcessesTest, FailedExecInTheSandboxLeavesNoChildAndNoCgroup) {
   EXPECT_FALSE(fs::exists(cgroup_));
 }
 
+TEST_F(ProcessesTest, StartsInACgroupThatWasKilledBefore) {
+  auto first = processes_->start(shell("sleep 60"));
+  ASSERT_TRUE(first);
+  std::ofstream(cgroup_ + "/cgroup.kill") << "1";
+  EXPECT_EQ(wait_for(*first), 128 + SIGKILL);
+  EXPECT_THAT(output_of(shell("cat /proc/self/cgroup")), HasSubstr("0::/" + dir_.substr(5)));
+}
+
 TEST_F(ProcessesTest, CgroupWithNestedGroupsIsRemovedWhole) {
   auto process = processes_->start(shell("sleep 60"));
   ASSERT_TRUE(process);
