@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "common/observe/log.h"
@@ -49,6 +50,13 @@ bool reachable(const std::filesystem::path& directory) {
     if (!passable(path)) return false;
     if (path == path.parent_path()) return true;
   }
+}
+
+// A sidecar serves one workload and stays small; a load balancer serves whoever comes.
+unsigned threads_for(const ProxyPlan& plan) {
+  constexpr unsigned kMost = 8;
+  const bool balances = !plan.groups.empty();
+  return balances ? std::clamp(std::thread::hardware_concurrency(), 1u, kMost) : 1u;
 }
 
 class NodeMesh final : public Mesh {
@@ -219,7 +227,7 @@ bool NodeMesh::open_sockets(Entry& entry) {
   entry.sockets = *std::move(sockets);
   entry.problem.clear();
   entry.failures = 0;
-  supervisor_->want({plan.id, plan.name, plan.sandbox, entry.sockets});
+  supervisor_->want({plan.id, plan.name, plan.sandbox, threads_for(plan), entry.sockets});
   return true;
 }
 

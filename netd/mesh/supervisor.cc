@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "common/observe/log.h"
@@ -18,7 +19,7 @@ using std::chrono::seconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLinger{250};
-constexpr milliseconds kDrainGrace{10'000};
+constexpr milliseconds kDrainGrace{15'000};  // the proxy itself gives its requests 10 s
 constexpr milliseconds kFirstDelay{100};
 constexpr milliseconds kLastDelay{5'000};
 constexpr seconds kSteady{10};  // a process that ran this long had no trouble starting
@@ -200,6 +201,9 @@ void Supervisor::end_orphans(const model::Id& proxy) {
   log_warn("proxy_orphan_ended", {{"id", proxy}, {"cgroup", cgroup}});
   if (auto killed = runtime::kill_cgroup(cgroup); !killed)
     log_error("proxy_orphan_not_ended", {{"id", proxy}, {"error", killed.error()}});
+  // So that it does not take a connection from its successor on its last way.
+  for (int i = 0; i < 50 && runtime::populated(cgroup); ++i)
+    std::this_thread::sleep_for(milliseconds(2));
 }
 
 void Supervisor::start(const model::Id& proxy, Unit& unit) {

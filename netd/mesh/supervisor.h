@@ -28,7 +28,7 @@ namespace heddle::mesh {
 // | draining    | start another at once     | gone: cgroup removed      |                         |
 //
 // Lingering (250 ms) covers the moment until the hooks that steer connections here are removed;
-// draining is SIGTERM and, after 10 s, SIGKILL.
+// draining is SIGTERM and, after 15 s, SIGKILL.
 // Threads: any; starts block for the few milliseconds of a fork.
 class Supervisor final {
  public:
@@ -45,6 +45,7 @@ class Supervisor final {
     model::Id id;
     std::string name;
     std::string sandbox;
+    unsigned threads = 1;
     std::shared_ptr<const SocketSet> sockets;
     friend bool operator==(const Wanted&, const Wanted&) = default;
   };
