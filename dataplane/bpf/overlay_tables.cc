@@ -129,7 +129,8 @@ Result<std::vector<Programs::Port>> OverlayTables::ports() const {
 }
 
 // The VXLAN device's filter comes first: nothing may reach the stack through that device. The
-// node's entry comes last: from then on the programs act.
+// node's entry comes after both: from then on the programs act. Devices used before are let go
+// last.
 Result<> OverlayTables::attach_underlay(const Programs::UnderlayHook& hook) {
   TRY_DO(check_device(hook.device, "the underlay"));
   TRY_DO(check_device(hook.vxlan, "the VXLAN device"));
@@ -138,9 +139,6 @@ Result<> OverlayTables::attach_underlay(const Programs::UnderlayHook& hook) {
   if (hook.device == hook.vxlan)
     return fail(Errc::invalid, "the underlay and the VXLAN device are one and the same");
   TRY(const heddle_node before, read_node());
-  if (before.vxlan != 0 &&
-      (before.underlay != hook.device.value || before.vxlan != hook.vxlan.value))
-    TRY_DO(detach_underlay());
   TRY(const Clsact on_vxlan, ensure_ingress_filter(hook.vxlan, from_vxlan_.fd));
   (void)on_vxlan;
   TRY(const Clsact clsact, ensure_ingress_filter(hook.device, from_underlay_.fd));
@@ -154,19 +152,29 @@ Result<> OverlayTables::attach_underlay(const Programs::UnderlayHook& hook) {
   const bool owned_before = before.underlay == hook.device.value &&
                             (before.flags & HEDDLE_NODE_OWNS_UNDERLAY_CLSACT) != 0;
   if (clsact == Clsact::added || owned_before) node.flags |= HEDDLE_NODE_OWNS_UNDERLAY_CLSACT;
-  return node_.put(0, node);
+  TRY_DO(node_.put(0, node));
+  heddle_node unused = before;
+  if (before.underlay == node.underlay) unused.underlay = 0;
+  if (before.vxlan == node.vxlan) unused.vxlan = 0;
+  return detach_devices(unused);
 }
 
-Result<> OverlayTables::detach_underlay() {
-  TRY(const heddle_node node, read_node());
+Result<> OverlayTables::detach_devices(const heddle_node& node) {
   FirstFailure steps;
-  steps.then(node_.put(0, heddle_node{}));
   if (node.underlay != 0) {
     steps.then(remove_ingress_filter(IfIndex{node.underlay}));
     if ((node.flags & HEDDLE_NODE_OWNS_UNDERLAY_CLSACT) != 0)
       steps.then(remove_empty_clsact(IfIndex{node.underlay}));
   }
   if (node.vxlan != 0) steps.then(remove_ingress_filter(IfIndex{node.vxlan}));
+  return std::move(steps).result();
+}
+
+Result<> OverlayTables::detach_underlay() {
+  TRY(const heddle_node node, read_node());
+  FirstFailure steps;
+  steps.then(node_.put(0, heddle_node{}));
+  steps.then(detach_devices(node));
   return std::move(steps).result();
 }
 

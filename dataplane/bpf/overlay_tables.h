@@ -51,6 +51,7 @@ class OverlayTables final {
         ports_(std::move(ports)) {}
 
   Result<heddle_node> read_node() const;
+  static Result<> detach_devices(const heddle_node& node);
 
   Table<__u32, heddle_node> node_;
   Table<__u32, heddle_network> networks_;

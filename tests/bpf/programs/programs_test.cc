@@ -6,13 +6,17 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <net/if.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <string>
 
 #include "dataplane/bpf/bpffs.h"
+#include "dataplane/bpf/objects.h"
 #include "dataplane/netns/netns.h"
 #include "ebpf/abi/overlay.h"
 #include "tests/bpf/support/plain_socket.h"
@@ -295,6 +299,51 @@ TEST_F(ProgramsTest, RemovingEverythingLeavesTheKernelAsItWas) {
       << "others' filters";
   EXPECT_EQ(shell("tc filter show dev port2 ingress | grep -q from_container"), 1);
   EXPECT_EQ(shell("tc qdisc del dev port2 clsact"), 0);
+}
+
+TEST_F(ProgramsTest, TheUnderlayMovesToAnotherDevice) {
+  ASSERT_TRUE(programs_->attach_underlay(underlay()).has_value());
+  Programs::UnderlayHook moved = underlay();
+  moved.device = device("port0");
+  moved.epoch = 10;
+  ASSERT_TRUE(programs_->attach_underlay(moved).has_value());
+  EXPECT_EQ(programs_->underlay().value(), moved);
+  EXPECT_EQ(shell("tc qdisc show dev port3 | grep -q clsact"), 1) << "the old one is let go";
+}
+
+// Verified instructions grow with branches and with the verifier's age; its bound is 1,000,000. A
+// program that outgrows its line here is looked at before an older kernel refuses it.
+TEST_F(ProgramsTest, ProgramsStayWithinTheirVerifierBudget) {
+  auto objects = Objects::load(pins_);
+  ASSERT_TRUE(objects.has_value()) << objects.error().text();
+  const auto verified = [](int fd) {
+    bpf_prog_info info{};
+    std::uint32_t bytes = sizeof(info);
+    return bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0 ? info.verified_insns : ~0u;
+  };
+  EXPECT_LT(verified((*objects)->from_container()), 4000u);
+  EXPECT_LT(verified((*objects)->from_underlay()), 4000u);
+  EXPECT_LT(verified((*objects)->from_vxlan()), 2000u);
+  for (int i = 0; i < kSocketHooks; ++i) {
+    const auto hook = static_cast<SocketHook>(i);
+    EXPECT_LT(verified((*objects)->socket_hook(hook)), 8000u) << name_of(hook);
+  }
+}
+
+TEST_F(ProgramsTest, WithoutTheCapabilityItIsDenied) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct data[2] = {};
+    const auto keep = 1u << CAP_DAC_OVERRIDE | 1u << CAP_NET_ADMIN;
+    data[0].effective = data[0].permitted = keep;
+    if (::syscall(SYS_capset, &header, data) != 0) ::_exit(2);
+    const auto refused = Programs::load({.pin_dir = pins_, .cgroup = cgroup_, .link_group = 0});
+    ::_exit(!refused && refused.error().code() == Errc::denied ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(ProgramsTest, AForeignClsactOnTheUnderlayStays) {
