@@ -122,10 +122,23 @@ class StepReader {
     return text;
   }
 
+  std::vector<std::string> contained(const YamlNode& node, const std::string& path) {
+    if (node.kind == YamlNode::Kind::scalar) return {node.scalar};
+    std::vector<std::string> out;
+    for (const YamlNode& item : node.items) {
+      if (item.kind == YamlNode::Kind::scalar) {
+        out.push_back(item.scalar);
+      } else {
+        diagnostics_.error(item.mark, path, "each item must be text");
+      }
+    }
+    return out;
+  }
+
   TextClaim read_text(const YamlNode& node, const std::string& path) {
     TextClaim claim;
-    if (node.kind == YamlNode::Kind::scalar) {  // short for `contains`
-      claim.contains = {node.scalar};
+    if (node.kind == YamlNode::Kind::scalar || node.kind == YamlNode::Kind::list) {
+      claim.contains = contained(node, path);  // short for `contains`
       return claim;
     }
     const MapReader map(node, path, keys::kText, diagnostics_);

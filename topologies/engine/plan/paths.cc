@@ -6,7 +6,7 @@ namespace heddle::plan {
 namespace {
 
 // Unix socket paths hold 107 bytes, and heddled has sockets some levels below its run directory.
-constexpr std::size_t kMaxDirectoryName = 20;
+constexpr std::size_t kMaxDirectoryName = 14;
 constexpr std::size_t kHashDigits = 6;
 
 std::string hash_text(std::string_view text) {  // FNV-1a, base 32
