@@ -204,6 +204,7 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
   }
   lease.target().metrics().answered();
   status_ = response_.status;
+  failure_ = Failure::none;  // of an attempt before
   if (response_.status == 101) co_return co_await tunnel(lease);
   co_return co_await relay_response(lease);
 }

@@ -38,6 +38,7 @@ class ProxyProcess {
 
   std::uint16_t port(const std::string& socket) const { return ports_.at(socket); }
   pid_t pid() const { return pid_; }
+  int listening_fd(const std::string& socket) const { return sockets_.at(socket).get(); }
   int terminate();  // SIGTERM, then its exit status; -1 if it does not end within 15 s
   std::string metrics() const;
   // The value of the first metric line that starts with `prefix`; -1 if there is none.
