@@ -29,7 +29,7 @@ void close_duplicate(asio::posix::stream_descriptor& descriptor) {
 }  // namespace
 
 Listener::Listener(const asio::any_io_executor& executor, Shared& shared, UniqueFd udp,
-                   UniqueFd tcp, std::shared_ptr<const Zone> zone)
+                   UniqueFd tcp, std::shared_ptr<const ZoneSlot> zone)
     : shared_(shared),
       udp_(executor, udp.release()),
       tcp_(executor, tcp.release()),
@@ -54,7 +54,7 @@ void Listener::close() {
 
 Answer Listener::take(ByteView query, Transport transport) {
   ++shared_.queries;
-  Answer result = answer(*zone_, query, transport);
+  Answer result = answer(*zone_->get(), query, transport);
   if (result.kind == Answer::Kind::reply) ++shared_.answered;
   if (result.kind == Answer::Kind::drop) ++shared_.dropped;
   return result;

@@ -3,6 +3,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <mutex>
 #include <set>
 
 #include "common/async/task_group.h"
@@ -24,17 +25,34 @@ struct Shared {
 
 class Connection;
 
+// What a workload can resolve now: replaced from any thread, read by the listener.
+class ZoneSlot final {
+ public:
+  explicit ZoneSlot(std::shared_ptr<const Zone> zone) : zone_(std::move(zone)) {}
+  void set(std::shared_ptr<const Zone> zone) {
+    const std::lock_guard lock(mutex_);
+    zone_.swap(zone);
+  }
+  std::shared_ptr<const Zone> get() const {
+    const std::lock_guard lock(mutex_);
+    return zone_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Zone> zone_;  // never null
+};
+
 // The two sockets of one workload. Threads: one executor. Its tasks hold it; close() ends them, and
 // join() must be awaited before the last reference goes.
 class Listener final : public std::enable_shared_from_this<Listener> {
  public:
   Listener(const asio::any_io_executor& executor, Shared& shared, UniqueFd udp, UniqueFd tcp,
-           std::shared_ptr<const Zone> zone);
+           std::shared_ptr<const ZoneSlot> zone);
 
   void start();
   void close();
   Task<> join() { return tasks_.join(); }
-  void set_zone(std::shared_ptr<const Zone> zone) { zone_ = std::move(zone); }
   bool closed() const { return closed_; }
 
   // One query: our own answer, or nothing when it is to be forwarded or dropped (`kind` tells).
@@ -55,7 +73,7 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   Shared& shared_;
   asio::posix::stream_descriptor udp_;
   asio::posix::stream_descriptor tcp_;
-  std::shared_ptr<const Zone> zone_;
+  std::shared_ptr<const ZoneSlot> zone_;
   Bytes buffer_;
   std::size_t forwards_ = 0;
   std::set<Connection*> connections_;  // each lives as long as it is here

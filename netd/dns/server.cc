@@ -8,8 +8,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <functional>
 #include <future>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "netd/dns/listener.h"
@@ -73,30 +75,55 @@ class DnsServer::Impl final {
     thread_.join();
   }
 
+  Shared& shared() { return shared_; }
+  const Shared& shared() const { return shared_; }
+
   // Runs `step` on the thread and waits for it.
-  void run(std::function<void()> step) {
-    std::promise<void> done;
-    asio::post(io_, [&] {
+  void run(const std::function<void()>& step) {
+    // Shared: the thread may still be inside set_value() when the waiter wakes.
+    const auto done = std::make_shared<std::promise<void>>();
+    asio::post(io_, [done, &step] {
       step();
-      done.set_value();
+      done->set_value();
     });
-    done.get_future().wait();
+    done->get_future().wait();
   }
 
+  // Any thread.
   void add(const model::Id& workload, UniqueFd udp, UniqueFd tcp,
            std::shared_ptr<const Zone> zone) {
-    retire(workload);
-    auto listener = std::make_shared<Listener>(io_.get_executor(), shared_, std::move(udp),
-                                               std::move(tcp), std::move(zone));
-    listener->start();
-    listeners_.emplace(workload, std::move(listener));
+    auto slot = std::make_shared<ZoneSlot>(std::move(zone));
+    {
+      const std::lock_guard lock(zones_mutex_);
+      zones_.insert_or_assign(workload, slot);
+    }
+    run([&] {
+      retire(workload);
+      auto listener = std::make_shared<Listener>(io_.get_executor(), shared_, std::move(udp),
+                                                 std::move(tcp), std::move(slot));
+      listener->start();
+      listeners_.emplace(workload, std::move(listener));
+    });
   }
 
+  // Any thread; cheap, for it is called for every workload at every change.
   void update(const model::Id& workload, std::shared_ptr<const Zone> zone) {
-    const auto found = listeners_.find(workload);
-    if (found != listeners_.end()) found->second->set_zone(std::move(zone));
+    const std::lock_guard lock(zones_mutex_);
+    const auto found = zones_.find(workload);
+    if (found != zones_.end()) found->second->set(std::move(zone));
   }
 
+  // Any thread.
+  void remove(const model::Id& workload) {
+    {
+      const std::lock_guard lock(zones_mutex_);
+      if (zones_.erase(workload) == 0) return;
+    }
+    run([&] { retire(workload); });
+  }
+
+ private:
+  // On the thread, as all below.
   void retire(const model::Id& workload) {
     const auto found = listeners_.find(workload);
     if (found == listeners_.end()) return;
@@ -105,10 +132,6 @@ class DnsServer::Impl final {
     listeners_.erase(found);
   }
 
-  Shared& shared() { return shared_; }
-  const Shared& shared() const { return shared_; }
-
- private:
   static Task<> join(std::shared_ptr<Listener> listener) {
     co_await asio::this_coro::throw_if_cancelled(false);
     co_await listener->join();
@@ -117,6 +140,8 @@ class DnsServer::Impl final {
   asio::io_context io_{1};
   Shared shared_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::mutex zones_mutex_;
+  std::map<model::Id, std::shared_ptr<ZoneSlot>> zones_;  // guarded by it; those of listeners_
   std::map<model::Id, std::shared_ptr<Listener>> listeners_;
   TaskGroup retiring_;
   std::thread thread_;
@@ -134,17 +159,17 @@ Result<> DnsServer::add(const model::Id& workload, UniqueFd udp, UniqueFd tcp,
   TRY_DO(check_socket(udp.get(), SOCK_DGRAM, 0, "resolver's UDP socket"));
   TRY_DO(check_socket(tcp.get(), SOCK_STREAM, 1, "resolver's TCP socket"));
   if (!zone) zone = std::make_shared<const Zone>();
-  impl_->run([&] { impl_->add(workload, std::move(udp), std::move(tcp), std::move(zone)); });
+  impl_->add(workload, std::move(udp), std::move(tcp), std::move(zone));
   return {};
 }
 
 void DnsServer::update(const model::Id& workload, std::shared_ptr<const Zone> zone) {
   if (!zone) zone = std::make_shared<const Zone>();
-  impl_->run([&] { impl_->update(workload, std::move(zone)); });
+  impl_->update(workload, std::move(zone));
 }
 
 void DnsServer::remove(const model::Id& workload) {
-  impl_->run([&] { impl_->retire(workload); });
+  impl_->remove(workload);
 }
 
 void DnsServer::set_upstreams(std::vector<SocketAddr> upstreams) {

@@ -12,7 +12,7 @@ namespace {
 using model::Endpoint;
 using model::Id;
 using model::View;
-using Endpoints = std::vector<const Endpoint*>;
+using Endpoints = NetworkNames::Endpoints;
 
 constexpr std::string_view kReverseV4 = ".in-addr.arpa";
 constexpr std::string_view kReverseV6 = ".ip6.arpa";
@@ -81,53 +81,55 @@ std::string reverse_apex(const Prefix& subnet) {
 
 }  // namespace
 
-struct NetworkNames::Known {
-  Endpoints endpoints;                        // of the network, not gone
-  std::map<std::string, Endpoints> backends;  // usable, by service
-};
-
-NetworkNames::NetworkNames(const View& view, const model::Network& network)
+NetworkNames::NetworkNames(const View& view, const model::Network& network,
+                           const Endpoints& endpoints)
     : network_(network.name) {
+  names_.reserve(endpoints.size() * 2);
   for (const model::Subnet& subnet : network.subnets) subnets_.push_back(subnet.prefix);
-  Known known;
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.network != network.id || endpoint.state == model::EndpointState::gone) continue;
-    known.endpoints.push_back(&endpoint);
-    if (!endpoint.service.empty() && view.usable(endpoint)) {
-      known.backends[endpoint.service].push_back(&endpoint);
-    }
+  std::map<std::string, Endpoints> backends;  // usable, by service
+  for (const Endpoint* endpoint : endpoints) {
+    if (endpoint->service.empty()) continue;
+    if (view.usable(*endpoint)) backends[endpoint->service].push_back(endpoint);
+    const IpAddr& address = endpoint->address.address;
+    names_[address_label(address)] = Entry{Entry::Kind::service, {address}, {}};
   }
   for (const auto& [id, service] : view.services) {
-    if (service.network == network.id) add_service(service, known);
+    if (service.network == network.id) add_service(service, backends[service.name]);
   }
-  add_workloads(view, known);
-  add_between();
+  // Of several workloads with one name (on several nodes), those that can be reached are meant.
+  for (const Endpoint* endpoint : endpoints) {
+    if (!view.unreachable.contains(endpoint->node)) {
+      add_workload(*endpoint, Entry::Kind::reachable);
+    }
+  }
+  for (const Endpoint* endpoint : endpoints) {
+    if (view.unreachable.contains(endpoint->node)) {
+      add_workload(*endpoint, Entry::Kind::unreachable);
+    }
+  }
 }
 
-void NetworkNames::add_service(const model::Service& service, const Known& known) {
-  static const Endpoints kNone;
-  const auto found = known.backends.find(service.name);
-  const Endpoints& backends = found == known.backends.end() ? kNone : found->second;
-
-  Entry tasks;
-  for (const Endpoint* backend : backends) insert_sorted(tasks.addresses, backend->address.address);
-  Entry& entry = names_[service.name];
-  entry.addresses = service.vip.is_unspecified() ? tasks.addresses : std::vector{service.vip};
-  names_["tasks." + service.name] = std::move(tasks);
-  if (!service.vip.is_unspecified()) reverse_[service.vip] = service.name;
+void NetworkNames::add_service(const model::Service& service, const Endpoints& backends) {
+  std::vector<IpAddr> tasks;
+  for (const Endpoint* backend : backends) insert_sorted(tasks, backend->address.address);
+  const bool has_vip = !service.vip.is_unspecified();
+  names_[service.name] =
+      Entry{Entry::Kind::service, has_vip ? std::vector{service.vip} : tasks, {}};
+  names_["tasks." + service.name] = Entry{Entry::Kind::service, std::move(tasks), {}};
+  if (has_vip) reverse_[service.vip] = service.name;
 
   const auto is_tcp = [](const model::ServicePort& port) {
     return port.protocol == model::Protocol::tcp;
   };
   const bool one_tcp = std::ranges::count_if(service.ports, is_tcp) == 1;
   for (const model::ServicePort& port : service.ports) {
-    add_services_of(port, one_tcp && is_tcp(port), service, backends);
+    add_ports(port, one_tcp && is_tcp(port), service, backends);
   }
 }
 
 // `_http._tcp.web` leads to the VIP, `_http._tcp.tasks.web` to each backend.
-void NetworkNames::add_services_of(const model::ServicePort& port, bool only_tcp_port,
-                                   const model::Service& service, const Endpoints& backends) {
+void NetworkNames::add_ports(const model::ServicePort& port, bool only_tcp_port,
+                             const model::Service& service, const Endpoints& backends) {
   const std::string protocol = port.protocol == model::Protocol::tcp ? "._tcp." : "._udp.";
   std::set<std::string> names{"_" + std::to_string(port.port)};
   if (!port.name.empty()) {
@@ -138,48 +140,37 @@ void NetworkNames::add_services_of(const model::ServicePort& port, bool only_tcp
     // costs nothing when it is not.
     names.insert("_http");
   }
-  for (const std::string& name : names) {
-    Entry& whole = names_[name + protocol + service.name];
-    whole.services.push_back({port.port, 0, service.name});
-    Entry& each = names_[name + protocol + "tasks." + service.name];
+  for (const std::string& label : names) {
+    const std::string whole = label + protocol + service.name;
+    names_[whole].services.push_back({port.port, 0, service.name});
+    add_between(whole);
+    const std::string each = label + protocol + "tasks." + service.name;
+    std::vector<Srv>& services = names_[each].services;
     for (const Endpoint* backend : backends) {
       const auto weight =
           static_cast<std::uint16_t>(std::min<std::uint32_t>(backend->weight, 65535));
-      each.services.push_back({port.port, weight, address_label(backend->address.address)});
+      services.push_back({port.port, weight, address_label(backend->address.address)});
     }
+    add_between(each);
   }
 }
 
-void NetworkNames::add_workloads(const View& view, const Known& known) {
-  // Of several workloads with one name (on several nodes), those that can be reached are meant.
-  std::map<std::string, Entry> usable, all;
-  for (const Endpoint* endpoint : known.endpoints) {
-    const IpAddr& address = endpoint->address.address;
-    std::set<std::string> names(endpoint->aliases.begin(), endpoint->aliases.end());
-    names.insert(endpoint->workload_name);
-    names.erase("");
-    for (const std::string& name : names) {
-      insert_sorted(all[name].addresses, address);
-      if (!view.unreachable.contains(endpoint->node)) {
-        insert_sorted(usable[name].addresses, address);
-      }
-    }
-    names_.try_emplace(address_label(address), Entry{{address}, {}, false});
-    if (endpoint->workload_name.empty()) continue;
-    reverse_.try_emplace(address, endpoint->workload_name);
-  }
-  for (auto& [name, entry] : usable) names_.try_emplace(name, std::move(entry));
-  for (auto& [name, entry] : all) names_.try_emplace(name, std::move(entry));
+void NetworkNames::add_workload(const Endpoint& endpoint, Entry::Kind kind) {
+  const IpAddr& address = endpoint.address.address;
+  const auto add = [&](const std::string& name) {
+    if (name.empty()) return;
+    Entry& entry = names_.try_emplace(name, Entry{kind, {}, {}}).first->second;
+    if (entry.kind == kind) insert_sorted(entry.addresses, address);
+  };
+  add(endpoint.workload_name);
+  for (const std::string& alias : endpoint.aliases) add(alias);
+  if (!endpoint.workload_name.empty()) reverse_.try_emplace(address, endpoint.workload_name);
 }
 
-void NetworkNames::add_between() {
-  std::set<std::string> parents;
-  for (const auto& [name, entry] : names_) {
-    for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
-      parents.insert(name.substr(dot + 1));
-    }
+void NetworkNames::add_between(const std::string& name) {
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1)) {
+    names_.try_emplace(name.substr(dot + 1), Entry{Entry::Kind::between, {}, {}});
   }
-  for (const std::string& parent : parents) names_.try_emplace(parent, Entry{{}, {}, true});
 }
 
 const Entry* NetworkNames::find(const std::string& name) const {
@@ -200,7 +191,7 @@ const Prefix* NetworkNames::subnet_of(const IpAddr& address) const {
 }
 
 Zone::Outcome Zone::find(const std::string& name, Found& found) const {
-  static const Entry kEmpty{{}, {}, true};
+  static const Entry kEmpty{Entry::Kind::between, {}, {}};
   found = {nullptr, nullptr};
   if (name == kDomain) {
     found.entry = &kEmpty;
@@ -211,7 +202,7 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
   if (inside.empty()) {
     for (const auto& network : networks_) {
       const Entry* entry = network->find(name);
-      if (entry == nullptr || entry->between) continue;
+      if (entry == nullptr || entry->kind == Entry::Kind::between) continue;
       found = {network.get(), entry};
       return Outcome::found;
     }
@@ -221,7 +212,7 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
     const std::string_view rest = without_suffix(relative, network->network());
     const Entry* entry = rest.empty() ? &kEmpty : network->find(std::string(rest));
     // Outside our domain a network's name alone, or a node between, is nobody's.
-    if (entry == nullptr || (inside.empty() && entry->between)) continue;
+    if (entry == nullptr || (inside.empty() && entry->kind == Entry::Kind::between)) continue;
     found = {network.get(), entry};
     return Outcome::found;
   }
@@ -275,6 +266,15 @@ std::optional<IpAddr> parse_reverse(std::string_view name) {
 
 namespace {
 
+// Endpoints that are not gone, by network.
+std::map<Id, Endpoints> endpoints_by_network(const View& view) {
+  std::map<Id, Endpoints> sorted;
+  for (const auto& [id, endpoint] : view.endpoints) {
+    if (endpoint.state != model::EndpointState::gone) sorted[endpoint.network].push_back(&endpoint);
+  }
+  return sorted;
+}
+
 // The networks of each workload here, first attached first.
 std::map<Id, std::vector<Id>> attached_networks(const View& view) {
   std::map<Id, Endpoints> endpoints;
@@ -301,13 +301,16 @@ std::map<Id, std::vector<Id>> attached_networks(const View& view) {
 }  // namespace
 
 std::map<Id, std::shared_ptr<const Zone>> build_zones(const View& view) {
+  const std::map<Id, Endpoints> endpoints = endpoints_by_network(view);
   std::map<Id, std::shared_ptr<const NetworkNames>> names;
   std::map<Id, std::shared_ptr<const Zone>> zones;
   for (const auto& [workload, networks] : attached_networks(view)) {
     std::vector<std::shared_ptr<const NetworkNames>> own;
-    for (const Id& network : networks) {
-      auto& known = names[network];
-      if (!known) known = std::make_shared<NetworkNames>(view, view.networks.at(network));
+    for (const Id& id : networks) {
+      auto& known = names[id];
+      if (!known) {
+        known = std::make_shared<NetworkNames>(view, view.networks.at(id), endpoints.at(id));
+      }
       own.push_back(known);
     }
     zones.emplace(workload, std::make_shared<const Zone>(std::move(own)));
@@ -316,14 +319,9 @@ std::map<Id, std::shared_ptr<const Zone>> build_zones(const View& view) {
 }
 
 Zone build_zone(const View& view, const Id& workload) {
-  std::vector<std::shared_ptr<const NetworkNames>> own;
-  const auto networks = attached_networks(view);
-  if (const auto found = networks.find(workload); found != networks.end()) {
-    for (const Id& network : found->second) {
-      own.push_back(std::make_shared<NetworkNames>(view, view.networks.at(network)));
-    }
-  }
-  return Zone(std::move(own));
+  const auto zones = build_zones(view);
+  const auto found = zones.find(workload);
+  return found == zones.end() ? Zone() : *found->second;
 }
 
 }  // namespace heddle::dns

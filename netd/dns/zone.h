@@ -24,17 +24,26 @@ struct Srv {
 // What one name leads to. No addresses and no services: the name exists, nothing usable is behind
 // it.
 struct Entry {
-  std::vector<IpAddr> addresses;
+  enum class Kind {
+    service,
+    reachable,    // workloads on nodes that answer
+    unreachable,  // workloads, none of which is
+    between,      // exists only because names below it do (RFC 8020)
+  };
+  Kind kind = Kind::service;
+  std::vector<IpAddr> addresses;  // sorted
   std::vector<Srv> services;
-  bool between = false;  // exists only because names below it do (RFC 8020)
 };
 
 // The names of one network, without its own: `c1`, aliases, `web`, `tasks.web`, `_http._tcp.web`,
-// `_http._tcp.tasks.web`, `ip-10-40-0-5`; and the other way, from its addresses to names.
+// `_http._tcp.tasks.web`, `ip-10-40-0-5` (endpoints of services); and from addresses back to names.
 // A service hides a workload of the same name.
 class NetworkNames final {
  public:
-  NetworkNames(const model::View& view, const model::Network& network);
+  using Endpoints = std::vector<const model::Endpoint*>;
+
+  // `endpoints`: those of the network that are not gone.
+  NetworkNames(const model::View& view, const model::Network& network, const Endpoints& endpoints);
 
   const std::string& network() const { return network_; }
   const Entry* find(const std::string& name) const;
@@ -44,13 +53,11 @@ class NetworkNames final {
   const Prefix* subnet_of(const IpAddr& address) const;
 
  private:
-  struct Known;  // endpoints grouped while building
-  void add_service(const model::Service& service, const Known& known);
-  void add_services_of(const model::ServicePort& port, bool only_tcp_port,
-                       const model::Service& service,
-                       const std::vector<const model::Endpoint*>& backends);
-  void add_workloads(const model::View& view, const Known& known);
-  void add_between();
+  void add_service(const model::Service& service, const Endpoints& backends);
+  void add_ports(const model::ServicePort& port, bool only_tcp_port, const model::Service& service,
+                 const Endpoints& backends);
+  void add_workload(const model::Endpoint& endpoint, Entry::Kind kind);
+  void add_between(const std::string& name);
 
   std::string network_;
   std::vector<Prefix> subnets_;

@@ -27,18 +27,11 @@ bool serves(const model::Endpoint& endpoint, const model::ServicePort& port) {
 
 // One entry per port of the service. Without a usable backend the list is empty, and connects are
 // refused at once instead of timing out.
-void plan_service(const driver::Site& site, const model::Service& service, std::uint32_t number,
+void plan_service(const Survey& survey, const model::Service& service, std::uint32_t number,
                   HostState& into) {
   if (!service.vip.is_v4() || service.vip.is_unspecified()) return;
-  std::vector<const model::Endpoint*> backends;
-  const auto consider = [&](const model::Endpoint& endpoint) {
-    if (endpoint.service == service.name && site.view.usable(endpoint)) {
-      backends.push_back(&endpoint);
-    }
-  };
-  for (const driver::LocalEndpoint& local : site.local) consider(*local.endpoint);
-  for (const model::Endpoint* remote : site.remote) consider(*remote);
-
+  const std::vector<const model::Endpoint*>& backends =
+      survey.backends(service.network, service.name);
   for (const model::ServicePort& port : service.ports) {
     dataplane::ServiceEntry entry{number, service.vip, port.port, protocol_of(port.protocol), {}};
     for (const model::Endpoint* backend : backends) {
@@ -95,8 +88,8 @@ void plan_whole_tables(const Survey& survey, const driver::NodeFacts& facts,
 void plan_services(const Survey& survey, const View& view, const NetworkNumbers& numbers,
                    HostState& into) {
   for (const auto& [id, service] : view.services) {
-    const driver::Site* site = survey.site(service.network);
-    if (site != nullptr) plan_service(*site, service, numbers.at(service.network), into);
+    if (survey.site(service.network) == nullptr) continue;
+    plan_service(survey, service, numbers.at(service.network), into);
   }
 }
 
@@ -152,11 +145,10 @@ HostState plan_touched(const View& view, const driver::NodeFacts& facts,
     plan_member(sandbox, membership->second, numbers, into);
   }
   for (const auto& [id, service] : view.services) {
-    const driver::Site* site = survey.site(service.network);
-    if (site == nullptr) continue;
+    if (survey.site(service.network) == nullptr) continue;
     if (touched.networks.contains(service.network) ||
         touched.services.contains({service.network, service.name})) {
-      plan_service(*site, service, numbers.at(service.network), into);
+      plan_service(survey, service, numbers.at(service.network), into);
     }
   }
   return into;

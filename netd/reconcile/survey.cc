@@ -33,7 +33,26 @@ Survey::Survey(const model::View& view, const driver::NodeFacts& facts) {
     const auto site = sites_.find(endpoint.network);
     if (site != sites_.end()) site->second.remote.push_back(&endpoint);
   }
+  sort_backends();
   choose_default_routes();
+}
+
+void Survey::sort_backends() {
+  for (const auto& [id, site] : sites_) {
+    const auto consider = [&](const model::Endpoint& endpoint) {
+      if (endpoint.service.empty() || !site.view.usable(endpoint)) return;
+      backends_[{id, endpoint.service}].push_back(&endpoint);
+    };
+    for (const driver::LocalEndpoint& local : site.local) consider(*local.endpoint);
+    for (const model::Endpoint* remote : site.remote) consider(*remote);
+  }
+}
+
+const std::vector<const model::Endpoint*>& Survey::backends(const model::Id& network,
+                                                            const std::string& service) const {
+  static const std::vector<const model::Endpoint*> kNone;
+  const auto found = backends_.find({network, service});
+  return found == backends_.end() ? kNone : found->second;
 }
 
 const driver::Site* Survey::site(const model::Id& network) const {

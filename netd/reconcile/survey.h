@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "netd/driver/driver.h"
@@ -22,14 +23,20 @@ class Survey final {
   const std::map<model::Id, driver::Site>& sites() const { return sites_; }
   const driver::Site* site(const model::Id& network) const;
 
+  // Usable endpoints of a present network that name the service.
+  const std::vector<const model::Endpoint*>& backends(const model::Id& network,
+                                                      const std::string& service) const;
+
   // Sandboxes that exist and have endpoints: networks joined, by sandbox path.
   const std::map<std::string, std::set<model::Id>>& sandboxes() const { return sandboxes_; }
 
  private:
+  void sort_backends();
   void choose_default_routes();
 
   std::map<model::Id, driver::Site> sites_;
   std::map<std::string, std::set<model::Id>> sandboxes_;
+  std::map<std::pair<model::Id, std::string>, std::vector<const model::Endpoint*>> backends_;
 };
 
 // The sandbox of a local workload, when the workload can be planned; else null.
