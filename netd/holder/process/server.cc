@@ -10,14 +10,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <vector>
+
+#include "netd/holder/process/answer.h"
 
 namespace heddle::process {
 namespace {
-
-using holder::Command;
-using holder::kMaxKept;
-using holder::Reply;
-using holder::Request;
 
 // The lock is the file that the path names now, not one that an ending holder has just removed.
 Result<UniqueFd> take_lock(const std::string& path) {
@@ -46,48 +44,65 @@ bool may_talk(int client) {
 }
 
 struct Received {
-  Request request{};
-  UniqueFd fd;  // of PUT
-  bool wellformed = false;
-  bool closed = false;  // the client has gone, or broke the socket
+  enum class What { datagram, nothing, end };
+  What what = What::nothing;
+  char bytes[sizeof(holder::Request) + 1];  // a longer one shows as too long
+  std::size_t size = 0;
+  std::vector<UniqueFd> fds;
 };
 
-// Takes every descriptor that came, so that none leaks; more than one is malformed.
-int take_descriptors(msghdr& message, UniqueFd& first) {
-  int count = 0;
+// Takes every descriptor that came, so that none leaks.
+void take_descriptors(msghdr& message, std::vector<UniqueFd>& fds) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < n; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-      UniqueFd owned(fd);
-      if (count++ == 0) first = std::move(owned);
+      fds.emplace_back(fd);
     }
   }
-  return count;
 }
 
-Received receive(int client) {
-  Received in;
-  alignas(cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
-  iovec part{&in.request, sizeof in.request};
+// More descriptors than one are malformed anyhow: the kernel closes those beyond the room for two.
+void receive(int client, Received& in) {
+  alignas(cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
+  iovec part{in.bytes, sizeof in.bytes};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof control;
   const ssize_t n = ::recvmsg(client, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return in;
-  in.closed = n <= 0;
-  if (n <= 0) return in;
-  const int descriptors = take_descriptors(message, in.fd);
-  const bool put = in.request.command == Command::put;
-  in.wellformed = static_cast<std::size_t>(n) == sizeof in.request &&
-                  (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
-                  in.request.magic == holder::kMagic && descriptors == (put ? 1 : 0);
-  if (!in.wellformed) in.fd.reset();
-  return in;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  in.what = n <= 0 ? Received::What::end : Received::What::datagram;
+  if (n <= 0) return;
+  in.size = static_cast<std::size_t>(n);
+  take_descriptors(message, in.fds);
+}
+
+// False when the client does not take it.
+bool send_reply(int client, Answer& answer) {
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof answer.fds)];
+  iovec part{&answer.reply, sizeof answer.reply};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (answer.reply.count > 0) {
+    const std::size_t size = answer.reply.count * sizeof(int);
+    message.msg_control = control;
+    message.msg_controllen = CMSG_SPACE(size);
+    cmsghdr* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(size);
+    std::memcpy(CMSG_DATA(c), answer.fds, size);
+  }
+  ssize_t n;
+  do {
+    n = ::sendmsg(client, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  } while (n < 0 && errno == EINTR);
+  return n == static_cast<ssize_t>(sizeof answer.reply);
 }
 
 }  // namespace
@@ -159,67 +174,16 @@ void Server::accept_client() {
 }
 
 void Server::serve(UniqueFd& client) {
-  Received in = receive(client.get());
-  if (in.closed) {
+  Received in;
+  receive(client.get(), in);
+  if (in.what == Received::What::nothing) return;
+  if (in.what == Received::What::end) {
     client.reset();
     return;
   }
-  const int status = in.wellformed ? apply(in.request, std::move(in.fd)) : EINVAL;
-  if (!send_reply(client.get(), in.request, status)) client.reset();
-}
-
-int Server::apply(const Request& request, UniqueFd fd) {
-  const bool named = request.command == Command::put || request.command == Command::drop;
-  if (named && request.name_length > holder::kMaxName) return EINVAL;
-  const std::string_view name(request.name, named ? request.name_length : 0);
-  if (named && !holder::is_name(name)) return EINVAL;
-  switch (request.command) {
-    case Command::put:
-      return table_.put(name, std::move(fd)) ? 0 : ENOSPC;
-    case Command::drop:
-      table_.drop(name);
-      return 0;
-    case Command::list:
-      return request.cursor < kMaxKept ? 0 : EINVAL;
-    case Command::shut:
-      ended_ = true;
-      return 0;
-  }
-  return EINVAL;
-}
-
-bool Server::send_reply(int client, const Request& request, int status) {
-  Reply reply{};
-  reply.magic = holder::kMagic;
-  reply.sys_errno = status;
-  int fds[holder::kPage];
-  if (status == 0 && request.command == Command::list) {
-    std::size_t place = table_.next(request.cursor);
-    for (; place < kMaxKept && reply.count < holder::kPage; place = table_.next(place + 1)) {
-      fds[reply.count] = table_.at(place).fd.get();
-      reply.names[reply.count++] = table_.at(place).name;
-    }
-    reply.next = place < kMaxKept ? static_cast<std::uint32_t>(place) : 0;
-  }
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)];
-  iovec part{&reply, sizeof reply};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (reply.count > 0) {
-    message.msg_control = control;
-    message.msg_controllen = CMSG_SPACE(reply.count * sizeof(int));
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(reply.count * sizeof(int));
-    std::memcpy(CMSG_DATA(c), fds, reply.count * sizeof(int));
-  }
-  ssize_t n;
-  do {
-    n = ::sendmsg(client, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (n < 0 && errno == EINTR);
-  return n == static_cast<ssize_t>(sizeof reply);
+  Answer made = answer(table_, {in.bytes, in.size}, std::move(in.fds));
+  ended_ = ended_ || made.end;
+  if (!send_reply(client.get(), made)) client.reset();
 }
 
 }  // namespace heddle::process

@@ -7,8 +7,8 @@
 
 namespace heddle::process {
 
-// heddle-holder's loop: answers requests (netd/holder/protocol.h) of root and of its own user until
-// told to end. A malformed request gets an error reply and changes nothing.
+// heddle-holder's loop: answers the requests (answer.h) of root and of its own user until
+// told to end.
 // Bounds:  16 clients; a client that does not read its replies is disconnected.
 // Threads: one.
 class Server final {
@@ -30,8 +30,6 @@ class Server final {
 
   void accept_client();
   void serve(UniqueFd& client);
-  int apply(const holder::Request& request, UniqueFd fd);
-  bool send_reply(int client, const holder::Request& request, int status);
 
   std::string path_;
   UniqueFd lock_;
