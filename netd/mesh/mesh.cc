@@ -257,8 +257,9 @@ void NodeMesh::release(const model::Id& proxy) {
 void NodeMesh::gone(const model::Id& proxy) {
   const std::lock_guard lock(mutex_);
   if (entries_.contains(proxy)) return;
-  leaving_.erase(proxy);
-  store_->drop(proxy);
+  const auto sockets = leaving_.find(proxy);
+  store_->drop(proxy, sockets == leaving_.end() ? nullptr : sockets->second.get());
+  if (sockets != leaving_.end()) leaving_.erase(sockets);
   ::unlink(metrics_path(proxy).c_str());
 }
 
@@ -300,7 +301,9 @@ void NodeMesh::remove_everything() {
   {
     const std::lock_guard lock(mutex_);
     server_->update(nullptr, {});
+    for (auto& [id, entry] : entries_) leaving_[id] = std::move(entry.sockets);
     entries_.clear();
+    for (const auto& [id, sockets] : leaving_) store_->drop(id, sockets.get());
     leaving_.clear();
   }
   supervisor_->end_all();

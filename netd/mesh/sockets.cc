@@ -145,7 +145,7 @@ void SocketStore::keep_only(const std::vector<model::Id>& ids) {
   for (const auto& [id, names] : names_) {
     if (std::ranges::find(ids, id) == ids.end()) unwanted.push_back(id);
   }
-  for (const auto& id : unwanted) drop(id);
+  for (const auto& id : unwanted) drop(id, nullptr);
 }
 
 Result<std::shared_ptr<const SocketSet>> SocketStore::ensure(const ProxyPlan& plan,
@@ -196,7 +196,7 @@ void SocketStore::drop_others(const model::Id& proxy,
     const bool used = std::ranges::any_of(
         sockets, [&](const auto& socket) { return keeper_name(proxy, socket.name) == name; });
     if (used) return false;
-    kept_.erase(name);
+    if (const UniqueFd fd = take(name)) ::shutdown(fd.get(), SHUT_RDWR);
     if (auto dropped = keeper_.drop(name); !dropped)
       log_warn("listener_not_dropped", {{"name", name}, {"error", dropped.error()}});
     return true;
@@ -240,11 +240,14 @@ Result<> SocketStore::keep(const model::Id& proxy, const std::string& name, int 
   return {};
 }
 
-void SocketStore::drop(const model::Id& proxy) {
+void SocketStore::drop(const model::Id& proxy, const SocketSet* sockets) {
+  if (sockets != nullptr) {
+    for (const auto& socket : sockets->all()) ::shutdown(socket.fd.get(), SHUT_RDWR);
+  }
   const auto it = names_.find(proxy);
   if (it == names_.end()) return;
   for (const auto& name : it->second) {
-    kept_.erase(name);
+    if (const UniqueFd fd = take(name)) ::shutdown(fd.get(), SHUT_RDWR);
     if (auto dropped = keeper_.drop(name); !dropped)
       log_warn("listener_not_dropped", {{"name", name}, {"error", dropped.error()}});
   }

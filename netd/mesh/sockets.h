@@ -49,8 +49,9 @@ class SocketStore final {
   // Errors: `not_found` without the sandbox; `exists` naming the address that another program uses.
   Result<std::shared_ptr<const SocketSet>> ensure(const ProxyPlan& plan, const std::string& metrics,
                                                   const SocketSet* previous);
-  // Forgets them at the Keeper. Those in use are closed with their last user.
-  void drop(const model::Id& proxy);
+  // Ends what a proxy listened on: dropped at the Keeper, and shut down for whoever has a
+  // duplicate. `sockets`: the set in use, or null.
+  void drop(const model::Id& proxy, const SocketSet* sockets);
 
  private:
   explicit SocketStore(holder::Keeper& keeper) : keeper_(keeper) {}
