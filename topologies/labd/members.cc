@@ -113,6 +113,7 @@ Result<> Service::prepare_member(const plan::Member& member) {
     TRY_DO(process::create_cgroup(member.cgroup + "/daemon"));
     TRY_DO(make_directories(member.run_dir));
     TRY_DO(make_directories(member.state_dir));
+    TRY_DO(make_directories(member.files_dir));
     for (const auto& [path, content] : member.files) TRY_DO(write_file(path, content));
   }
   if (member.own_mounts) {

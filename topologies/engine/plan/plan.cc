@@ -86,16 +86,17 @@ class Planner {
     member.daemon = host.daemon;
     member.run_dir = paths().host_run(host.name);
     member.state_dir = paths().host_state(host.name);
+    member.files_dir = paths().host_files(host.name);
     member.socket = paths().host_socket(host.name);
     member.log = paths().log(host.name);
     member.env = {{"HEDDLE_SOCKET", member.socket},
                   {"HEDDLE_HOST", host.name},
                   {"HEDDLE_ADDRESS", host.address.format()},
-                  {"HEDDLE_FILES", paths().host_files(host.name)},
+                  {"HEDDLE_FILES", member.files_dir},
                   {"HEDDLE_LAB", lab_.name}};
     for (const auto& [key, value] : host.env) member.env[key] = value;
     for (const auto& [path, content] : host.files) {
-      TRY(member.files[paths().host_files(host.name) + "/" + path],
+      TRY(member.files[member.files_dir + "/" + path],
           fill(content, host.name).during("hosts." + host.name + ".files." + path));
     }
     join_underlay(member);

@@ -49,6 +49,7 @@ struct Member {
   bool daemon = false;         // runs heddled
   std::string run_dir;         // hosts only
   std::string state_dir;
+  std::string files_dir;       // `files` are below it; survives a power cut
   std::string socket;
   std::string log;
 };

@@ -1,0 +1,23 @@
+// link: heddle_topologies_engine_control
+// What a lab's daemon reads from its socket: refused or equal to what would be sent again.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "topologies/engine/control/message.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace heddle::control;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto request = decode_request(text)) {
+    const auto again = decode_request(encode(*request));
+    if (!again || *again != *request) std::abort();
+  }
+  if (const auto reply = decode_reply(text)) {
+    const auto again = decode_reply(encode(*reply));
+    if (!again || again->result != reply->result || again->status != reply->status) std::abort();
+  }
+  (void)decode_progress(text);
+  return 0;
+}

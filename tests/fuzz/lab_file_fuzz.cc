@@ -1,0 +1,26 @@
+// link: heddle_topologies_engine_plan
+// Whatever a lab file holds, it is read or refused, in bounded time; and what was read can be planned.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "topologies/engine/plan/plan.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace heddle;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto lab = format::parse_lab(text, "fuzz.lab.yml", {{"A", "b"}});
+  if (!lab) {
+    if (lab.error().text().find("fuzz.lab.yml") == std::string::npos) std::abort();
+    return 0;
+  }
+  const plan::LabPaths paths(plan::roots_for("", "/cgroup"), lab->name);
+  const auto planned = plan::plan_lab(*lab, paths);
+  if (!planned) return 0;
+  for (const auto& veth : planned->veths) {
+    if (veth.a.interface.empty() || veth.a.interface.size() > kMaxIfName) std::abort();
+    if (veth.b.interface.empty() || veth.b.interface.size() > kMaxIfName) std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,255 @@
+// Labs of plain hosts and nodes, by the program, as a person uses it: what a lab is, that two never
+// meet, and that destroy leaves nothing whatever was killed before it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+#include "topologies/engine/lab/lab.h"
+#include "topologies/engine/process/cgroup.h"
+#include "topologies/engine/process/mounts.h"
+#include "topologies/engine/process/supervisor.h"
+
+namespace heddle {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+process::Supervisor& supervisor() {
+  static process::Supervisor instance;
+  return instance;
+}
+
+struct Outcome {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+// A directory for labs of its own, and the program. Destroys what a test left.
+class Engine : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "labs need root";
+    std::random_device random;
+    dir_ = "/tmp/heddle-labs-" + std::to_string(random() % 1'000'000);
+    fs::create_directories(dir_);
+  }
+  void TearDown() override {
+    if (dir_.empty()) return;
+    const auto labs = lab::list(dir_);
+    for (const auto& entry : labs ? *labs : std::vector<lab::Entry>{}) destroy(entry.name);
+    EXPECT_TRUE(process::remove_tree(dir_));
+  }
+
+  std::shared_ptr<process::Child> start(const std::string& arguments) {
+    process::SpawnRequest request;
+    const char* bin = std::getenv("HEDDLE_BIN");
+    const std::string program = (bin ? std::string(bin) + "/" : std::string()) + "heddle";
+    request.command = {"/bin/sh", "-c", "exec " + program + " " + arguments};
+    request.env = {{"PATH", std::getenv("PATH")}};
+    request.directory = dir_;
+    auto child = supervisor().start(request, process::Supervisor::Streams::capture);
+    EXPECT_TRUE(child) << child.error().text();
+    return *child;
+  }
+  Outcome heddle(const std::string& arguments) {
+    const auto child = start(arguments);
+    const auto ending = child->wait(after(60s));
+    EXPECT_TRUE(ending) << arguments << ": " << child->output().text;
+    return {ending ? ending->exit : -1, child->output().text, child->error().text};
+  }
+  Outcome in_lab(const std::string& verb, const std::string& arguments) {
+    return heddle("lab " + verb + " --lab-dir " + dir_ + " " + arguments);
+  }
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(dir_ + "/" + name) << text;
+    return dir_ + "/" + name;
+  }
+  void destroy(const std::string& name) {
+    const Outcome done = in_lab("destroy", "--name " + name);
+    EXPECT_EQ(done.status, 0) << done.err;
+    expect_nothing_left(name);
+  }
+  void expect_nothing_left(const std::string& name) {
+    const auto paths = lab::locate(name, dir_);
+    ASSERT_TRUE(paths);
+    EXPECT_FALSE(fs::exists(paths->run_dir()));
+    EXPECT_FALSE(fs::exists(paths->state_dir()));
+    EXPECT_FALSE(fs::exists(paths->cgroup()));
+    for (const auto& mount : process::mounts()) EXPECT_THAT(mount.target, Not(HasSubstr(dir_)));
+  }
+  int labd_of(const std::string& name) {
+    const auto paths = lab::locate(name, dir_);
+    const auto pids = process::processes_in(paths->daemon_cgroup());
+    return pids.empty() ? 0 : pids.front();
+  }
+
+  std::string dir_;
+};
+
+constexpr const char* kTwoHosts = R"(
+name: two
+hosts: {h1: {daemon: false}, h2: {daemon: false}}
+)";
+
+TEST_F(Engine, HostsAndNodesReachEachOtherAndKnowTheirNames) {
+  const std::string file = write("a.lab.yml", R"(
+name: reach
+hosts: {h1: {daemon: false}}
+topology:
+  nodes: {n1: {underlay: true}, n2: {exec: ["test $(hostname) = n2"]}, br: {kind: bridge}}
+  links:
+    - {endpoints: ["n1:eth1", "br:1"], ipv4: [192.168.7.1/24]}
+    - {endpoints: ["n2:a-very-long-interface-name", "br:2"], ipv4: [192.168.7.2/24], mtu: 1400}
+)");
+  ASSERT_EQ(in_lab("deploy", file).status, 0);
+  EXPECT_EQ(in_lab("exec", "h1 -- ping -c1 -W1 10.99.0.101").status, 0);
+  EXPECT_EQ(in_lab("exec", "n1 -- ping -c1 -W1 192.168.7.2").status, 0);
+  EXPECT_EQ(in_lab("exec", "n1 -- hostname").out, "n1\n");
+  EXPECT_EQ(in_lab("exec", "h1 -- hostname").out, "h1\n");
+  // A node's own sysfs shows its own links.
+  EXPECT_EQ(in_lab("exec", "n1 -- ls /sys/class/net").out, "eth0\neth1\nlo\n");
+  EXPECT_EQ(in_lab("exec", "h1 -- sh -c 'exit 7'").status, 7);
+  EXPECT_THAT(in_lab("inspect", "--format json").out, HasSubstr("\"address\":\"10.99.0.11\""));
+  destroy("reach");
+}
+
+TEST_F(Engine, ADeployedNameIsRefusedAndTheLabGoesOn) {
+  const std::string file = write("a.lab.yml", kTwoHosts);
+  ASSERT_EQ(in_lab("deploy", file).status, 0);
+  const int before = labd_of("two");
+  const Outcome again = in_lab("deploy", file);
+  EXPECT_EQ(again.status, 1);
+  EXPECT_THAT(again.err, HasSubstr("lab two is deployed already"));
+  EXPECT_EQ(in_lab("run", file).status, 1);
+  EXPECT_EQ(labd_of("two"), before);
+  EXPECT_EQ(in_lab("exec", "h1 -- ping -c1 -W1 10.99.0.12").status, 0);
+  destroy("two");
+}
+
+TEST_F(Engine, TwoLabsWithEqualAddressesDoNotMeet) {
+  ASSERT_EQ(in_lab("deploy", write("a.lab.yml", kTwoHosts)).status, 0);
+  ASSERT_EQ(in_lab("deploy", write("b.lab.yml", "name: other\nhosts: {h1: {daemon: false}}\n")).status, 0);
+  EXPECT_EQ(in_lab("exec", "--name other h1 -- ping -c1 -W1 10.99.0.12").status, 1);
+  EXPECT_EQ(in_lab("exec", "--name two h1 -- ping -c1 -W1 10.99.0.12").status, 0);
+  EXPECT_THAT(in_lab("exec", "h1 -- true").err, HasSubstr("choose one with --name"));
+  EXPECT_THAT(in_lab("ls", "").out, HasSubstr("other"));
+  destroy("two");
+  EXPECT_EQ(in_lab("exec", "h1 -- hostname").out, "h1\n");  // the other one lives
+  destroy("other");
+}
+
+TEST_F(Engine, DestroyNeedsNeitherFileNorDaemon) {
+  const std::string file = write("a.lab.yml", kTwoHosts);
+  ASSERT_EQ(in_lab("deploy", file).status, 0);
+  fs::remove(file);
+  const int labd = labd_of("two");
+  ASSERT_GT(labd, 0);
+  ::kill(labd, SIGKILL);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_THAT(in_lab("inspect", "").err, HasSubstr("has lost its heddle-labd"));
+  EXPECT_THAT(in_lab("ls", "").out, HasSubstr("destroy it"));
+  destroy("two");
+  EXPECT_EQ(in_lab("destroy", "--name two").status, 1);
+}
+
+TEST_F(Engine, ADeployKilledAtAnyMomentIsTakenAwayWhole) {
+  const std::string file = write("a.lab.yml", kTwoHosts);
+  for (const auto delay : {0ms, 2ms, 5ms, 10ms, 15ms, 25ms, 50ms}) {
+    const auto child = start("lab deploy --lab-dir " + dir_ + " " + file);
+    std::this_thread::sleep_for(delay);
+    child->signal(SIGKILL, process::Child::Reach::process);
+    ASSERT_TRUE(child->wait(after(10s)));
+    const Outcome done = in_lab("destroy", "--name two");
+    if (done.status != 0) EXPECT_THAT(done.err, HasSubstr("no lab two is deployed"));
+    expect_nothing_left("two");
+  }
+}
+
+TEST_F(Engine, AnInterruptedRunTakesItsLabAway) {
+  const std::string file = write("a.lab.yml", std::string(kTwoHosts) +
+                                                  "steps: [{name: long, on: h1, run: sleep 1000, timeout: 1000s}]\n");
+  const auto child = start("lab run --lab-dir " + dir_ + " " + file);
+  const auto paths = lab::locate("two", dir_);
+  const auto deadline = after(20s);
+  while (process::processes_in(paths->member_cgroup("h1")).empty() &&
+         std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(5ms);
+  child->signal(SIGINT, process::Child::Reach::process);
+  const auto ending = child->wait(after(20s));
+  ASSERT_TRUE(ending);
+  EXPECT_EQ(ending->exit, 130);
+  expect_nothing_left("two");
+}
+
+TEST_F(Engine, AFailedRunIsTakenAwayAndSaysWhy) {
+  const std::string file = write("a.lab.yml", std::string(kTwoHosts) +
+                                                  "steps: [{name: no, on: h1, run: 'echo why; false'}]\n");
+  const Outcome done = in_lab("run", file);
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.out, HasSubstr("  | why"));
+  EXPECT_THAT(done.out, HasSubstr("step 1 of 1 failed, \"no\""));
+  expect_nothing_left("two");
+  const Outcome json = in_lab("run", file + " --format json");
+  EXPECT_THAT(json.out, HasSubstr("\"passed\":false"));
+  expect_nothing_left("two");
+}
+
+TEST_F(Engine, LongNamesWork) {
+  const std::string lab(63, 'l');
+  const std::string host(63, 'h');
+  const std::string file = write("a.lab.yml", "name: " + lab + "\nhosts: {" + host +
+                                                  ": {daemon: false}, " + host.substr(1) +
+                                                  "x: {daemon: false}}\n");
+  const Outcome done = in_lab("deploy", file);
+  ASSERT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(in_lab("exec", host + " -- ping -c1 -W1 10.99.0.12").status, 0);
+  destroy(lab);
+}
+
+TEST_F(Engine, APowerCutEndsEverythingOnAHostButItsState) {
+  const std::string file = write("a.lab.yml", std::string(kTwoHosts) + R"(
+steps:
+  - {on: h2, run: 'echo kept > "$HEDDLE_FILES.note"; unshare -m sleep 1000', background: left}
+  - {on: h1, run: 'ping -c1 -W1 ${h2.address}'}
+  - kill: h2
+  - {on: h1, run: 'ping -c1 -W1 ${h2.address}', expect: {exit: 1}}
+  - {name: killed with the power, await: left, expect: {exit: 137}}
+  - start: h2
+  - {on: h1, run: 'ping -c1 -W1 ${h2.address}', eventually: 2s}
+  - {on: h2, run: 'cat "$HEDDLE_FILES.note"; rm "$HEDDLE_FILES.note"', expect: {stdout: kept}}
+)");
+  const Outcome done = in_lab("run", file);
+  EXPECT_EQ(done.status, 0) << done.out << done.err;
+  expect_nothing_left("two");
+}
+
+TEST_F(Engine, BadFilesAreRefusedBeforeAnythingIsDone) {
+  const Outcome done = in_lab("deploy", write("a.lab.yml", "name: x\nhots: {}\n"));
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.err, HasSubstr("a.lab.yml:2:1: hots: unknown key; did you mean \"hosts\"?"));
+  EXPECT_FALSE(fs::exists(dir_ + "/run"));
+  EXPECT_EQ(heddle("lab validate " + dir_ + "/a.lab.yml").status, 1);
+  EXPECT_EQ(in_lab("deploy", dir_ + "/none.yml").status, 1);
+}
+
+TEST_F(Engine, AFailedDeployLeavesNothing) {
+  const Outcome done = in_lab("deploy", write("a.lab.yml", "name: bad\ntopology: {nodes: {n: {exec: [\"exit 9\"]}}}\n"));
+  EXPECT_EQ(done.status, 1);
+  EXPECT_THAT(done.err, HasSubstr("exec \"exit 9\" ended with status 9"));
+  expect_nothing_left("bad");
+}
+
+}  // namespace
+}  // namespace heddle

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""What Heddle could leave on a machine: list it, or run a command and compare before and after.
+
+  leftovers.py                    prints what is there now
+  leftovers.py -- COMMAND...      exits 1, naming the difference, if the command left or took anything
+"""
+import json
+import os
+import subprocess
+import sys
+import time
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def links():
+    return {f"link {line.split(':')[1].strip()}" for line in output("ip", "-o", "link")}
+
+
+def routes():
+    return {f"route {line.strip()}" for family in ("-4", "-6")
+            for line in output("ip", family, "route", "show", "table", "all")
+            if "expires" not in line}
+
+
+def addresses():
+    return {f"address {' '.join(line.split()[1:4])}" for line in output("ip", "-o", "addr")}
+
+
+def namespaces():
+    """Named by inode. A namespace that only a dying kernel structure holds is not seen here."""
+    found = set()
+    for pid in (p for p in os.listdir("/proc") if p.isdigit()):
+        for kind in ("net", "mnt", "uts"):
+            try:
+                found.add(f"namespace {os.readlink(f'/proc/{pid}/ns/{kind}')}")
+            except OSError:
+                pass
+    return found
+
+
+def mounts():
+    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+        return {f"mount {line.split()[4]} {line.split(' - ')[1].split()[0]}" for line in table}
+
+
+def nftables():
+    return {f"nft {line}" for line in output("nft", "list", "tables")}
+
+
+def bpf_links():
+    """Programs attached to a cgroup or a namespace. Loaded ones die with their last holder."""
+    try:
+        return {f"bpf link {link['type']} {link.get('cgroup_id', '')} {link.get('id')}"
+                for link in json.loads("\n".join(output("bpftool", "-j", "link")) or "[]")}
+    except (ValueError, KeyError):
+        return set()
+
+
+def cgroups():
+    found = set()
+    for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        if not os.path.exists(f"{root}/cgroup.controllers"):
+            continue
+        for path, _, _ in os.walk(root):
+            if "heddle" in path:
+                found.add(f"cgroup {path}")
+        break
+    return found
+
+
+OUR_PROGRAMS = ("heddle", "etcd", "nginx")
+
+
+def processes():
+    """Ours by name, and nobody's child of ours: zombies that init has yet to reap are left out."""
+    found = set()
+    for pid in (p for p in os.listdir("/proc") if p.isdigit()):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+                text = stat.read()
+        except OSError:
+            continue
+        name = text[text.index("(") + 1:text.rindex(")")]
+        state = text[text.rindex(")") + 2]
+        if state != "Z" and name.startswith(OUR_PROGRAMS):
+            found.add(f"process {pid} {name}")
+    return found
+
+
+def files():
+    found = set()
+    for root in ("/run/heddle", "/var/lib/heddle", "/tmp"):
+        for path, dirs, names in os.walk(root):
+            if root == "/tmp" and path == "/tmp":
+                dirs[:] = [d for d in dirs if d.startswith("heddle")]
+                names = [n for n in names if n.startswith("heddle")]
+            elif root != "/tmp" or path != root:
+                found.add(f"directory {path}")
+            found.update(f"file {path}/{name}" for name in names)
+    return found
+
+
+KINDS = (links, routes, addresses, namespaces, mounts, nftables, bpf_links, cgroups, processes, files)
+
+
+def snapshot():
+    return set().union(*(kind() for kind in KINDS))
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[1] != "--":
+        print("\n".join(sorted(snapshot())))
+        return 0
+    before = snapshot()
+    done = subprocess.run(sys.argv[2:], check=False)
+    # The kernel takes namespaces and links apart after the fact; give it a moment.
+    deadline = time.monotonic() + 5
+    while True:
+        after = snapshot()
+        # Namespaces and files of others may come and go while this runs.
+        left = sorted(item for item in after - before if ours(item))
+        gone = sorted(item for item in before - after
+                      if not item.startswith(("namespace", "process", "file", "directory", "bpf")))
+        if not (left or gone) or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    for item in left:
+        print(f"leftovers: LEFT BEHIND: {item}", file=sys.stderr)
+    for item in gone:
+        print(f"leftovers: TAKEN AWAY: {item}", file=sys.stderr)
+    if left or gone:
+        return done.returncode or 1
+    return done.returncode
+
+
+def ours(item):
+    """Other programs of a busy machine make namespaces and processes too; HEDDLE_LEFTOVERS_STRICT
+    counts those as well, for a machine where nothing else runs."""
+    if os.environ.get("HEDDLE_LEFTOVERS_STRICT"):
+        return True
+    return not item.startswith("namespace") and not item.startswith("bpf link")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+// Editors and the parser know the same keys.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "topologies/engine/format/keys.h"
+
+namespace heddle::format {
+namespace {
+
+namespace json = boost::json;
+
+const json::value& schema() {
+  static const json::value parsed = [] {
+    std::ifstream file("topologies/schema/lab.schema.json");  // tests run in the source tree
+    std::stringstream text;
+    text << file.rdbuf();
+    boost::system::error_code ec;
+    return json::parse(text.str(), ec);
+  }();
+  return parsed;
+}
+
+std::set<std::string> properties_at(const std::string& pointer) {
+  std::set<std::string> out;
+  boost::system::error_code ec;
+  const json::value* found = schema().find_pointer(pointer + "/properties", ec);
+  if (!found) return out;
+  for (const auto& member : found->as_object()) out.insert(std::string(member.key()));
+  return out;
+}
+
+template <class Keys>
+std::set<std::string> set_of(const Keys& keys) {
+  return {keys.begin(), keys.end()};
+}
+
+TEST(Schema, HasTheParsersKeys) {
+  EXPECT_EQ(properties_at(""), set_of(keys::kLab));
+  EXPECT_EQ(properties_at("/properties/topology"), set_of(keys::kTopology));
+  EXPECT_EQ(properties_at("/$defs/node"), set_of(keys::kNode));
+  EXPECT_EQ(properties_at("/$defs/link"), set_of(keys::kLink));
+  EXPECT_EQ(properties_at("/$defs/linkEnd/oneOf/1"), set_of(keys::kLinkEnd));
+  EXPECT_EQ(properties_at("/$defs/underlay"), set_of(keys::kUnderlay));
+  EXPECT_EQ(properties_at("/$defs/host"), set_of(keys::kHost));
+  EXPECT_EQ(properties_at("/$defs/step"), set_of(keys::kStep));
+  EXPECT_EQ(properties_at("/$defs/expect"), set_of(keys::kExpect));
+  EXPECT_EQ(properties_at("/$defs/textClaim/oneOf/2"), set_of(keys::kText));
+  EXPECT_EQ(properties_at("/$defs/jsonClaim/oneOf/1"), set_of(keys::kJson));
+}
+
+TEST(Schema, AStepNeedsOneOfTheParsersActions) {
+  boost::system::error_code ec;
+  const json::value* choices = schema().find_pointer("/$defs/step/oneOf", ec);
+  ASSERT_TRUE(choices);
+  std::set<std::string> actions;
+  for (const json::value& choice : choices->as_array())
+    actions.insert(std::string(choice.at("required").at(0).as_string()));
+  EXPECT_EQ(actions, set_of(keys::kStepActions));
+}
+
+}  // namespace
+}  // namespace heddle::format
