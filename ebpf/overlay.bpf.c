@@ -1,23 +1,26 @@
 /*
- * Overlay networks. from_container sees what an endpoint sends, from_underlay what arrives from other
- * nodes, from_vxlan what from_underlay left to the VXLAN device. All three run on clsact ingress.
- * Life of a packet: docs/packet.md.
+ * Overlay networks. from_container sees what an endpoint sends, from_underlay what arrives from
+ * other nodes, from_vxlan what from_underlay left to the VXLAN device. All three run on clsact
+ * ingress. Life of a packet: docs/packet.md.
  */
 #include "ebpf/lib/deliver.h"
 #include "ebpf/lib/probe.h"
 
 #define ETH_BYTES sizeof(struct eth_header)
 #define IP_BYTES sizeof(struct ipv4_header)
-/* Outer IPv4 without options, UDP, VXLAN and the inner Ethernet header: what decapsulation removes. */
-#define TUNNEL_BYTES (IP_BYTES + sizeof(struct udp_header) + sizeof(struct heddle_vxlan_header) + ETH_BYTES)
-#define INNER_ETH TUNNEL_BYTES /* the outer Ethernet header before it is as long as the inner one */
+/* Outer IPv4 without options, UDP, VXLAN and the inner Ethernet header: what decapsulation removes.
+ */
+#define TUNNEL_BYTES                                                                               \
+	(IP_BYTES + sizeof(struct udp_header) + sizeof(struct heddle_vxlan_header) + ETH_BYTES)
+#define INNER_ETH TUNNEL_BYTES /* the outer Ethernet header before it is as long as the inner one  \
+				*/
 #define INNER_IP (INNER_ETH + ETH_BYTES)
 #define ECN_MASK 3
 #define ECN_ECT_0 2
 
 /*
- * ARP never leaves the node. The gateway and every endpoint of the network are answered for from the
- * map; an unknown address gets silence, so that the endpoint asks again until the map knows it.
+ * ARP never leaves the node. The gateway and every endpoint of the network are answered for from
+ * the map; an unknown address gets silence, so that the endpoint asks again until the map knows it.
  */
 static __always_inline int answer_arp(struct __sk_buff *skb, const struct heddle_port *port,
 				      const struct heddle_network *network)
@@ -139,14 +142,17 @@ static __always_inline bool source_lives_at(struct __sk_buff *skb, __u32 vni, __
  * device know better what to do with options, fragments, checksums over the whole packet, other
  * VXLAN flags, and marks of congestion that have to be copied inwards (RFC 6040, section 4.2).
  */
-static __always_inline bool can_be_cut(const struct ipv4_header *outer, const struct udp_header *udp,
-				       const struct heddle_vxlan_header *vxlan, const struct eth_header *eth,
+static __always_inline bool can_be_cut(const struct ipv4_header *outer,
+				       const struct udp_header *udp,
+				       const struct heddle_vxlan_header *vxlan,
+				       const struct eth_header *eth,
 				       const struct ipv4_header *inner)
 {
 	__u8 outer_ecn = outer->tos & ECN_MASK;
 
-	return outer->version_words == PLAIN_IPV4 && !udp->checksum && vxlan->flags == HEDDLE_VXLAN_FLAG_VNI &&
-	       eth->protocol == bpf_htons(ETH_P_IP) && well_formed(inner) &&
+	return outer->version_words == PLAIN_IPV4 && !udp->checksum &&
+	       vxlan->flags == HEDDLE_VXLAN_FLAG_VNI && eth->protocol == bpf_htons(ETH_P_IP) &&
+	       well_formed(inner) &&
 	       (outer_ecn == (inner->tos & ECN_MASK) || outer_ecn == ECN_ECT_0 || !outer_ecn);
 }
 
@@ -157,7 +163,8 @@ static __always_inline __u32 vni_of(const struct heddle_vxlan_header *vxlan)
 
 /*
  * A large frame keeps the tunnel's mark in its segmentation type when it is cut here: no helper of
- * 6.1 takes it off. TCP's segmentation ignores it; UDP's would look for the tunnel (udp4_ufo_fragment).
+ * 6.1 takes it off. TCP's segmentation ignores it; UDP's would look for the tunnel
+ * (udp4_ufo_fragment).
  */
 static __always_inline bool is_large_udp(const struct __sk_buff *skb,
 					 const struct ipv4_header *inner)

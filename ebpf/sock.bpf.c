@@ -1,11 +1,11 @@
 /*
  * Socket hooks: a workload's calls are brought to its resolver, its sidecar or a service's backend
- * before a packet exists, and the workload keeps seeing the address it asked for. They run for every
- * socket of the cgroup and act on those of member namespaces only.
+ * before a packet exists, and the workload keeps seeing the address it asked for. They run for
+ * every socket of the cgroup and act on those of member namespaces only.
  *
  * A v4-mapped IPv6 destination (::ffff:a.b.c.d) is the IPv4 one and must not bypass them. An
- * unconnected sendto() to one reaches the IPv4 hook by itself (udpv6_sendmsg); the IPv6 sendmsg hook
- * sees it only in kernels that call it first, and then does the same.
+ * unconnected sendto() to one reaches the IPv4 hook by itself (udpv6_sendmsg); the IPv6 sendmsg
+ * hook sees it only in kernels that call it first, and then does the same.
  */
 #include "ebpf/lib/backend.h"
 
@@ -35,7 +35,8 @@ static __always_inline struct heddle_member *find_member(__u64 cookie, __u32 net
 	return bpf_map_lookup_elem(&heddle_members_v1, &key);
 }
 
-/* The proxy itself, by its own cgroup or one below: a mark needs privileges, a pid does not last. */
+/* The proxy itself, by its own cgroup or one below: a mark needs privileges, a pid does not last.
+ */
 #define CGROUP_DEPTH_MAX 16
 static __always_inline bool caller_is_proxy(__u64 cgroup)
 {
@@ -67,8 +68,8 @@ static __always_inline bool wants_resolver(const struct heddle_member *self,
 }
 
 /* A VIP that this namespace may use. */
-static __always_inline struct heddle_service *
-find_service(__u64 cookie, const struct heddle_service_key *key)
+static __always_inline struct heddle_service *find_service(__u64 cookie,
+							   const struct heddle_service_key *key)
 {
 	struct heddle_service *service = bpf_map_lookup_elem(&heddle_services_v1, key);
 
@@ -174,9 +175,9 @@ static __always_inline enum ruling connect_to(struct bpf_sock_addr *ctx, struct 
 }
 
 /*
- * An unconnected UDP socket that speaks to a VIP stays with one backend while that is the service's:
- * protocols of more than one packet expect it. The memory holds the latest destinations; an older
- * one is chosen for anew.
+ * An unconnected UDP socket that speaks to a VIP stays with one backend while that is the
+ * service's: protocols of more than one packet expect it. The memory holds the latest destinations;
+ * an older one is chosen for anew.
  */
 static __always_inline struct heddle_flow *find_flow(struct heddle_socket *memory,
 						     const struct destination *to)
@@ -296,32 +297,32 @@ static __always_inline void write6(struct bpf_sock_addr *ctx, const struct desti
 	ctx->user_port = at->port;
 }
 
-#define CALL_HOOK(section, name, read, write, applies, act)         \
-	SEC(section) int name(struct bpf_sock_addr *ctx)            \
-	{                                                           \
-		struct destination to;                              \
-		enum ruling ruling;                                 \
-                                                                    \
-		if (!(applies))                                     \
-			return 1;                                   \
-		to = read(ctx);                                     \
-		ruling = act(ctx, &to);                             \
-		if (ruling == DETOUR)                               \
-			write(ctx, &to);                            \
-		return ruling != REFUSE;                            \
+#define CALL_HOOK(section, name, read, write, applies, act)                                        \
+	SEC(section) int name(struct bpf_sock_addr *ctx)                                           \
+	{                                                                                          \
+		struct destination to;                                                             \
+		enum ruling ruling;                                                                \
+                                                                                                   \
+		if (!(applies))                                                                    \
+			return 1;                                                                  \
+		to = read(ctx);                                                                    \
+		ruling = act(ctx, &to);                                                            \
+		if (ruling == DETOUR)                                                              \
+			write(ctx, &to);                                                           \
+		return ruling != REFUSE;                                                           \
 	}
 
-#define NAME_HOOK(section, name, read, write, applies, first, end)  \
-	SEC(section) int name(struct bpf_sock_addr *ctx)            \
-	{                                                           \
-		struct destination from;                            \
-                                                                    \
-		if (!(applies))                                     \
-			return 1;                                   \
-		from = read(ctx);                                   \
-		if (original_of(ctx, &from, first, end))            \
-			write(ctx, &from);                          \
-		return 1;                                           \
+#define NAME_HOOK(section, name, read, write, applies, first, end)                                 \
+	SEC(section) int name(struct bpf_sock_addr *ctx)                                           \
+	{                                                                                          \
+		struct destination from;                                                           \
+                                                                                                   \
+		if (!(applies))                                                                    \
+			return 1;                                                                  \
+		from = read(ctx);                                                                  \
+		if (original_of(ctx, &from, first, end))                                           \
+			write(ctx, &from);                                                         \
+		return 1;                                                                          \
 	}
 
 CALL_HOOK("cgroup/connect4", heddle_connect4, read4, write4, true, connect_to)
@@ -329,8 +330,7 @@ CALL_HOOK("cgroup/connect6", heddle_connect6, read6, write6, is_mapped(ctx), con
 CALL_HOOK("cgroup/sendmsg4", heddle_sendmsg4, read4, write4, true, send_to)
 CALL_HOOK("cgroup/sendmsg6", heddle_sendmsg6, read6, write6, is_mapped(ctx), send_to)
 NAME_HOOK("cgroup/recvmsg4", heddle_recvmsg4, read4, write4, true, 0, HEDDLE_SOCKET_FLOWS)
-NAME_HOOK("cgroup/recvmsg6", heddle_recvmsg6, read6, write6, is_mapped(ctx), 0,
-	  HEDDLE_SOCKET_FLOWS)
+NAME_HOOK("cgroup/recvmsg6", heddle_recvmsg6, read6, write6, is_mapped(ctx), 0, HEDDLE_SOCKET_FLOWS)
 NAME_HOOK("cgroup/getpeername4", heddle_getpeername4, read4, write4, true, 0, 1)
 NAME_HOOK("cgroup/getpeername6", heddle_getpeername6, read6, write6, is_mapped(ctx), 0, 1)
 
@@ -342,9 +342,9 @@ static __always_inline void own_end(struct bpf_sock_ops *ops, struct heddle_orig
 }
 
 /*
- * Before the SYN leaves, the client's port is known: the key by which the sidecar, which accepts the
- * connection in the same namespace, can ask for the original destination. Kept until the client's
- * socket closes.
+ * Before the SYN leaves, the client's port is known: the key by which the sidecar, which accepts
+ * the connection in the same namespace, can ask for the original destination. Kept until the
+ * client's socket closes.
  */
 SEC("sockops")
 int heddle_sockops(struct bpf_sock_ops *ops)
@@ -380,8 +380,7 @@ int heddle_sockops(struct bpf_sock_ops *ops)
 
 static __always_inline bool asks_original(struct bpf_sockopt *ctx)
 {
-	return (ctx->level == SOL_IP || ctx->level == SOL_IPV6) &&
-	       ctx->optname == SO_ORIGINAL_DST;
+	return (ctx->level == SOL_IP || ctx->level == SOL_IPV6) && ctx->optname == SO_ORIGINAL_DST;
 }
 
 /* The far end of an accepted connection, as the key that heddle_sockops wrote. */
@@ -416,7 +415,8 @@ int heddle_getsockopt(struct bpf_sockopt *ctx)
 	void *end = ctx->optval_end;
 	int bytes;
 
-	/* Larger than a page: the kernel's answer stands only if the program says that it saw none. */
+	/* Larger than a page: the kernel's answer stands only if the program says that it saw none.
+	 */
 	if (ctx->optlen > 4096)
 		ctx->optlen = 0;
 	if (!asks_original(ctx) || !far_end(ctx, &key))
@@ -442,7 +442,8 @@ int heddle_getsockopt(struct bpf_sockopt *ctx)
 		in6->sin6_addr.in6_u.u6_addr32[3] = original->address;
 		bytes = sizeof(*in6);
 	}
-	/* clang would merge these two neighbours into one store, which the verifier refuses (6.18). */
+	/* clang would merge these two neighbours into one store, which the verifier refuses (6.18).
+	 */
 	*(volatile __s32 *)&ctx->optlen = bytes;
 	barrier();
 	*(volatile __s32 *)&ctx->retval = 0;

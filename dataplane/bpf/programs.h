@@ -2,8 +2,8 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,8 +30,8 @@ struct DropCount {
 class Programs {
  public:
   struct Settings {
-    std::string pin_dir;      // on a bpffs; made by the caller
-    std::string cgroup;       // cgroup2 directory that the socket hooks attach to
+    std::string pin_dir;  // on a bpffs; made by the caller
+    std::string cgroup;   // cgroup2 directory that the socket hooks attach to
     std::uint32_t link_group = 0;
   };
   // Loads (or adopts) everything and attaches the cgroup hooks.
@@ -89,7 +89,7 @@ class Programs {
   virtual Result<std::vector<dataplane::ServiceEntry>> services() = 0;
 
   struct Member {
-    std::uint64_t cookie = 0;    // of the network namespace (SO_NETNS_COOKIE)
+    std::uint64_t cookie = 0;  // of the network namespace (SO_NETNS_COOKIE)
     std::set<std::uint32_t> networks;
     bool resolver = false;
     friend auto operator<=>(const Member&, const Member&) = default;
@@ -109,7 +109,8 @@ class Programs {
     std::uint64_t proxy_cgroup_id = 0;
     friend auto operator<=>(const Intercept&, const Intercept&) = default;
   };
-  virtual Result<> put_intercept(const Intercept& intercept, int netns_fd, int inbound_listener) = 0;
+  virtual Result<> put_intercept(const Intercept& intercept, int netns_fd,
+                                 int inbound_listener) = 0;
   virtual Result<> remove_intercept(std::uint64_t cookie) = 0;
   virtual Result<std::vector<Intercept>> intercepts() = 0;
 

@@ -7,26 +7,27 @@
 
 /* heddle_node: the only entry, key 0. All zero: no underlay. */
 struct heddle_node {
-	__u64 epoch;           /* answered to probes; 0: not answered */
-	__u32 underlay;        /* ifindex whose clsact ingress decapsulates */
-	__u32 vxlan;           /* ifindex of the collect-metadata VXLAN device */
-	__be32 address;        /* outer source of what we send, outer destination of what we take */
-	__be16 vxlan_port;     /* UDP */
+	__u64 epoch;       /* answered to probes; 0: not answered */
+	__u32 underlay;    /* ifindex whose clsact ingress decapsulates */
+	__u32 vxlan;       /* ifindex of the collect-metadata VXLAN device */
+	__be32 address;    /* outer source of what we send, outer destination of what we take */
+	__be16 vxlan_port; /* UDP */
 	__u8 mac[HEDDLE_MAC_BYTES]; /* the underlay device's */
-	__u32 flags;           /* enum heddle_node_flag */
+	__u32 flags;                /* enum heddle_node_flag */
 	__u32 reserved[7];
 };
 enum heddle_node_flag {
-	HEDDLE_NODE_OWNS_UNDERLAY_CLSACT = 1, /* the qdisc was added by us: removed with our filter */
+	/* The qdisc was added by us: it goes with our filter. */
+	HEDDLE_NODE_OWNS_UNDERLAY_CLSACT = 1,
 };
 
 /* heddle_networks: one overlay network of this node, by VNI (host order, 24 bits used). */
 struct heddle_network {
 	__be32 subnet;
 	__be32 mask;
-	__be32 gateway;        /* anycast: every node answers ARP for it with gateway_mac */
+	__be32 gateway; /* anycast: every node answers ARP for it with gateway_mac */
 	__u8 gateway_mac[HEDDLE_MAC_BYTES];
-	__u16 flags;           /* enum heddle_network_flag */
+	__u16 flags; /* enum heddle_network_flag */
 	__u32 reserved[3];
 };
 enum heddle_network_flag {
@@ -35,15 +36,15 @@ enum heddle_network_flag {
 
 /* heddle_addrs: where an overlay address lives. */
 struct heddle_address_key {
-	__u32 vni;             /* host order, 24 bits used (RFC 7348, section 5) */
-	__be32 address;        /* inner IPv4 */
+	__u32 vni;      /* host order, 24 bits used (RFC 7348, section 5) */
+	__be32 address; /* inner IPv4 */
 };
 struct heddle_address {
-	__u32 ifindex;         /* host side of the endpoint's veth; 0: remote */
-	__be32 vtep;           /* the remote node's data address; 0: local */
+	__u32 ifindex; /* host side of the endpoint's veth; 0: remote */
+	__be32 vtep;   /* the remote node's data address; 0: local */
 	__u8 mac[HEDDLE_MAC_BYTES];
-	__u16 flags;           /* reserved: bit 0 will ask for encryption on the way to the VTEP */
-	__u32 identity;        /* reserved: the workload's, for policy */
+	__u16 flags;    /* reserved: bit 0 will ask for encryption on the way to the VTEP */
+	__u32 identity; /* reserved: the workload's, for policy */
 	__u32 reserved[3];
 };
 
@@ -52,8 +53,8 @@ struct heddle_port {
 	__u32 vni;
 	__be32 address;
 	__u8 mac[HEDDLE_MAC_BYTES];
-	__u16 flags;           /* reserved: bit 0 will ask for a policy verdict */
-	__u32 identity;        /* reserved: the workload's, for policy */
+	__u16 flags;    /* reserved: bit 0 will ask for a policy verdict */
+	__u32 identity; /* reserved: the workload's, for policy */
 	__u32 reserved[3];
 };
 

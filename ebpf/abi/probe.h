@@ -8,7 +8,7 @@
  */
 #include "ebpf/abi/types.h"
 
-#define HEDDLE_PROBE_MAGIC   0x48645062 /* "HdPb" */
+#define HEDDLE_PROBE_MAGIC 0x48645062 /* "HdPb" */
 #define HEDDLE_PROBE_VERSION 1
 
 enum heddle_probe_kind {
@@ -28,8 +28,8 @@ struct heddle_vxlan_header {
 struct heddle_probe {
 	__be32 magic;
 	__u8 version;
-	__u8 kind; /* enum heddle_probe_kind */
-	__u16 pad; /* 0 */
+	__u8 kind;    /* enum heddle_probe_kind */
+	__u16 pad;    /* 0 */
 	__be64 nonce; /* the asker's, returned unchanged */
 	__be64 epoch; /* 0 in a request; in a reply the answering node's */
 };

@@ -9,16 +9,16 @@
 struct heddle_service_key {
 	__be32 vip;
 	__be16 port;
-	__u8 protocol;         /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 pad;
 };
 struct heddle_service {
-	__u32 network;         /* whose members may use it */
-	__u32 list;            /* id of the backend list, never used again for another one */
-	__u32 count;           /* backends in it; 0: calls are refused */
-	__u32 next;            /* round robin; the programs add to it */
-	__u32 flags;           /* reserved */
-	__u32 previous_list;   /* reserved: the list before, while its connections drain */
+	__u32 network;       /* whose members may use it */
+	__u32 list;          /* id of the backend list, never used again for another one */
+	__u32 count;         /* backends in it; 0: calls are refused */
+	__u32 next;          /* round robin; the programs add to it */
+	__u32 flags;         /* reserved */
+	__u32 previous_list; /* reserved: the list before, while its connections drain */
 	__u32 previous_count;
 	__u32 reserved;
 };
@@ -26,14 +26,14 @@ struct heddle_service {
 /* heddle_backends: a list is complete before a service names it and deleted after none does. */
 struct heddle_backend_key {
 	__u32 list;
-	__u32 slot;            /* 0 .. count - 1 */
+	__u32 slot; /* 0 .. count - 1 */
 };
 struct heddle_backend {
 	__be32 address;
 	__be16 port;
-	__u16 flags;           /* reserved */
-	__u32 list;            /* as in the key: tells a reader that the element was reused meanwhile */
-	__u32 identity;        /* reserved: the workload's, for policy */
+	__u16 flags;    /* reserved */
+	__u32 list;     /* as in the key: tells a reader that the element was reused meanwhile */
+	__u32 identity; /* reserved: the workload's, for policy */
 };
 
 /* heddle_members: a network namespace by cookie and what it may use. The entry with network
@@ -45,8 +45,8 @@ struct heddle_member_key {
 	__u32 pad;
 };
 struct heddle_member {
-	__u32 flags;           /* enum heddle_member_flag */
-	__u32 identity;        /* reserved */
+	__u32 flags;    /* enum heddle_member_flag */
+	__u32 identity; /* reserved */
 };
 enum heddle_member_flag {
 	HEDDLE_MEMBER_RESOLVER = 1, /* DNS is brought to HEDDLE_RESOLVER_ADDRESS */
@@ -56,24 +56,24 @@ enum heddle_member_flag {
 
 /* heddle_intercepts: a namespace with a sidecar, by cookie. */
 struct heddle_intercept {
-	__u64 proxy_cgroup;    /* id; processes in it or below are exempt */
-	__be16 outbound_port;  /* on 127.0.0.1; 0: outbound is left alone */
-	__be16 inbound_port;   /* of the socket in heddle_sidecars, for observation */
-	__u32 flags;           /* reserved */
+	__u64 proxy_cgroup;   /* id; processes in it or below are exempt */
+	__be16 outbound_port; /* on 127.0.0.1; 0: outbound is left alone */
+	__be16 inbound_port;  /* of the socket in heddle_sidecars, for observation */
+	__u32 flags;          /* reserved */
 	__u64 reserved;
 };
 
 /* heddle_inbound: a port that sk_lookup brings to the sidecar. The value is reserved. */
 struct heddle_inbound_key {
 	__u64 cookie;
-	__u16 port;            /* host order */
+	__u16 port; /* host order */
 	__u16 pad[3];
 };
 
-/* heddle_originals: where a connection that was brought to the sidecar wanted to go, by the client's
- * own address and port, as the accepting side sees them. */
+/* heddle_originals: where a connection that was brought to the sidecar wanted to go, by the
+ * client's own address and port, as the accepting side sees them. */
 struct heddle_original_key {
-	__u64 cookie;          /* of the network namespace */
+	__u64 cookie; /* of the network namespace */
 	__be32 address;
 	__be16 port;
 	__u16 pad;
@@ -88,22 +88,23 @@ struct heddle_original {
  * are the latest destinations of an unconnected UDP socket. */
 #define HEDDLE_SOCKET_FLOWS 8 /* a power of two */
 struct heddle_flow {
-	__be32 wanted;         /* what the program asked for; 0: unused */
-	__be32 actual;         /* what it got */
+	__be32 wanted; /* what the program asked for; 0: unused */
+	__be32 actual; /* what it got */
 	__be16 wanted_port;
 	__be16 actual_port;
-	__u32 list;            /* backend list `actual` was last seen in; 0: no service */
+	__u32 list; /* backend list `actual` was last seen in; 0: no service */
 };
 struct heddle_socket {
 	struct heddle_flow flows[HEDDLE_SOCKET_FLOWS];
-	__u32 newest;          /* slot last taken by sendmsg */
-	__u32 flags;           /* enum heddle_socket_flag */
+	__u32 newest; /* slot last taken by sendmsg */
+	__u32 flags;  /* enum heddle_socket_flag */
 };
 enum heddle_socket_flag {
 	HEDDLE_SOCKET_INTERCEPTED = 1, /* flows[0] goes to the sidecar */
 };
 
-/* A service has at most this many backends: a list is replaced in one go, and affinity may search it. */
+/* A service has at most this many backends: a list is replaced in one go, and affinity may search
+ * it. */
 #define HEDDLE_SERVICE_BACKENDS_MAX 256
 
 HEDDLE_ABI_ASSERT(sizeof(struct heddle_service_key) == 8);

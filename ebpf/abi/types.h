@@ -1,5 +1,6 @@
 #pragma once
-/* What every header here needs, on both sides: kernel integer types and the size assert. C and C++. */
+/* What every header here needs, on both sides: kernel integer types and the size assert. C and C++.
+ */
 
 #ifdef __bpf__
 #include "ebpf/vmlinux.h"

@@ -56,8 +56,8 @@ static long match_backend(__u32 index, void *context)
 	struct heddle_backend_key slot = {.list = search->list, .slot = index};
 	struct heddle_backend *backend = bpf_map_lookup_elem(&heddle_backends_v1, &slot);
 
-	search->found = backend && backend->address == search->address &&
-			backend->port == search->port;
+	search->found =
+		backend && backend->address == search->address && backend->port == search->port;
 	return search->found;
 }
 

@@ -27,17 +27,17 @@
 
 /*
  * A field of a context or socket, loaded at a constant offset: where two branches load different
- * fields, clang otherwise computes the address first, and the verifier refuses such a pointer once it
- * was added to (seen with clang 19 on 6.18). `width` is the field's: "u16", "u32".
+ * fields, clang otherwise computes the address first, and the verifier refuses such a pointer once
+ * it was added to (seen with clang 19 on 6.18). `width` is the field's: "u16", "u32".
  */
-#define load_field(width, object, type, field)                                        \
-	({                                                                            \
-		__u64 value_;                                                         \
-		asm volatile("%[to_] = *(" width " *)(%[from_] + %[offset_])"         \
-			     : [to_] "=r"(value_)                                     \
-			     : [from_] "r"(object),                                   \
-			       [offset_] "i"(__builtin_offsetof(type, field)));       \
-		value_;                                                               \
+#define load_field(width, object, type, field)                                                     \
+	({                                                                                         \
+		__u64 value_;                                                                      \
+		asm volatile(                                                                      \
+			"%[to_] = *(" width " *)(%[from_] + %[offset_])"                           \
+			: [to_] "=r"(value_)                                                       \
+			: [from_] "r"(object), [offset_] "i"(__builtin_offsetof(type, field)));    \
+		value_;                                                                            \
 	})
 
 static __always_inline bool is_loopback(__be32 address)

@@ -4,8 +4,8 @@
 #include "ebpf/lib/kernel.h"
 
 /*
- * Own definitions: what vmlinux.h offers is relocated at load against the running kernel's types, and
- * the VXLAN header's are absent where that driver is a module.
+ * Own definitions: what vmlinux.h offers is relocated at load against the running kernel's types,
+ * and the VXLAN header's are absent where that driver is a module.
  */
 struct eth_header {
 	__u8 to[HEDDLE_MAC_BYTES];
@@ -88,8 +88,7 @@ static __always_inline bool well_formed(const struct ipv4_header *ip)
 {
 	__u32 words = ip->version_words & 0x0f;
 
-	return ip->version_words >> 4 == 4 && words >= 5 &&
-	       bpf_ntohs(ip->total_bytes) >= words * 4;
+	return ip->version_words >> 4 == 4 && words >= 5 && bpf_ntohs(ip->total_bytes) >= words * 4;
 }
 
 static __always_inline bool is_group_address(__be32 address)

@@ -6,7 +6,8 @@
 #include "ebpf/lib/packet.h"
 
 #define HEDDLE_PROBE_BYTES sizeof(struct heddle_probe_packet)
-#define PROBE_AT (sizeof(struct eth_header) + sizeof(struct ipv4_header) + sizeof(struct udp_header))
+#define PROBE_AT                                                                                   \
+	(sizeof(struct eth_header) + sizeof(struct ipv4_header) + sizeof(struct udp_header))
 
 static __always_inline bool is_probe(struct __sk_buff *skb)
 {
@@ -21,8 +22,8 @@ static __always_inline bool is_probe(struct __sk_buff *skb)
 }
 
 /*
- * Swapped addresses and ports leave both checksums as they are; kind, epoch and TTL are carried over
- * by difference, which is right for checksums that the device still has to complete as well.
+ * Swapped addresses and ports leave both checksums as they are; kind, epoch and TTL are carried
+ * over by difference, which is right for checksums that the device still has to complete as well.
  */
 static __always_inline int answer_probe(struct __sk_buff *skb, const struct heddle_node *node)
 {
@@ -62,10 +63,10 @@ static __always_inline int answer_probe(struct __sk_buff *skb, const struct hedd
 	hops_after = bpf_htons(ip->ttl << 8 | ip->protocol);
 
 	diff = bpf_csum_diff((__be32 *)&before, sizeof(before), (__be32 *)&after, sizeof(after), 0);
-	if (bpf_l3_csum_replace(skb, ip_at + __builtin_offsetof(struct ipv4_header, checksum), hops_before,
-				hops_after, sizeof(hops_before)) ||
-	    bpf_l4_csum_replace(skb, udp_at + __builtin_offsetof(struct udp_header, checksum), 0, diff,
-				BPF_F_MARK_MANGLED_0))
+	if (bpf_l3_csum_replace(skb, ip_at + __builtin_offsetof(struct ipv4_header, checksum),
+				hops_before, hops_after, sizeof(hops_before)) ||
+	    bpf_l4_csum_replace(skb, udp_at + __builtin_offsetof(struct udp_header, checksum), 0,
+				diff, BPF_F_MARK_MANGLED_0))
 		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
 	return bpf_redirect(skb->ifindex, 0);
 }
