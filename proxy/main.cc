@@ -169,9 +169,8 @@ Task<> Program::stop_on_signal() {
   draining_ = cores_.size();
   const Deadline deadline = after(settings_.drain);
   for (auto& core : cores_) {
-    asio::post(core->io, [this, &core = *core, deadline] {
-      core.tasks.spawn(drain_core(core, deadline));
-    });
+    asio::post(core->io,
+               [this, &core = *core, deadline] { core.tasks.spawn(drain_core(core, deadline)); });
   }
 }
 
@@ -230,8 +229,7 @@ Result<> run_program(const Options& options) {
     return fail(Errc::invalid,
                 "no sockets: set HEDDLE_PROXY_SOCKETS to name=fd of listening descriptors");
   }
-  TRY(auto access_log,
-      telemetry::AccessLog::open(options.access_log, options.access_log_sample));
+  TRY(auto access_log, telemetry::AccessLog::open(options.access_log, options.access_log_sample));
   Program program(options, std::move(sockets), std::move(access_log));
   return program.run();
 }

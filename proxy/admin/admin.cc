@@ -26,8 +26,8 @@ Result<std::unique_ptr<Admin>> Admin::open(asio::any_io_executor executor, Uniqu
   }
   std::unique_ptr<Admin> admin(new Admin(executor, std::move(pages)));
   boost::system::error_code ec;
-  admin->acceptor_.assign(
-      address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), socket.get(), ec);
+  admin->acceptor_.assign(address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
+                          socket.get(), ec);
   if (ec) return fail_errno(ec.value(), "the metrics socket");
   (void)socket.release();
   return admin;

@@ -14,8 +14,8 @@
 
 namespace heddle::admin {
 
-// The proxy's own pages for operators and Prometheus: GET requests on a socket that was handed over,
-// a few connections at a time. Threads: the executor's.
+// The proxy's own pages for operators and Prometheus: GET requests on a socket that was handed
+// over, a few connections at a time. Threads: the executor's.
 class Admin {
  public:
   struct Page {

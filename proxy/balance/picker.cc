@@ -30,8 +30,8 @@ Load* least_bad(std::span<Load* const> all, std::span<Load* const> tried) {
 }  // namespace
 
 Load* Picker::pick(std::span<Load* const> all, std::span<Load* const> tried, Deadline now) {
-  Load* chosen = algorithm_ == Algorithm::round_robin ? by_turn(all, tried, now)
-                                                      : by_load(all, tried, now);
+  Load* chosen =
+      algorithm_ == Algorithm::round_robin ? by_turn(all, tried, now) : by_load(all, tried, now);
   return chosen ? chosen : least_bad(all, tried);
 }
 

@@ -16,8 +16,7 @@ constexpr std::size_t kMaxDestinations = 4096;
 
 }  // namespace
 
-Result<std::vector<ConfigEvent>> ConfigStore::apply(snapshot::ConfigMessage message,
-                                                    Deadline now) {
+Result<std::vector<ConfigEvent>> ConfigStore::apply(snapshot::ConfigMessage message, Deadline now) {
   if (auto* snapshot = std::get_if<snapshot::Snapshot>(&message)) {
     return apply_snapshot(std::move(*snapshot));
   }
@@ -109,10 +108,9 @@ ConfigStore::Expired ConfigStore::expire(Deadline now) {
   std::set<std::string> released;
   std::erase_if(destinations_, [&](const auto& entry) {
     const Destination& destination = entry.second;
-    const bool old = destination.group.empty()
-                         ? destination.since + kPassThroughAge <= now
-                         : !destination.use->is_active() &&
-                               destination.use->last() + kUnusedAge <= now;
+    const bool old = destination.group.empty() ? destination.since + kPassThroughAge <= now
+                                               : !destination.use->is_active() &&
+                                                     destination.use->last() + kUnusedAge <= now;
     if (!old) return false;
     out.events.push_back(DestinationDropped{entry.first});
     if (!destination.group.empty()) released.insert(destination.group);
@@ -129,9 +127,8 @@ ConfigStore::Expired ConfigStore::expire(Deadline now) {
 std::optional<Deadline> ConfigStore::next_expiry() const {
   std::optional<Deadline> next;
   for (const auto& [address, destination] : destinations_) {
-    const Deadline at = destination.group.empty()
-                            ? destination.since + kPassThroughAge
-                            : destination.use->last() + kUnusedAge;
+    const Deadline at = destination.group.empty() ? destination.since + kPassThroughAge
+                                                  : destination.use->last() + kUnusedAge;
     if (!next || at < *next) next = at;
   }
   return next;

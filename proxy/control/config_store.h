@@ -29,7 +29,7 @@ struct GroupDropped {
 };
 struct DestinationChanged {
   SocketAddr destination;
-  std::string group;                    // empty: pass through
+  std::string group;  // empty: pass through
   std::shared_ptr<DestinationUse> use;
 };
 struct DestinationDropped {

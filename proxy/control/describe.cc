@@ -16,19 +16,26 @@ std::string quoted(std::string_view text) {
 
 std::string_view name_of(snapshot::ListenerKind kind) {
   switch (kind) {
-    case snapshot::ListenerKind::http: return "http";
-    case snapshot::ListenerKind::tcp: return "tcp";
-    case snapshot::ListenerKind::outbound: return "outbound";
-    case snapshot::ListenerKind::inbound: return "inbound";
+    case snapshot::ListenerKind::http:
+      return "http";
+    case snapshot::ListenerKind::tcp:
+      return "tcp";
+    case snapshot::ListenerKind::outbound:
+      return "outbound";
+    case snapshot::ListenerKind::inbound:
+      return "inbound";
   }
   return "";
 }
 
 std::string_view name_of(snapshot::TargetState state) {
   switch (state) {
-    case snapshot::TargetState::ready: return "ready";
-    case snapshot::TargetState::draining: return "draining";
-    case snapshot::TargetState::gone: return "gone";
+    case snapshot::TargetState::ready:
+      return "ready";
+    case snapshot::TargetState::draining:
+      return "draining";
+    case snapshot::TargetState::gone:
+      return "gone";
   }
   return "";
 }
@@ -39,8 +46,8 @@ std::string describe_group(const snapshot::TargetGroup& group) {
   for (const snapshot::Target& target : group.targets) {
     if (!out.ends_with('[')) out += ',';
     out += "{\"id\":" + quoted(target.id) + ",\"address\":" + quoted(target.address.format()) +
-           ",\"weight\":" + std::to_string(target.weight) + ",\"state\":" +
-           quoted(name_of(target.state)) + "}";
+           ",\"weight\":" + std::to_string(target.weight) +
+           ",\"state\":" + quoted(name_of(target.state)) + "}";
   }
   return out + "]}";
 }
@@ -48,10 +55,9 @@ std::string describe_group(const snapshot::TargetGroup& group) {
 }  // namespace
 
 std::string Subscription::describe() const {
-  std::string out = "{\"id\":" + quoted(options_.proxy_id) +
-                    ",\"revision\":" + std::to_string(revision_) +
-                    ",\"control_connected\":" + (connected_ ? "true" : "false") +
-                    ",\"listeners\":[";
+  std::string out =
+      "{\"id\":" + quoted(options_.proxy_id) + ",\"revision\":" + std::to_string(revision_) +
+      ",\"control_connected\":" + (connected_ ? "true" : "false") + ",\"listeners\":[";
   if (const auto* listeners = store_.listeners()) {
     for (const snapshot::Listener& listener : *listeners) {
       if (!out.ends_with('[')) out += ',';

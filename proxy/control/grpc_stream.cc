@@ -64,18 +64,16 @@ struct GrpcStream::State {
 
   void ended() {
     if (!grpc_status.empty()) {
-      fail_once(Errc::unavailable,
-                "the server ended the call with status " + grpc_status +
-                    (grpc_message.empty() ? "" : " (" + grpc_message + ")"));
+      fail_once(Errc::unavailable, "the server ended the call with status " + grpc_status +
+                                       (grpc_message.empty() ? "" : " (" + grpc_message + ")"));
     } else {
       fail_once(Errc::unavailable, "the server closed the call, HTTP status " +
                                        (http_status.empty() ? "none" : http_status));
     }
   }
 
-  static ssize_t read_outgoing(nghttp2_session*, std::int32_t, std::uint8_t* into,
-                               std::size_t room, std::uint32_t*, nghttp2_data_source* source,
-                               void*) {
+  static ssize_t read_outgoing(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room,
+                               std::uint32_t*, nghttp2_data_source* source, void*) {
     auto& state = *static_cast<State*>(source->ptr);
     if (state.outgoing.empty()) {
       state.deferred = true;
@@ -99,9 +97,12 @@ struct GrpcStream::State {
     auto& state = *static_cast<State*>(self);
     const std::string_view key(reinterpret_cast<const char*>(name), name_size);
     std::string text(reinterpret_cast<const char*>(value), std::min<std::size_t>(value_size, 512));
-    if (key == ":status") state.http_status = std::move(text);
-    else if (key == "grpc-status") state.grpc_status = std::move(text);
-    else if (key == "grpc-message") state.grpc_message = std::move(text);
+    if (key == ":status")
+      state.http_status = std::move(text);
+    else if (key == "grpc-status")
+      state.grpc_status = std::move(text);
+    else if (key == "grpc-message")
+      state.grpc_message = std::move(text);
     return 0;
   }
 
@@ -147,16 +148,19 @@ GrpcStream::GrpcStream(std::string path) : state_(std::make_unique<State>()) {
   CHECK(nghttp2_session_set_local_window_size(state_->session, NGHTTP2_FLAG_NONE, 0, kWindow) == 0);
 
   const nghttp2_nv headers[] = {
-      header(":method", "POST"),          header(":scheme", "http"),
-      header(":path", path),              header(":authority", "localhost"),
-      header("te", "trailers"),           header("content-type", "application/grpc"),
+      header(":method", "POST"),
+      header(":scheme", "http"),
+      header(":path", path),
+      header(":authority", "localhost"),
+      header("te", "trailers"),
+      header("content-type", "application/grpc"),
       header("user-agent", "heddle-proxy"),
   };
   nghttp2_data_provider body{};
   body.source.ptr = state_.get();
   body.read_callback = &State::read_outgoing;
-  state_->stream = nghttp2_submit_request(state_->session, nullptr, headers, std::size(headers),
-                                          &body, nullptr);
+  state_->stream =
+      nghttp2_submit_request(state_->session, nullptr, headers, std::size(headers), &body, nullptr);
   CHECK(state_->stream > 0);
 }
 

@@ -57,14 +57,14 @@ class Subscription {
   telemetry::Metrics& metrics_;
   const std::function<void(const ConfigEvent&)> publish_;
   ConfigStore store_;
-  asio::steady_timer pause_;        // between attempts
-  asio::steady_timer output_ready_; // cancelled when there is something to write
+  asio::steady_timer pause_;         // between attempts
+  asio::steady_timer output_ready_;  // cancelled when there is something to write
   asio::steady_timer expiry_;
   std::optional<GrpcStream> call_;  // while connected
   Socket* socket_ = nullptr;        // the same
   std::set<SocketAddr> asked_;      // in this call, not answered yet
   int connected_ = 0;
-  bool heard_ = false;              // this call brought a message
+  bool heard_ = false;  // this call brought a message
   bool applied_ = false;
   bool stopping_ = false;
   std::uint64_t revision_ = 0;

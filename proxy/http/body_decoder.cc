@@ -18,13 +18,19 @@ int hex_value(char c) {
 
 BodyDecoder::BodyDecoder(Framing framing, const Limits& limits) : limits_(limits) {
   switch (framing.kind) {
-    case BodyKind::none: state_ = State::done; break;
+    case BodyKind::none:
+      state_ = State::done;
+      break;
     case BodyKind::length:
       state_ = framing.length ? State::length : State::done;
       remaining_ = framing.length;
       break;
-    case BodyKind::chunked: state_ = State::size; break;
-    case BodyKind::until_close: state_ = State::until_close; break;
+    case BodyKind::chunked:
+      state_ = State::size;
+      break;
+    case BodyKind::until_close:
+      state_ = State::until_close;
+      break;
   }
 }
 
@@ -35,15 +41,18 @@ bool BodyDecoder::finish_at_close() {
 
 std::expected<BodyDecoder::Piece, Refusal> BodyDecoder::next(std::string_view in) {
   switch (state_) {
-    case State::done: return Piece{0, {}};
-    case State::until_close: return Piece{in.size(), in};
+    case State::done:
+      return Piece{0, {}};
+    case State::until_close:
+      return Piece{in.size(), in};
     case State::length: {
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, in.size()));
       remaining_ -= n;
       if (remaining_ == 0) state_ = State::done;
       return Piece{n, in.substr(0, n)};
     }
-    default: return next_chunked(in);
+    default:
+      return next_chunked(in);
   }
 }
 
@@ -175,7 +184,8 @@ std::expected<BodyDecoder::Piece, Refusal> BodyDecoder::next_chunked(std::string
         at += *taken;
         break;
       }
-      default: return Piece{at, {}};
+      default:
+        return Piece{at, {}};
     }
   }
   return Piece{at, {}};

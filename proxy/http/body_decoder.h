@@ -54,7 +54,7 @@ class BodyDecoder {
   void begin_chunk();
 
   State state_ = State::done;
-  std::uint8_t digits_ = 0;     // of the size so far
+  std::uint8_t digits_ = 0;  // of the size so far
   enum class Ext : std::uint8_t { name_begin, name, value_begin, value, quoted, escaped, closed };
   Ext ext_ = Ext::name_begin;
   std::uint64_t remaining_ = 0;  // of the body or of the chunk

@@ -31,7 +31,7 @@ struct HeaderField {
   std::string_view name;   // as it came
   std::string_view value;  // without white space at its ends
   FieldId id = FieldId::other;
-  bool dropped = false;    // named by Connection: not forwarded
+  bool dropped = false;  // named by Connection: not forwarded
 };
 
 FieldId field_id(std::string_view name);

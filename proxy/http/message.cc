@@ -61,8 +61,8 @@ std::optional<Refusal> parse_absolute_form(RequestHead& out) {
   const auto authority_end = rest.find_first_of("/?");
   out.host = rest.substr(0, authority_end);
   if (!is_authority(out.host)) return Refusal::target;
-  out.target = authority_end == std::string_view::npos ? std::string_view()
-                                                       : rest.substr(authority_end);
+  out.target =
+      authority_end == std::string_view::npos ? std::string_view() : rest.substr(authority_end);
   out.path_is_root = !out.target.starts_with('/');
   return std::nullopt;
 }

@@ -30,8 +30,8 @@ struct MessageHead {
   std::vector<HeaderField> fields;
   Version version = Version::http11;
   Framing body;
-  bool keep_alive = false;         // the sender will keep its connection after this message
-  std::string_view upgrade;        // protocols, when Connection names `upgrade`; never h2c
+  bool keep_alive = false;   // the sender will keep its connection after this message
+  std::string_view upgrade;  // protocols, when Connection names `upgrade`; never h2c
 
   const HeaderField* find(FieldId id) const;
   std::optional<std::string_view> value_of(std::string_view name) const;
@@ -39,11 +39,11 @@ struct MessageHead {
 
 struct RequestHead : MessageHead {
   std::string_view method;
-  std::string_view target;     // origin-form or `*`, what goes upstream
-  std::string_view path;       // the target before `?`
-  std::string_view host;       // Host, or the authority of an absolute-form target; may be empty (1.0)
+  std::string_view target;  // origin-form or `*`, what goes upstream
+  std::string_view path;    // the target before `?`
+  std::string_view host;    // Host, or the authority of an absolute-form target; may be empty (1.0)
   bool expects_continue = false;
-  bool path_is_root = false;   // an absolute-form target without a path: `target` lacks its "/"
+  bool path_is_root = false;  // an absolute-form target without a path: `target` lacks its "/"
 
   bool is_head() const { return method == "HEAD"; }
   bool is_idempotent() const;  // RFC 9110, section 9.2.2
@@ -68,8 +68,8 @@ std::optional<Refusal> parse_response(std::string_view bytes, const Limits& limi
                                       ResponseContext context, ResponseHead& out);
 
 enum class Guess { http1, other, more };
-// Is this the beginning of an HTTP/1 request? Only a known method and a complete request line count,
-// since other protocols (Redis: `GET key`) begin with the same words.
+// Is this the beginning of an HTTP/1 request? Only a known method and a complete request line
+// count, since other protocols (Redis: `GET key`) begin with the same words.
 Guess guess_protocol(std::string_view first_bytes);
 
 }  // namespace heddle::http

@@ -27,8 +27,8 @@ void append_request(std::string& out, const RequestHead& head, const RequestEdit
 // How the response's body goes to the client, which may differ from how it came.
 struct ResponseEdit {
   Framing body;
-  bool close = false;         // tell the client that this connection ends
-  bool keep_alive = false;    // an HTTP/1.0 client has to be told
+  bool close = false;       // tell the client that this connection ends
+  bool keep_alive = false;  // an HTTP/1.0 client has to be told
 };
 void append_response(std::string& out, const ResponseHead& head, const ResponseEdit& edit);
 
@@ -45,7 +45,7 @@ struct LocalResponse {
   std::string_view body;
   std::string_view location;  // redirects
   bool close = true;
-  bool to_head = false;       // write the head only
+  bool to_head = false;  // write the head only
 };
 void append_local(std::string& out, const LocalResponse& response);
 

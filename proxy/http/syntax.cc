@@ -10,8 +10,7 @@ enum : std::uint8_t { kToken = 1, kValue = 2, kTarget = 4, kHost = 8 };
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
   for (int c = 0; c < 256; ++c) {
-    const bool alnum =
-        (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    const bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
     if (alnum || (c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
                                 std::string_view::npos)) {
       classes[c] |= kToken;
@@ -49,10 +48,18 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
-bool is_token_char(char c) { return kClasses[static_cast<unsigned char>(c)] & kToken; }
-bool is_token(std::string_view text) { return !text.empty() && all_of(text, kToken); }
-bool is_field_value(std::string_view text) { return all_of(text, kValue); }
-bool is_target_text(std::string_view text) { return all_of(text, kTarget); }
+bool is_token_char(char c) {
+  return kClasses[static_cast<unsigned char>(c)] & kToken;
+}
+bool is_token(std::string_view text) {
+  return !text.empty() && all_of(text, kToken);
+}
+bool is_field_value(std::string_view text) {
+  return all_of(text, kValue);
+}
+bool is_target_text(std::string_view text) {
+  return all_of(text, kTarget);
+}
 
 bool is_authority(std::string_view text) {
   std::string_view rest;
@@ -70,7 +77,9 @@ bool is_authority(std::string_view text) {
   return rest.front() == ':' && is_port(rest.substr(1));
 }
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 
 bool iequals(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

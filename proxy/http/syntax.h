@@ -11,7 +11,8 @@ bool is_token(std::string_view text);        // not empty
 bool is_field_value(std::string_view text);  // no CTL but HTAB; obs-text allowed
 bool is_target_text(std::string_view text);  // visible ASCII without '#'
 
-// `uri-host [":" port]`: a name of letters, digits, `-._~`, an IPv4 address, or `[IPv6]`; not empty.
+// `uri-host [":" port]`: a name of letters, digits, `-._~`, an IPv4 address, or `[IPv6]`; not
+// empty.
 bool is_authority(std::string_view text);
 
 char to_lower(char c);

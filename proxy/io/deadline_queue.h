@@ -15,8 +15,8 @@ namespace asio = boost::asio;
 // nearly every request does, costs a store; nothing wakes up while nothing is armed.
 // Deadlines are kept to 8 ms. Threads: the executor's.
 class DeadlineQueue {
-  using Hook = boost::intrusive::list_base_hook<
-      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  using Hook =
+      boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
  public:
   // One deadline. Unlinks itself when destroyed.

@@ -1,6 +1,6 @@
 #pragma once
-#include <boost/asio/ip/tcp.hpp>
 #include <array>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <optional>
 #include <span>

@@ -18,7 +18,8 @@ namespace heddle::listener {
 class Destinations {
  public:
   using Ask = std::function<void(SocketAddr)>;  // of the control side; thread-safe
-  Destinations(asio::any_io_executor executor, Ask ask) : ask_(std::move(ask)), changed_(executor) {}
+  Destinations(asio::any_io_executor executor, Ask ask)
+      : ask_(std::move(ask)), changed_(executor) {}
 
   struct Answer {
     std::string group;  // empty: pass through

@@ -212,11 +212,13 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
 Failure Exchange::failure_of(const Error& error, const upstream::Lease& lease) const {
   if (lease.is_gone()) return Failure::target_gone;
   switch (error.code()) {
-    case Errc::invalid: return Failure::bad_response;
+    case Errc::invalid:
+      return Failure::bad_response;
     // With an errno it was the kernel that gave the peer up (TCP_USER_TIMEOUT).
     case Errc::timeout:
       return error.sys_errno() ? Failure::target_gone : Failure::response_timeout;
-    default: return Failure::target_closed;
+    default:
+      return Failure::target_closed;
   }
 }
 
@@ -226,18 +228,22 @@ Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::
   if (client_.stream.aborted()) co_return co_await fail(Failure::client_closed);
   if (body_.started()) {
     switch (body_.end()) {
-      case RequestBody::End::malformed: co_return co_await fail(Failure::body_malformed);
-      case RequestBody::End::timeout: co_return co_await fail(Failure::body_timeout);
-      case RequestBody::End::client_closed: co_return co_await fail(Failure::client_closed);
-      default: break;
+      case RequestBody::End::malformed:
+        co_return co_await fail(Failure::body_malformed);
+      case RequestBody::End::timeout:
+        co_return co_await fail(Failure::body_timeout);
+      case RequestBody::End::client_closed:
+        co_return co_await fail(Failure::client_closed);
+      default:
+        break;
     }
   }
   failure_ = failure_of(error, lease);
   if (failure_ == Failure::target_gone && !lease.is_gone()) {
     lease.target().remember_failure(std::chrono::steady_clock::now());
   }
-  const bool lost = failure_ == Failure::target_gone ||
-                    (failure_ == Failure::target_closed && lease.reused());
+  const bool lost =
+      failure_ == Failure::target_gone || (failure_ == Failure::target_closed && lease.reused());
   if (lost && !response_begun_ && may_repeat() && take_retry(group)) {
     fresh_only_ = true;
     co_return Step::retry;

@@ -75,14 +75,14 @@ class Exchange {
   std::string& to_client_;
 
   const Deadline started_ = std::chrono::steady_clock::now();
-  std::string_view inline_body_;     // the whole body, when it came with the head
+  std::string_view inline_body_;  // the whole body, when it came with the head
   bool streams_body_ = false;
   RequestBody body_;
   bool body_unread_ = false;
-  bool response_begun_ = false;      // a byte came from the current target
-  bool head_sent_ = false;           // a byte of the final response went to the client
-  bool reusable_ = false;            // the target's connection may serve another request
-  bool fresh_only_ = false;          // a kept-alive connection has failed already
+  bool response_begun_ = false;  // a byte came from the current target
+  bool head_sent_ = false;       // a byte of the final response went to the client
+  bool reusable_ = false;        // the target's connection may serve another request
+  bool fresh_only_ = false;      // a kept-alive connection has failed already
   After after_ = After::close;
 
   std::vector<std::shared_ptr<upstream::Target>> failed_;  // connecting to them failed

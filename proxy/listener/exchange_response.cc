@@ -6,7 +6,7 @@
 namespace heddle::listener {
 namespace {
 
-constexpr std::size_t kCopiedPiece = 4 << 10;   // smaller ones are gathered
+constexpr std::size_t kCopiedPiece = 4 << 10;  // smaller ones are gathered
 constexpr std::size_t kGathered = 16 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;
 
@@ -16,7 +16,8 @@ http::BodyKind kind_for_client(const http::RequestHead& request, const http::Res
     case http::BodyKind::until_close:
       return request.version == http::Version::http11 ? http::BodyKind::chunked
                                                       : http::BodyKind::until_close;
-    default: return head.body.kind;
+    default:
+      return head.body.kind;
   }
 }
 

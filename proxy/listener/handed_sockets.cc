@@ -12,8 +12,8 @@ Result<> check_listens(std::string_view entry, int fd) {
   int listens = 0;
   socklen_t size = sizeof listens;
   if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
-    return fail(Errc::invalid, "HEDDLE_PROXY_SOCKETS: '" + std::string(entry) +
-                                   "' is not an open socket");
+    return fail(Errc::invalid,
+                "HEDDLE_PROXY_SOCKETS: '" + std::string(entry) + "' is not an open socket");
   }
   if (!listens) {
     return fail(Errc::invalid, "HEDDLE_PROXY_SOCKETS: '" + std::string(entry) +

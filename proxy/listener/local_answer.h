@@ -18,13 +18,13 @@ enum class Failure {
   connect_failed,
   connect_timeout,
   target_gone,
-  target_closed,      // closed, or failed, before a response
-  bad_response,       // malformed
+  target_closed,  // closed, or failed, before a response
+  bad_response,   // malformed
   response_timeout,
-  body_malformed,     // the request's; the refusal says more
+  body_malformed,  // the request's; the refusal says more
   body_timeout,
-  client_closed,      // nobody is left to answer
-  response_cut,       // the response had begun
+  client_closed,  // nobody is left to answer
+  response_cut,   // the response had begun
 };
 int status_of(Failure failure);
 std::string_view name_of(Failure failure);

@@ -16,8 +16,8 @@ struct RelayCount {
   std::uint64_t from_target = 0;
 };
 
-// Copies both ways until both sides have closed, one fails, or nothing moves for `idle`. A side that
-// closes only its sending half gets the rest of the other's bytes.
+// Copies both ways until both sides have closed, one fails, or nothing moves for `idle`. A side
+// that closes only its sending half gets the rest of the other's bytes.
 Task<RelayCount> relay(RelayEnd client, RelayEnd target, std::chrono::milliseconds idle);
 
 }  // namespace heddle::listener

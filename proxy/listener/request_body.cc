@@ -39,8 +39,7 @@ Task<RequestBody::End> RequestBody::copy_all(Client& client, io::Stream& target)
   while (!decoder_.done()) {
     if (client.in.empty()) {
       const Deadline before = std::chrono::steady_clock::now();
-      const auto n =
-          co_await client.stream.read_some(client.in, kReadBytes, read_deadline(before));
+      const auto n = co_await client.stream.read_some(client.in, kReadBytes, read_deadline(before));
       waited_ += std::chrono::steady_clock::now() - before;
       if (!n) co_return n.error().code() == Errc::timeout ? End::timeout : End::client_closed;
       if (*n == 0) co_return End::client_closed;

@@ -22,8 +22,7 @@ bool is_same_listener(const snapshot::Listener& a, const snapshot::Listener& b) 
 
 Worker::Worker(asio::any_io_executor executor, const Settings& settings,
                telemetry::Metrics& metrics, telemetry::AccessLog& access_log,
-               const std::map<std::string, int>& sockets, Destinations::Ask ask,
-               std::uint64_t seed)
+               const std::map<std::string, int>& sockets, Destinations::Ask ask, std::uint64_t seed)
     : core_(executor, settings, metrics, access_log, std::move(ask), seed),
       sockets_(sockets),
       running_(executor) {}
@@ -32,39 +31,38 @@ Worker::~Worker() = default;
 
 void Worker::apply(const control::ConfigEvent& event) {
   if (draining_) return;
-  std::visit(
-      Overloaded{
-          [&](const control::ListenersChanged& changed) { apply_listeners(changed); },
-          [&](const control::GroupChanged& changed) {
-            auto& slot = core_.groups[changed.group->name];
-            if (slot) {
-              slot->apply(*changed.group);
-            } else {
-              slot = std::make_shared<upstream::Group>(*changed.group, core_.metrics,
-                                                       core_.deadlines, core_.random.next());
-            }
-            core_.destinations.notify();
-          },
-          [&](const control::GroupDropped& dropped) {
-            const auto found = core_.groups.find(dropped.name);
-            if (found == core_.groups.end()) return;
-            // Requests that hold the group see that nothing in it is left.
-            snapshot::TargetGroup empty = found->second->config();
-            empty.targets.clear();
-            found->second->apply(std::move(empty));
-            core_.groups.erase(found);
-          },
-          [&](const control::DestinationChanged& changed) {
-            Destinations::Answer answer{changed.group, changed.use};
-            core_.destinations.put(changed.destination, std::move(answer));
-          },
-          [&](const control::DestinationDropped& dropped) {
-            core_.destinations.remove(dropped.destination);
-          },
-          [&](const control::ControlChanged& changed) {
-            core_.destinations.set_connected(changed.connected);
-          }},
-      event);
+  std::visit(Overloaded{[&](const control::ListenersChanged& changed) { apply_listeners(changed); },
+                        [&](const control::GroupChanged& changed) {
+                          auto& slot = core_.groups[changed.group->name];
+                          if (slot) {
+                            slot->apply(*changed.group);
+                          } else {
+                            slot = std::make_shared<upstream::Group>(*changed.group, core_.metrics,
+                                                                     core_.deadlines,
+                                                                     core_.random.next());
+                          }
+                          core_.destinations.notify();
+                        },
+                        [&](const control::GroupDropped& dropped) {
+                          const auto found = core_.groups.find(dropped.name);
+                          if (found == core_.groups.end()) return;
+                          // Requests that hold the group see that nothing in it is left.
+                          snapshot::TargetGroup empty = found->second->config();
+                          empty.targets.clear();
+                          found->second->apply(std::move(empty));
+                          core_.groups.erase(found);
+                        },
+                        [&](const control::DestinationChanged& changed) {
+                          Destinations::Answer answer{changed.group, changed.use};
+                          core_.destinations.put(changed.destination, std::move(answer));
+                        },
+                        [&](const control::DestinationDropped& dropped) {
+                          core_.destinations.remove(dropped.destination);
+                        },
+                        [&](const control::ControlChanged& changed) {
+                          core_.destinations.set_connected(changed.connected);
+                        }},
+             event);
 }
 
 void Worker::apply_listeners(const control::ListenersChanged& event) {

@@ -12,9 +12,12 @@ using snapshot::StringMatch;
 
 bool matches(const StringMatch& match, std::string_view value) {
   switch (match.how) {
-    case StringMatch::How::exact: return value == match.text;
-    case StringMatch::How::prefix: return value.starts_with(match.text);
-    case StringMatch::How::suffix: return value.ends_with(match.text);
+    case StringMatch::How::exact:
+      return value == match.text;
+    case StringMatch::How::prefix:
+      return value.starts_with(match.text);
+    case StringMatch::How::suffix:
+      return value.ends_with(match.text);
   }
   return false;
 }
@@ -31,14 +34,16 @@ std::string lower_host(std::string_view authority) {
 
 bool holds(const Condition& condition, const http::RequestHead& request) {
   switch (condition.of) {
-    case Condition::Of::host: return matches(condition.match, lower_host(request.host));
-    case Condition::Of::path: return matches(condition.match, request.path);
-    case Condition::Of::method: return matches(condition.match, request.method);
+    case Condition::Of::host:
+      return matches(condition.match, lower_host(request.host));
+    case Condition::Of::path:
+      return matches(condition.match, request.path);
+    case Condition::Of::method:
+      return matches(condition.match, request.method);
     case Condition::Of::header:
       // A repeated field holds if one of its values does.
       return std::ranges::any_of(request.fields, [&](const http::HeaderField& field) {
-        return http::iequals(field.name, condition.header) &&
-               matches(condition.match, field.value);
+        return http::iequals(field.name, condition.header) && matches(condition.match, field.value);
       });
   }
   return false;

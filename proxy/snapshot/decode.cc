@@ -14,7 +14,9 @@ constexpr std::uint32_t kMaxWeight = 1'000'000;
 constexpr std::uint32_t kMaxTimeoutMs = 24 * 3600 * 1000;
 constexpr std::size_t kMaxFixedBody = 64 * 1024;
 
-std::string quoted(std::string_view text) { return "'" + std::string(text) + "'"; }
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text) + "'";
+}
 
 // Free of control bytes, so that it can stand in a header, a label or a log line.
 bool is_plain(std::string_view text) {
@@ -54,19 +56,24 @@ Result<SocketAddr> address_of(const pb::SocketAddress& in) {
 Result<std::optional<milliseconds>> timeout_of(std::uint32_t ms, std::string_view what) {
   if (ms == 0) return std::optional<milliseconds>();
   if (ms > kMaxTimeoutMs) {
-    return fail(Errc::invalid, std::string(what) + " of " + std::to_string(ms) +
-                                   " ms is longer than a day");
+    return fail(Errc::invalid,
+                std::string(what) + " of " + std::to_string(ms) + " ms is longer than a day");
   }
   return std::optional(milliseconds(ms));
 }
 
 Result<Protocol> protocol_of(pb::Protocol in) {
   switch (in) {
-    case pb::PROTOCOL_UNSPECIFIED: return Protocol::detect;
-    case pb::PROTOCOL_TCP: return Protocol::tcp;
-    case pb::PROTOCOL_HTTP1: return Protocol::http1;
-    case pb::PROTOCOL_HTTP2: return Protocol::http2;
-    default: return fail(Errc::invalid, "protocol " + std::to_string(in) + " is unknown");
+    case pb::PROTOCOL_UNSPECIFIED:
+      return Protocol::detect;
+    case pb::PROTOCOL_TCP:
+      return Protocol::tcp;
+    case pb::PROTOCOL_HTTP1:
+      return Protocol::http1;
+    case pb::PROTOCOL_HTTP2:
+      return Protocol::http2;
+    default:
+      return fail(Errc::invalid, "protocol " + std::to_string(in) + " is unknown");
   }
 }
 
@@ -79,10 +86,17 @@ Result<Target> target_of(const pb::Target& in) {
   out.weight = in.weight() ? in.weight() : 1;
   out.node = in.node();
   switch (in.state()) {
-    case pb::TARGET_READY: out.state = TargetState::ready; break;
-    case pb::TARGET_DRAINING: out.state = TargetState::draining; break;
-    case pb::TARGET_GONE: out.state = TargetState::gone; break;
-    default: return fail(Errc::invalid, who + ": state is not ready, draining or gone");
+    case pb::TARGET_READY:
+      out.state = TargetState::ready;
+      break;
+    case pb::TARGET_DRAINING:
+      out.state = TargetState::draining;
+      break;
+    case pb::TARGET_GONE:
+      out.state = TargetState::gone;
+      break;
+    default:
+      return fail(Errc::invalid, who + ": state is not ready, draining or gone");
   }
   if (in.encrypted()) {
     return fail(Errc::unsupported, who + ": this proxy does not speak TLS to targets");
@@ -118,10 +132,14 @@ Result<TargetGroup> group_of(const pb::TargetGroup& in) {
 
 Result<StringMatch> match_of(const pb::StringMatch& in) {
   switch (in.kind_case()) {
-    case pb::StringMatch::kExact: return StringMatch{StringMatch::How::exact, in.exact()};
-    case pb::StringMatch::kPrefix: return StringMatch{StringMatch::How::prefix, in.prefix()};
-    case pb::StringMatch::kSuffix: return StringMatch{StringMatch::How::suffix, in.suffix()};
-    default: return fail(Errc::invalid, "a condition has no exact, prefix or suffix");
+    case pb::StringMatch::kExact:
+      return StringMatch{StringMatch::How::exact, in.exact()};
+    case pb::StringMatch::kPrefix:
+      return StringMatch{StringMatch::How::prefix, in.prefix()};
+    case pb::StringMatch::kSuffix:
+      return StringMatch{StringMatch::How::suffix, in.suffix()};
+    default:
+      return fail(Errc::invalid, "a condition has no exact, prefix or suffix");
   }
 }
 
@@ -151,7 +169,8 @@ Result<Condition> condition_of(const pb::Condition& in) {
       TRY(out.match, match_of(in.header().value()));
       return out;
     }
-    default: return fail(Errc::invalid, "a condition is not host, path, method or header");
+    default:
+      return fail(Errc::invalid, "a condition is not host, path, method or header");
   }
 }
 
@@ -159,7 +178,8 @@ Result<Action> forward_of(const pb::Forward& in) {
   Forward out;
   std::uint64_t sum = 0;
   for (const auto& group : in.groups()) {
-    if (group.weight() > kMaxWeight) return fail(Errc::invalid, "a group's weight is above 1000000");
+    if (group.weight() > kMaxWeight)
+      return fail(Errc::invalid, "a group's weight is above 1000000");
     TRY(auto name, label_of(group.target_group(), "a forward's target group"));
     // One group without a weight is the usual case, not a wish to disable it.
     const std::uint32_t weight = in.groups_size() == 1 && !group.weight() ? 1 : group.weight();
@@ -172,7 +192,8 @@ Result<Action> forward_of(const pb::Forward& in) {
 
 Result<Action> action_of(const pb::Action& in) {
   switch (in.kind_case()) {
-    case pb::Action::kForward: return forward_of(in.forward());
+    case pb::Action::kForward:
+      return forward_of(in.forward());
     case pb::Action::kFixedResponse: {
       const auto& fixed = in.fixed_response();
       if (fixed.status() < 200 || fixed.status() > 599) {
@@ -181,8 +202,8 @@ Result<Action> action_of(const pb::Action& in) {
       if (!is_plain(fixed.content_type()) || fixed.body().size() > kMaxFixedBody) {
         return fail(Errc::invalid, "a fixed response's type is malformed or its body above 64 KiB");
       }
-      return Action(FixedResponse{static_cast<int>(fixed.status()), fixed.content_type(),
-                                  fixed.body()});
+      return Action(
+          FixedResponse{static_cast<int>(fixed.status()), fixed.content_type(), fixed.body()});
     }
     case pb::Action::kRedirect: {
       const auto& redirect = in.redirect();
@@ -193,7 +214,8 @@ Result<Action> action_of(const pb::Action& in) {
       TRY(auto location, label_of(redirect.location(), "a redirect's location"));
       return Action(Redirect{static_cast<int>(status), std::move(location)});
     }
-    default: return fail(Errc::invalid, "an action is not forward, fixed response or redirect");
+    default:
+      return fail(Errc::invalid, "an action is not forward, fixed response or redirect");
   }
 }
 
@@ -213,8 +235,7 @@ Result<std::vector<Rule>> rules_of(const pb::Listener& in) {
   std::ranges::stable_sort(out, {}, &Rule::priority);
   const auto twice = std::ranges::adjacent_find(out, {}, &Rule::priority);
   if (twice != out.end()) {
-    return fail(Errc::invalid,
-                "two rules have the priority " + std::to_string(twice->priority));
+    return fail(Errc::invalid, "two rules have the priority " + std::to_string(twice->priority));
   }
   return out;
 }
@@ -245,11 +266,20 @@ Result<Listener> listener_of(const pb::Listener& in) {
   TRY(out.name, label_of(in.name(), "a listener's name"));
   const std::string who = "listener " + quoted(in.name());
   switch (in.kind()) {
-    case pb::LISTENER_HTTP: out.kind = ListenerKind::http; break;
-    case pb::LISTENER_TCP: out.kind = ListenerKind::tcp; break;
-    case pb::LISTENER_OUTBOUND: out.kind = ListenerKind::outbound; break;
-    case pb::LISTENER_INBOUND: out.kind = ListenerKind::inbound; break;
-    default: return fail(Errc::invalid, who + ": kind is not http, tcp, outbound or inbound");
+    case pb::LISTENER_HTTP:
+      out.kind = ListenerKind::http;
+      break;
+    case pb::LISTENER_TCP:
+      out.kind = ListenerKind::tcp;
+      break;
+    case pb::LISTENER_OUTBOUND:
+      out.kind = ListenerKind::outbound;
+      break;
+    case pb::LISTENER_INBOUND:
+      out.kind = ListenerKind::inbound;
+      break;
+    default:
+      return fail(Errc::invalid, who + ": kind is not http, tcp, outbound or inbound");
   }
   TRY(out.socket, label_of(in.socket(), "its socket's name").during(who));
   TRY(out.rules, rules_of(in).during(who));
@@ -260,8 +290,7 @@ Result<Listener> listener_of(const pb::Listener& in) {
     TRY(auto action, action_of(in.default_action()).during(who + ": default action"));
     out.default_action = std::move(action);
   }
-  const bool forwards =
-      out.default_action && std::holds_alternative<Forward>(*out.default_action);
+  const bool forwards = out.default_action && std::holds_alternative<Forward>(*out.default_action);
   if (out.kind == ListenerKind::tcp && !forwards) {
     return fail(Errc::invalid, who + ": a TCP listener's default action must be a forward");
   }
@@ -300,7 +329,8 @@ Result<ConfigMessage> update_of(const pb::TargetGroupUpdate& in) {
       TRY(auto name, label_of(in.remove(), "a removed target group's name"));
       return ConfigMessage(GroupRemoved{std::move(name)});
     }
-    default: return fail(Errc::invalid, "a target group update neither puts nor removes");
+    default:
+      return fail(Errc::invalid, "a target group update neither puts nor removes");
   }
 }
 
@@ -310,12 +340,14 @@ Result<ConfigMessage> message_of(const pb::ConfigMessage& in) {
       TRY(auto snapshot, snapshot_of(in.snapshot()));
       return ConfigMessage(std::move(snapshot));
     }
-    case pb::ConfigMessage::kTargetGroup: return update_of(in.target_group());
+    case pb::ConfigMessage::kTargetGroup:
+      return update_of(in.target_group());
     case pb::ConfigMessage::kResolved: {
       TRY(auto destination, address_of(in.resolved().destination()));
       return ConfigMessage(Resolved{destination, in.resolved().target_group()});
     }
-    default: return fail(Errc::invalid, "the message is of no kind that this proxy knows");
+    default:
+      return fail(Errc::invalid, "the message is of no kind that this proxy knows");
   }
 }
 

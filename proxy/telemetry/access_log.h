@@ -19,12 +19,12 @@ struct AccessRecord {
   std::chrono::system_clock::time_point at;
   std::string_view listener;
   std::string_view client;
-  std::string_view kind;       // "http" or "tcp"
+  std::string_view kind;  // "http" or "tcp"
   std::string_view method;
   std::string_view host;
   std::string_view path;
   int status = 0;
-  std::string_view reason;     // why the proxy itself answered, or what went wrong
+  std::string_view reason;  // why the proxy itself answered, or what went wrong
   std::string_view request_id;
   std::string_view service;
   std::string_view target;
@@ -36,9 +36,9 @@ struct AccessRecord {
 
 std::string format_record(const AccessRecord& record);
 
-// Writes one JSON object per line from a thread of its own, so that a slow disk or a full pipe never
-// holds a request up: lines beyond one megabyte of backlog are dropped and counted.
-// Threads: any.
+// Writes one JSON object per line from a thread of its own, so that a slow disk or a full pipe
+// never holds a request up: lines beyond one megabyte of backlog are dropped and counted. Threads:
+// any.
 class AccessLog {
  public:
   // `where`: a path (appended to), "-" for standard output, "none". One line in `sample_one_in` is

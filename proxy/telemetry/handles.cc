@@ -27,16 +27,20 @@ void ListenerMetrics::opened() {
   connections_->Increment();
   active_->Increment();
 }
-void ListenerMetrics::closed() { active_->Decrement(); }
-void ListenerMetrics::rejected() { rejected_->Increment(); }
+void ListenerMetrics::closed() {
+  active_->Decrement();
+}
+void ListenerMetrics::rejected() {
+  rejected_->Increment();
+}
 
 RequestMetrics::RequestMetrics(std::shared_ptr<MetricsFamilies> families, std::string listener,
                                std::string service)
     : families_(std::move(families)),
       listener_(std::move(listener)),
       service_(std::move(service)),
-      duration_(&families_->durations.Add({{"listener", listener_}, {"service", service_}},
-                                          kSeconds)) {}
+      duration_(
+          &families_->durations.Add({{"listener", listener_}, {"service", service_}}, kSeconds)) {}
 
 RequestMetrics::~RequestMetrics() {
   for (auto& counter : by_status_) {
@@ -90,8 +94,12 @@ ServiceMetrics::~ServiceMetrics() {
   families_->no_target.Remove(no_target_);
 }
 
-void ServiceMetrics::retried() { retries_->Increment(); }
-void ServiceMetrics::no_target() { no_target_->Increment(); }
+void ServiceMetrics::retried() {
+  retries_->Increment();
+}
+void ServiceMetrics::no_target() {
+  no_target_->Increment();
+}
 
 TargetMetrics::TargetMetrics(std::shared_ptr<MetricsFamilies> families, const std::string& service,
                              const std::string& target)
@@ -114,10 +122,20 @@ TargetMetrics::~TargetMetrics() {
   families_->upstream_requests.Remove(failed_);
 }
 
-void TargetMetrics::connected() { connections_->Increment(); }
-void TargetMetrics::connect_failed() { connect_failures_->Increment(); }
-void TargetMetrics::reused() { reused_->Increment(); }
-void TargetMetrics::answered() { answered_->Increment(); }
-void TargetMetrics::failed() { failed_->Increment(); }
+void TargetMetrics::connected() {
+  connections_->Increment();
+}
+void TargetMetrics::connect_failed() {
+  connect_failures_->Increment();
+}
+void TargetMetrics::reused() {
+  reused_->Increment();
+}
+void TargetMetrics::answered() {
+  answered_->Increment();
+}
+void TargetMetrics::failed() {
+  failed_->Increment();
+}
 
 }  // namespace heddle::telemetry

@@ -55,9 +55,8 @@ Metrics::Metrics(std::string_view version) : registry_(std::make_shared<Registry
 Metrics::~Metrics() = default;
 
 std::shared_ptr<ListenerMetrics> Metrics::listener(const std::string& listener) {
-  return registry_->listeners.get(listener, [&] {
-    return std::make_shared<ListenerMetrics>(registry_->families, listener);
-  });
+  return registry_->listeners.get(
+      listener, [&] { return std::make_shared<ListenerMetrics>(registry_->families, listener); });
 }
 
 std::shared_ptr<RequestMetrics> Metrics::requests(const std::string& listener,
@@ -85,7 +84,9 @@ void Metrics::count_refused(std::string_view reason) {
 void Metrics::set_revision(std::uint64_t revision) {
   registry_->families->revision.Add({}).Set(static_cast<double>(revision));
 }
-void Metrics::count_rejected_config() { registry_->families->rejected_configs.Add({}).Increment(); }
+void Metrics::count_rejected_config() {
+  registry_->families->rejected_configs.Add({}).Increment();
+}
 void Metrics::set_control_connected(int connected) {
   registry_->families->control_connected.Add({}).Set(connected);
 }

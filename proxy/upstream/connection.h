@@ -16,9 +16,9 @@ struct Connection {
 
   io::Stream stream;
   io::ReadBuffer in;
-  std::uint64_t requests = 0;       // sent over it so far
-  bool patient = true;              // TCP_USER_TIMEOUT is not set
-  Target* idle_in = nullptr;        // while it waits there
+  std::uint64_t requests = 0;  // sent over it so far
+  bool patient = true;         // TCP_USER_TIMEOUT is not set
+  Target* idle_in = nullptr;   // while it waits there
   io::DeadlineQueue::Entry idle_deadline;
 
  private:

@@ -6,9 +6,8 @@ namespace heddle::upstream {
 namespace {
 
 balance::Algorithm algorithm_of(const snapshot::TargetGroup& config) {
-  return config.algorithm == snapshot::Algorithm::least_request
-             ? balance::Algorithm::least_request
-             : balance::Algorithm::round_robin;
+  return config.algorithm == snapshot::Algorithm::least_request ? balance::Algorithm::least_request
+                                                                : balance::Algorithm::round_robin;
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ Lease::Lease(std::shared_ptr<Target> target) : target_(std::move(target)) {
   target_->uses_.push_back(*this);
 }
 
-Lease::~Lease() { --target_->load_.in_flight; }
+Lease::~Lease() {
+  --target_->load_.in_flight;
+}
 
 void Lease::target_gone() {
   if (connection_) connection_->stream.abort();

@@ -9,8 +9,8 @@
 
 namespace heddle::upstream {
 
-// One use of a target: counts as in flight while it exists, and owns the connection. When the target
-// is gone, whatever waits on the connection ends with `cancelled` and is_gone() holds.
+// One use of a target: counts as in flight while it exists, and owns the connection. When the
+// target is gone, whatever waits on the connection ends with `cancelled` and is_gone() holds.
 class Lease final : public Use {
  public:
   explicit Lease(std::shared_ptr<Target> target);

@@ -136,10 +136,10 @@ TEST_F(ProxyHttp, LargeBodiesPassBothWays) {
   start({backend.address()});
   std::string body;
   for (int i = 0; body.size() < (4u << 20); ++i) body += std::to_string(i);
-  const std::string out =
-      exchange(proxy_->port("web"), "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                                    "Content-Length: " +
-                                        std::to_string(body.size()) + "\r\n\r\n" + body);
+  const std::string out = exchange(proxy_->port("web"),
+                                   "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                                   "Content-Length: " +
+                                       std::to_string(body.size()) + "\r\n\r\n" + body);
   EXPECT_TRUE(out.ends_with(body));
 }
 
@@ -213,8 +213,9 @@ TEST_F(ProxyHttp, BytesAfterAResponseEndTheTargetsConnection) {
 }
 
 TEST_F(ProxyHttp, InterimResponsesPassAndAreBounded) {
-  Scripted hints("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-                 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  Scripted hints(
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   start({hints.backend.address()});
   const std::string out = get("/");
   EXPECT_THAT(out, StartsWith("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK"));
@@ -241,22 +242,25 @@ TEST_F(ProxyHttp, WebSocketBecomesATunnelAndH2cNever) {
       send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain");
       return;
     }
-    send_all(fd, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                 "Connection: Upgrade\r\n\r\nhi!");
+    send_all(fd,
+             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+             "Connection: Upgrade\r\n\r\nhi!");
     char bytes[64];
     const ssize_t n = ::recv(fd, bytes, sizeof bytes, 0);
     if (n > 0) send_all(fd, {bytes, static_cast<std::size_t>(n)});
   });
   start({backend.address()});
   const UniqueFd client = connect_to(proxy_->port("web"));
-  send_all(client.get(), "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-                         "\r\n");
+  send_all(client.get(),
+           "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+           "\r\n");
   const std::string head = receive(client.get(), "hi!");
   EXPECT_THAT(head, StartsWith("HTTP/1.1 101 "));
   send_all(client.get(), "echo");
   EXPECT_EQ(receive(client.get()), "echo");
-  EXPECT_THAT(get("/", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
-                       "HTTP2-Settings: AAMAAABk\r\n"),
+  EXPECT_THAT(get("/",
+                  "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+                  "HTTP2-Settings: AAMAAABk\r\n"),
               EndsWith("plain"));
   const std::lock_guard lock(mutex);
   EXPECT_THAT(heads.at(1), Not(HasSubstr("pgrade")));

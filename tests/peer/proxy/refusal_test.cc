@@ -19,21 +19,30 @@ struct Case {
 
 constexpr std::string_view kHost = "Host: a\r\n";
 
-// Goal: a refused request gets its status, the connection closes, and nothing of it reaches a target.
-// Method: each class of the table on its own connection, followed by a request that must not be
-// taken for a second one.
+// Goal: a refused request gets its status, the connection closes, and nothing of it reaches a
+// target. Method: each class of the table on its own connection, followed by a request that must
+// not be taken for a second one.
 TEST_F(ProxyRefusal, EachClassGetsItsStatusAndTheConnectionCloses) {
   std::atomic<int> requests = 0;
   Backend backend(answering("served", &requests));
   start({backend.address()});
   const Case cases[] = {
-      {"CL and TE", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"two CL", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400},
+      {"CL and TE",
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n",
+       400},
+      {"two CL", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+       400},
       {"CL list", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", 400},
       {"signed CL", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", 400},
-      {"TE twice", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-      {"chunked not last", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400},
-      {"TE on 1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"TE twice",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+       "chunked\r\n\r\n0\r\n\r\n",
+       400},
+      {"chunked not last", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+       400},
+      {"TE on 1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       400},
       {"unknown coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", 501},
       {"obs-fold", "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400},
       {"space before colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400},
@@ -63,7 +72,8 @@ TEST_F(ProxyRefusal, EachClassGetsItsStatusAndTheConnectionCloses) {
   }
   EXPECT_EQ(requests, 0);
   EXPECT_EQ(backend.accepted(), 0u);
-  EXPECT_GE(proxy_->metric("heddle_proxy_refused_requests_total{class=\"length_and_encoding\"}"), 1);
+  EXPECT_GE(proxy_->metric("heddle_proxy_refused_requests_total{class=\"length_and_encoding\"}"),
+            1);
 }
 
 TEST_F(ProxyRefusal, LimitsHaveTheirOwnStatus) {

@@ -11,12 +11,12 @@
 namespace heddle::testing {
 namespace {
 
-using ::testing::EndsWith;
-using ::testing::HasSubstr;
-using ::testing::StartsWith;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class ProxyResilience : public ProxyTest {
  protected:
@@ -113,8 +113,8 @@ TEST_F(ProxyResilience, ABlackHoleCostsTheConnectTimeoutOnce) {
     ::connect(fillers.back().get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
   Backend good(answering("good"));
-  pb::TargetGroup group = group_of("web", pb::PROTOCOL_HTTP1,
-                                   {{IpAddr::v4(0x7f000001), port}, good.address()});
+  pb::TargetGroup group =
+      group_of("web", pb::PROTOCOL_HTTP1, {{IpAddr::v4(0x7f000001), port}, good.address()});
   group.set_connect_timeout_ms(300);
   start(group);
   const auto begin = steady_clock::now();
@@ -221,9 +221,8 @@ TEST_F(ProxyResilience, SigtermLetsRequestsFinishAndExitsZero) {
   start({slow.address()});
   const UniqueFd idle = connect_to(proxy_->port("web"));
   std::string answer;
-  std::thread reader([&] {
-    answer = exchange(proxy_->port("web"), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  });
+  std::thread reader(
+      [&] { answer = exchange(proxy_->port("web"), "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); });
   while (waiting < 1) std::this_thread::sleep_for(milliseconds(2));
   const auto begin = steady_clock::now();
   EXPECT_EQ(proxy_->terminate(), 0);

@@ -13,19 +13,21 @@
 namespace heddle::testing {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
 
-bool run(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
+bool run(const std::string& command) {
+  return std::system((command + " >/dev/null 2>&1").c_str()) == 0;
+}
 
 // A private network namespace in which connections of others than the proxy's user to 10.99.0.0/24
-// are redirected to the outbound listener, as the connect hook does on a node. The thread (and those
-// it starts) is in it from SetUp to TearDown.
+// are redirected to the outbound listener, as the connect hook does on a node. The thread (and
+// those it starts) is in it from SetUp to TearDown.
 class ProxySidecar : public ProxyTest {
  protected:
   void SetUp() override {
@@ -44,9 +46,10 @@ class ProxySidecar : public ProxyTest {
 
   void redirect() {
     const std::string to = std::to_string(proxy_->port("out"));
-    ASSERT_TRUE(run("nft 'add table ip t; add chain ip t o { type nat hook output priority -100; };"
-                    " add rule ip t o ip daddr 10.99.0.0/24 meta skuid != 65534 tcp dport != " +
-                    to + " redirect to :" + to + "'"));
+    ASSERT_TRUE(
+        run("nft 'add table ip t; add chain ip t o { type nat hook output priority -100; };"
+            " add rule ip t o ip daddr 10.99.0.0/24 meta skuid != 65534 tcp dport != " +
+            to + " redirect to :" + to + "'"));
   }
 
   void start_outbound() {
@@ -131,18 +134,18 @@ TEST_F(ProxySidecar, WhatIsNoServicePassesThrough) {
     if (n > 0) send_all(fd, {bytes, static_cast<std::size_t>(n)});
   });
   const SocketAddr there{IpAddr::v4(0x7f000001), raw.address().port};
-  ASSERT_TRUE(run("nft add rule ip t o ip daddr 127.0.0.1 tcp dport " +
-                  std::to_string(there.port) + " meta skuid != 65534 redirect to :" +
-                  std::to_string(proxy_->port("out"))));
+  ASSERT_TRUE(run("nft add rule ip t o ip daddr 127.0.0.1 tcp dport " + std::to_string(there.port) +
+                  " meta skuid != 65534 redirect to :" + std::to_string(proxy_->port("out"))));
   const UniqueFd client = dial(there);
   EXPECT_EQ(receive(client.get(), "\r\n"), "220 server first\r\n");
   send_all(client.get(), "quit");
   ::shutdown(client.get(), SHUT_WR);
   EXPECT_EQ(receive(client.get()), "quit");
   EXPECT_EQ(control_->resolves(), 1u);
-  EXPECT_TRUE(proxy_->wait_for_metric("heddle_proxy_tcp_bytes_total{direction=\"sent\",listener="
-                                      "\"outbound\",service=\"passthrough\"}",
-                                      22));
+  EXPECT_TRUE(
+      proxy_->wait_for_metric("heddle_proxy_tcp_bytes_total{direction=\"sent\",listener="
+                              "\"outbound\",service=\"passthrough\"}",
+                              22));
 }
 
 TEST_F(ProxySidecar, DetectionTakesHttpForHttpAndKeepsServerFirstProtocolsFast) {
@@ -174,8 +177,8 @@ TEST_F(ProxySidecar, WithoutHeddledAnUnknownDestinationPassesThrough) {
   control_->stop();
   ASSERT_TRUE(proxy_->wait_for_metric("heddle_proxy_control_connected", 0));
   ASSERT_TRUE(run("nft add rule ip t o ip daddr 127.0.0.1 tcp dport " +
-                  std::to_string(raw.address().port) + " meta skuid != 65534 redirect to :" +
-                  std::to_string(proxy_->port("out"))));
+                  std::to_string(raw.address().port) +
+                  " meta skuid != 65534 redirect to :" + std::to_string(proxy_->port("out"))));
   EXPECT_EQ(receive(dial(raw.address()).get()), "direct");
 }
 
@@ -261,10 +264,12 @@ TEST_F(ProxyInbound, ConnectionsReachTheApplicationOnLoopback) {
   start_with_snapshot({"in"});
   ASSERT_EQ(::setsockopt(proxy_->listening_fd("in"), SOL_IP, IP_TRANSPARENT, &any, sizeof any), 0);
   const std::string to = std::to_string(proxy_->port("in"));
-  ASSERT_TRUE(run("ip rule add fwmark 1 lookup 100 && ip route add local default dev lo table 100"));
-  ASSERT_TRUE(run("nft 'add table ip p; add chain ip p i { type filter hook prerouting priority "
-                  "-150; }; add rule ip p i iifname up0 meta l4proto tcp tproxy to 127.0.0.1:" +
-                  to + " meta mark set 1 accept'"));
+  ASSERT_TRUE(
+      run("ip rule add fwmark 1 lookup 100 && ip route add local default dev lo table 100"));
+  ASSERT_TRUE(
+      run("nft 'add table ip p; add chain ip p i { type filter hook prerouting priority "
+          "-150; }; add rule ip p i iifname up0 meta l4proto tcp tproxy to 127.0.0.1:" +
+          to + " meta mark set 1 accept'"));
   const UniqueFd client = dial_inside(web.address().port);
   ASSERT_TRUE(client);
   EXPECT_THAT(ask(client.get()), StartsWith("HTTP/1.1 200 "));

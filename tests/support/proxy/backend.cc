@@ -25,7 +25,9 @@ Backend::~Backend() {
   for (const int fd : open_) ::close(fd);
 }
 
-SocketAddr Backend::address() const { return {IpAddr::v4(0x7f000001), port_}; }
+SocketAddr Backend::address() const {
+  return {IpAddr::v4(0x7f000001), port_};
+}
 
 void Backend::run() {
   while (!stopping_) {

@@ -77,7 +77,9 @@ struct FakeControl::State final : pb::ProxyConfig::Service {
 FakeControl::FakeControl(std::string socket_path)
     : state_(std::make_shared<State>()), socket_path_(std::move(socket_path)) {}
 
-FakeControl::~FakeControl() { stop(); }
+FakeControl::~FakeControl() {
+  stop();
+}
 
 void FakeControl::start() {
   ::unlink(socket_path_.c_str());

@@ -22,8 +22,8 @@ class FakeControl {
   void start();
   void stop();  // as if killed: open streams break
 
-  void set_snapshot(pb::Snapshot snapshot);     // also sent to connected proxies
-  void put_group(pb::TargetGroup group);        // the same; stands for later Resolves too
+  void set_snapshot(pb::Snapshot snapshot);  // also sent to connected proxies
+  void put_group(pb::TargetGroup group);     // the same; stands for later Resolves too
   void remove_group(const std::string& name);
   void set_destination(const SocketAddr& destination, const std::string& group);
   void send(const pb::ConfigMessage& message);  // as it is, to connected proxies

@@ -101,7 +101,8 @@ ProxyProcess::ProxyProcess(Options options) {
   ::setenv("HEDDLE_PROXY_SOCKETS", names.c_str(), 1);
   if (::getuid() == 0) {
     ::setgroups(0, nullptr);
-    if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0) ::_exit(126);
+    if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
+      ::_exit(126);
   }
   ::execv(program.c_str(), argv.data());
   ::_exit(127);

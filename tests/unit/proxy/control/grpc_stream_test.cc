@@ -61,8 +61,8 @@ class Server {
   static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                        std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                        std::uint8_t, void* self) {
-    static_cast<Server*>(self)->headers[std::string(reinterpret_cast<const char*>(name),
-                                                    name_size)] =
+    static_cast<Server*>(self)
+        ->headers[std::string(reinterpret_cast<const char*>(name), name_size)] =
         std::string(reinterpret_cast<const char*>(value), value_size);
     return 0;
   }

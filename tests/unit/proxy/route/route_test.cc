@@ -66,7 +66,8 @@ TEST(FindAction, AllConditionsOfTheFirstRuleThatHolds) {
 
 TEST(FindAction, Ipv6HostsCompareWithoutThePort) {
   snapshot::Listener listener;
-  listener.rules = {rule(1, 201, {condition(Condition::Of::host, StringMatch::How::exact, "[::1]")})};
+  listener.rules = {
+      rule(1, 201, {condition(Condition::Of::host, StringMatch::How::exact, "[::1]")})};
   EXPECT_EQ(choose(listener, get("/", "[::1]:8080")), 201);
   EXPECT_EQ(choose(listener, get("/", "[::1]")), 201);
 }

@@ -96,10 +96,9 @@ TEST(Decode, OneMistakeRefusesTheWholeAndIsNamed) {
               *s.mutable_target_groups(0)->add_targets() = target("b", "abcd", 65536);
             }),
             "target group 'g': target 'b': port 65536 is not in 1..65535");
-  EXPECT_EQ(with([](pb::Snapshot& s) {
-              s.mutable_target_groups(0)->mutable_targets(0)->clear_state();
-            }),
-            "target group 'g': target 'a': state is not ready, draining or gone");
+  EXPECT_EQ(
+      with([](pb::Snapshot& s) { s.mutable_target_groups(0)->mutable_targets(0)->clear_state(); }),
+      "target group 'g': target 'a': state is not ready, draining or gone");
   EXPECT_EQ(with([](pb::Snapshot& s) {
               auto& action = *s.mutable_listeners(0)->mutable_default_action();
               action.mutable_redirect()->set_status(302);
