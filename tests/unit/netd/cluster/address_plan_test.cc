@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace heddle::cluster {
 namespace {
 
@@ -19,6 +22,11 @@ Allocation allocation(const std::string& subnet) {
   return made;
 }
 
+void expect_disjoint(std::vector<Prefix> blocks) {
+  std::ranges::sort(blocks);
+  for (std::size_t i = 1; i < blocks.size(); ++i) EXPECT_FALSE(blocks[i - 1].overlaps(blocks[i]));
+}
+
 // Claims until none is left, checking that nothing overlaps.
 std::vector<Prefix> claim_all(Allocation& all, const std::function<model::Id(int)>& owner) {
   std::vector<Prefix> claimed;
@@ -26,10 +34,10 @@ std::vector<Prefix> claim_all(Allocation& all, const std::function<model::Id(int
     const auto block = plan_block(all, owner(i));
     if (!block) {
       EXPECT_EQ(block.error().code(), Errc::exhausted);
+      expect_disjoint(claimed);
       return claimed;
     }
     EXPECT_TRUE(all.subnet.contains(*block));
-    for (const Prefix& other : claimed) EXPECT_FALSE(other.overlaps(*block));
     claimed.push_back(*block);
     all.blocks.push_back({"net", *block, owner(i)});
   }
@@ -82,7 +90,7 @@ TEST(AddressPlan, VipsAreHostAddressesOutsideOfNodesBlocksAndStayWithTheirName) 
   EXPECT_TRUE(first->new_block->contains(first->address));
   EXPECT_LT(first->address, IpAddr::v4(0x0a200400));
   EXPECT_EQ(plan_vip(all, taken, stable_hash("web"))->address, first->address);
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const auto vip = plan_vip(all, taken, stable_hash("s" + std::to_string(i)));
     ASSERT_TRUE(vip) << i;
     if (vip->new_block) {
