@@ -18,51 +18,71 @@ namespace {
 
 constexpr int kRounds = 5;
 
+struct Rate {
+  double gigabits = 0;        // per second
+  double per_cpu_second = 0;  // of processor time at both ends: holds on a busy machine too
+};
+
+// The number after `name` in iperf3's JSON, from `from` on.
+double number_of(const std::string& json, const std::string& name, std::size_t from) {
+  const std::size_t at_name = json.find('"' + name + '"', from);
+  if (at_name == std::string::npos) return 0;
+  return std::atof(json.c_str() + json.find(':', at_name) + 1);
+}
+
 class Throughput : public TwoHosts {
  protected:
-  // Gb/s of one stream, client on CPU 0 and server on CPU 1, congestion control cubic.
-  double iperf(const std::string& from, const std::string& to, const std::string& address) {
+  // One stream, client on CPU 0 and server on CPU 1, congestion control cubic.
+  Rate iperf(const std::string& from, const std::string& to, const std::string& address) {
     run(to, "taskset -c 1 iperf3 -s -1 -D >/dev/null");
     ::usleep(300'000);
-    const std::string command = "ip netns exec " + from +
-                                " taskset -c 0 iperf3 -C cubic -t 2 -O 0.5 "
-                                "-f m -c " +
-                                address + " 2>&1 | grep receiver";
+    const std::string command =
+        "ip netns exec " + from + " taskset -c 0 iperf3 -C cubic -t 2 -O 0.5 -J -c " + address;
     FILE* pipe = ::popen(command.c_str(), "r");
-    std::array<char, 512> line{};
-    const char* got = std::fgets(line.data(), line.size(), pipe);
+    std::string json;
+    std::array<char, 4096> block{};
+    while (const std::size_t count = std::fread(block.data(), 1, block.size(), pipe))
+      json.append(block.data(), count);
     ::pclose(pipe);
-    if (got == nullptr) return 0;
-    const std::string text(line.data());
-    const std::size_t unit = text.find(" Mbits");
-    return std::atof(text.c_str() + text.rfind(' ', unit - 1)) / 1000;
+    const std::size_t end = json.rfind("\"sum_received\"");
+    if (end == std::string::npos) return {};
+    const double bits = number_of(json, "bits_per_second", end) / 1e9;
+    const double processors =
+        (number_of(json, "host_total", end) + number_of(json, "remote_total", end)) / 100;
+    return {.gigabits = bits, .per_cpu_second = processors > 0 ? bits / processors : 0};
   }
 };
 
+// Median, minimum and maximum.
+void print(const std::string& name, std::vector<Rate> rates) {
+  std::ranges::sort(rates, {}, &Rate::gigabits);
+  const auto middle = rates.size() / 2;
+  std::printf("%-32s %5.1f Gb/s (%.1f-%.1f)", name.c_str(), rates[middle].gigabits,
+              rates.front().gigabits, rates.back().gigabits);
+  std::ranges::sort(rates, {}, &Rate::per_cpu_second);
+  std::printf("   %5.1f Gb per CPU second (%.1f-%.1f)\n", rates[middle].per_cpu_second,
+              rates.front().per_cpu_second, rates.back().per_cpu_second);
+}
+
 TEST_F(Throughput, DISABLED_OneStream) {
-  const std::vector<std::pair<std::string, std::function<double()>>> cases = {
+  const std::vector<std::pair<std::string, std::function<Rate()>>> cases = {
       {"raw veth between the hosts", [&] { return iperf("h1", "h2", "192.168.50.2"); }},
       {"across, opened on the underlay", [&] { return iperf("c1", "c3", "10.40.1.7"); }},
       {"across, by the vxlan device",
        [&] {
          run("h2", "tc filter del dev under0 ingress");
          run("h1", "tc filter del dev under0 ingress");
-         const double rate = iperf("c1", "c3", "10.40.1.7");
+         const Rate rate = iperf("c1", "c3", "10.40.1.7");
          put_addresses(0);
          put_addresses(1);
          return rate;
        }},
       {"on one host", [&] { return iperf("c1", "c2", "10.40.0.6"); }},
   };
-  std::map<std::string, std::vector<double>> rates;
+  std::map<std::string, std::vector<Rate>> rates;
   for (int round = 0; round < kRounds; ++round)
     for (const auto& [name, measure] : cases) rates[name].push_back(measure());
-  for (const auto& [name, measure] : cases) {
-    std::vector<double>& sorted = rates[name];
-    std::ranges::sort(sorted);
-    std::printf("%-34s %5.1f Gb/s (%.1f-%.1f)\n", name.c_str(), sorted[sorted.size() / 2],
-                sorted.front(), sorted.back());
-  }
+  for (const auto& [name, measure] : cases) print(name, rates[name]);
 }
 
 }  // namespace
