@@ -67,10 +67,25 @@ def readmes(tree, _pool):
             yield Finding(path, README_LINES + 1, "readme", f"more than {README_LINES} lines")
 
 
-def libraries(tree, _pool):
-    for path in tree.cxx:
-        if not tree.is_product(path) or not path.endswith(".h") or within(path, "ebpf"):
+def public_headers(tree):
+    """Those that another folder includes, and what they include themselves."""
+    public = set()
+    waiting = [name for path in tree.cxx if tree.is_product(path)
+               for _line, name, ours in tree.includes(path)
+               if ours and os.path.dirname(name) != os.path.dirname(path)]
+    while waiting:
+        header = waiting.pop()
+        if header in public or header not in tree.files or within(header, "ebpf"):
             continue
+        public.add(header)
+        waiting += [name for _line, name, ours in tree.includes(header) if ours]
+    return public
+
+
+def libraries(tree, _pool):
+    """Libraries' types stay out of public headers; a header of one folder alone may have them."""
+    for path in sorted(public_headers(tree)):
         for line, name, _ours in tree.includes(path):
             if FOREIGN.match(name):
-                yield Finding(path, line, "library", f"{name} in a header: keep its types in a .cc")
+                yield Finding(path, line, "library",
+                              f"{name} in a public header: keep its types inside the folder")

@@ -82,7 +82,10 @@ class Seeded(unittest.TestCase):
         for name in ("openssl/evp.h", "netlink/msg.h", "bpf/bpf.h", "google/protobuf/message.h",
                      "sqlite3.h"):
             self.put("netd/model/a.h", f"#pragma once\n#include <{name}>\n")
-            self.expect(layout.libraries, f"netd/model/a.h:2: {name} in a header")
+            self.assertEqual(self.found(layout.libraries), [], "inside the folder it may")
+            self.put("netd/driver/b.h", '#pragma once\n#include "netd/model/a.h"\n')
+            self.expect(layout.libraries, f"netd/model/a.h:2: {name} in a public header")
+            (self.root / "netd/driver/b.h").unlink()
 
     def test_long_lines_files_and_functions(self):
         self.put("netd/model/long.cc", "// " + "x" * 98 + "\n" * 601)

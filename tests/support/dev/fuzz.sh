@@ -17,10 +17,11 @@ fuzz() {
   fi
   step "configuring" cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 \
-    -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DHEDDLE_FUZZ=ON -DHEDDLE_SANITIZE=address,undefined -Wno-dev --log-level=WARNING
+    -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g1" -DHEDDLE_FUZZ=ON -DHEDDLE_SANITIZE=address,undefined \
+    -Wno-dev --log-level=WARNING
   # shellcheck disable=SC2046
   step "building" ninja -C "$dir" $(printf 'fuzz_%s ' $names)
-  # Found inputs stay in the build folder: what deserves it is committed to tests/fuzz/corpus by hand.
+  # Found inputs stay in the build folder; what deserves it is committed to tests/fuzz/corpus.
   for name in $names; do
     mkdir -p "$dir/found/$name"
     step "fuzzing $name for $seconds s" fuzz_one "$dir" "$name" "$seconds"

@@ -1,11 +1,12 @@
-# Tests under other kernels: Debian's, booted by qemu from the packages' files (nothing is installed),
-# with this machine's root file system shared read-only and a tmpfs over it for all that is written.
+# Tests under other kernels: Debian's, booted by qemu from the packages' files (nothing is
+# installed), with this machine's root file system shared read-only and a tmpfs over it for all that
+# is written.
 
 vm_dir=build/vm
 vm_apt=(apt-get -q -o APT::Sandbox::User=root -o Acquire::Retries=3)
 
-# The package with the newest kernel of a series, from the machine's own apt sources; 6.12 comes from
-# bookworm-backports, through a source list of ours that the machine does not see.
+# The package with the newest kernel of a series, from the machine's own apt sources; 6.12 comes
+# from bookworm-backports, through a source list of ours that the machine does not see.
 vm_find_package() {
   local series=$1 name
   name=$(vm_search "$series")
@@ -87,8 +88,9 @@ vm_qemu() {
 
 # KVM where it works: it may be there and hang, so it has to boot within the time.
 vm_accel() {
-  if [ -w /dev/kvm ] && timeout -k 1 20 bash -c "$(declare -f vm_qemu); root='$root' vm_dir='$vm_dir'
-      vm_qemu '$1' kvm heddle.probe=1" 2>/dev/null | grep -q HEDDLE-VM-PROBE; then
+  local probe
+  probe="$(declare -f vm_qemu); root='$root' vm_dir='$vm_dir'; vm_qemu '$1' kvm heddle.probe=1"
+  if [ -w /dev/kvm ] && timeout -k 1 20 bash -c "$probe" 2>/dev/null | grep -q HEDDLE-VM-PROBE; then
     echo kvm
   else
     echo tcg,thread=multi
@@ -123,9 +125,10 @@ vm() {
   local accel
   accel=$(vm_accel "$series")
   say "running $(wc -l <"$vm_dir/out/tests") tests under $(cat "$vm_dir/$series/version") ($accel)"
-  timeout -k 5 "${HEDDLE_VM_SECONDS:-3000}" bash -c "$(declare -f vm_qemu)
-      root='$root' vm_dir='$vm_dir'
-      vm_qemu '$series' '$accel' heddle.root='$root' heddle.series='$series' heddle.build='$build_dir'" |
+  local boot
+  boot="$(declare -f vm_qemu); root='$root' vm_dir='$vm_dir'; vm_qemu '$series' '$accel'"
+  boot+=" 'heddle.root=$root' heddle.series=$series heddle.build=$build_dir"
+  timeout -k 5 "${HEDDLE_VM_SECONDS:-3000}" bash -c "$boot" |
     tr -d '\r' | tee "$vm_dir/console.log" | sed -un 's/^HEDDLE-VM: //p'
   vm_report "$series"
 }
@@ -135,7 +138,8 @@ vm_report() {
   total=$(wc -l <"$vm_dir/out/tests")
   passed=$(grep -c '^passed' "$vm_dir/out/results" 2>/dev/null) || true
   failed=$(grep -c '^failed' "$vm_dir/out/results" 2>/dev/null) || true
-  python3 tests/support/dev/skips.py "tests/allowed-skips-vm.txt" "$vm_dir/out" || failed=$((failed + 1))
+  python3 tests/support/dev/skips.py tests/allowed-skips-vm.txt "$vm_dir/out" ||
+    failed=$((failed + 1))
   if [ "${failed:-0}" -eq 0 ] && [ "${passed:-0}" -eq "$total" ]; then
     echo "vm $1: all $total tests passed"
     return 0

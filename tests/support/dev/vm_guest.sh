@@ -7,7 +7,8 @@ root=$(argument heddle.root)
 kernel=$root/build/vm/$(argument heddle.series)
 out=/run/heddle-vm
 mkdir -p /lib/modules
-[ -e "/lib/modules/$(uname -r)" ] || ln -s "$kernel/lib/modules/$(uname -r)" "/lib/modules/$(uname -r)"
+modules=/lib/modules/$(uname -r)
+[ -e "$modules" ] || ln -s "$kernel$modules" "$modules"
 ip link set lo up
 hostname vm
 cd "$root" || poweroff -f

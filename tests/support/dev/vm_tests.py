@@ -2,8 +2,8 @@
 
 usage: vm_tests.py [--short] [NAME...]
 
-Without names: all that need a kernel (labels bpf and netns). --short: every BPF object loads, and the
-paths of bridge and overlay. NAMEs are regular expressions over the tests' names.
+Without names: all that need a kernel (labels bpf and netns). --short: every BPF object loads, and
+the paths of bridge and overlay. NAMEs are regular expressions over the tests' names.
 """
 import json
 import re
