@@ -71,17 +71,11 @@ TEST_F(BridgePath, SandboxesReachEachOtherAndTheGateway) {
   host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.77.0.6");
   host::run_in(c1, "ping -c 3 -i 0.05 -W 2 10.77.0.1");
   host::run_in(c1, "ping -c 1 -s 1472 -M do -W 2 10.77.0.6");
-  EXPECT_EQ(host::run("nsenter --net=" + c2 +
-                      " timeout 10 python3 -c 'import socket as s\n"
-                      "l=s.create_server((\"10.77.0.6\",80)); print(open(\"/tmp/ready\",\"w\"))\n"
-                      "c,a=l.accept(); c.sendall(a[0].encode()+c.recv(9))' > /tmp/server &\n"
-                      "for i in $(seq 100); do [ -e /tmp/ready ] && break; sleep 0.05; done\n"
-                      "nsenter --net=" +
-                      c1 +
-                      " timeout 10 python3 -c 'import socket as s\n"
-                      "c=s.create_connection((\"10.77.0.6\",80)); c.sendall(b\" hello\")\n"
-                      "print(c.makefile().read())'; wait"),
-            "10.77.0.5 hello");
+  EXPECT_EQ(host::exchange_tcp({.client = c1,
+                                .server = c2,
+                                .address = SocketAddr::parse("10.77.0.6:80").value(),
+                                .bytes = 10'000'000}),
+            "10.77.0.5");
 }
 
 TEST_F(BridgePath, WhatLeavesTheSubnetIsMasqueradedAndWhatStaysIsNot) {

@@ -151,18 +151,10 @@ TEST_F(OverlayNodes, EndpointsReachEachOtherHereAndThere) {
   host::run_in(c1, "ping -c 1 -s 4000 -W 2 10.40.2.6");        // fragmented by the sender
   EXPECT_NE(host::status_of("nsenter --net=" + c1 + " ping -c 1 -W 1 10.40.2.99"), 0);
 
-  EXPECT_EQ(host::run("nsenter --net=" + c2 +
-                      " timeout 20 python3 -c 'import socket as s\n"
-                      "l=s.create_server((\"10.40.2.6\",80)); open(\"/tmp/ready\",\"w\")\n"
-                      "c,a=l.accept(); n=0\n"
-                      "while n<20000000: n+=len(c.recv(1<<20))\n"
-                      "c.sendall(a[0].encode())' &\n"
-                      "for i in $(seq 100); do [ -e /tmp/ready ] && break; sleep 0.05; done\n"
-                      "nsenter --net=" +
-                      c1 +
-                      " timeout 20 python3 -c 'import socket as s\n"
-                      "c=s.create_connection((\"10.40.2.6\",80)); c.sendall(b\"x\"*20000000)\n"
-                      "print(c.makefile().read())'; wait"),
+  EXPECT_EQ(host::exchange_tcp({.client = c1,
+                                .server = c2,
+                                .address = SocketAddr::parse("10.40.2.6:80").value(),
+                                .bytes = 20'000'000}),
             "10.40.1.5")
       << drops(*one_) << drops(*two_);
 }

@@ -1,7 +1,9 @@
 #pragma once
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <vector>
+
+#include "common/net/ip.h"
 
 // A machine of a kernel test's own.
 namespace heddle::host {
@@ -32,6 +34,16 @@ class PrivateHost final {
 std::string run(const std::string& command);
 // The same inside a sandbox.
 std::string run_in(const std::string& sandbox, const std::string& command);
+// Sends `bytes` over one TCP connection and waits for the server's answer: the client's address as
+// the server sees it. Empty, with a failed test, when anything of that fails or takes a minute.
+struct TcpExchange {
+  std::string client;  // sandboxes
+  std::string server;
+  SocketAddr address;  // the server's
+  std::size_t bytes = 1000;
+};
+std::string exchange_tcp(const TcpExchange& exchange);
+
 // The exit status; output is dropped.
 int status_of(const std::string& command);
 
