@@ -54,16 +54,16 @@ std::optional<Prefix> find_block(const Allocation& allocation, const BlockLayout
 }
 
 std::optional<Prefix> find_single(const Allocation& allocation, const BlockLayout& layout) {
-  // A set of what is taken, since testing each address against each block is quadratic.
-  std::set<std::uint64_t> taken;
+  // Marked first, since testing each address against each block is quadratic.
+  std::vector<bool> taken(layout.singles);
   for (const model::AddressBlock& block : allocation.blocks) {
     const std::uint64_t first = offset_in(allocation.subnet, block.prefix.address());
-    if (first >= layout.singles) continue;
-    for (std::uint64_t i = 0; i < block.prefix.size(); ++i) taken.insert(first + i);
+    const std::uint64_t end = std::min(first + block.prefix.size(), layout.singles);
+    for (std::uint64_t at = first; at < end; ++at) taken[at] = true;
   }
   for (std::uint64_t at = 1; at < layout.singles; ++at) {
     const IpAddr address = allocation.subnet.at(at);
-    if (taken.contains(at) || is_reserved(allocation, address)) continue;
+    if (taken[at] || is_reserved(allocation, address)) continue;
     return Prefix::containing(address, 32);
   }
   return std::nullopt;

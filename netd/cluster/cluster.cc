@@ -238,7 +238,9 @@ void ClusterImpl::start_manager_later() {
         again = !started;
         lock.lock();
         if (started) manager_ = std::move(*started);
+        const auto own = link_;
         lock.unlock();
+        if (!again && own) own->retry();
       } else {
         renew_if_due();
       }

@@ -32,32 +32,21 @@ constexpr ::off_t kMaxLog = 1 << 20;  // a longer log is begun anew at the next 
 std::vector<std::string> command_line(const EtcdChild::Settings& settings) {
   const std::string client = "https://" + settings.client.format();
   const std::string peer = "https://" + settings.peer.format();
-  return {settings.binary,
-          "--name=" + settings.name,
-          "--data-dir=" + settings.data_dir,
-          "--listen-client-urls=" + client,
-          "--advertise-client-urls=" + client,
-          "--listen-peer-urls=" + peer,
-          "--initial-advertise-peer-urls=" + peer,
+  return {settings.binary, "--name=" + settings.name, "--data-dir=" + settings.data_dir,
+          "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+          "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
           "--initial-cluster=" + settings.name + "=" + peer,
-          "--initial-cluster-token=" + settings.cluster,
-          "--client-cert-auth",
-          "--trusted-ca-file=" + settings.ca_file,
-          "--cert-file=" + settings.cert_file,
-          "--key-file=" + settings.key_file,
-          "--peer-client-cert-auth",
-          "--peer-trusted-ca-file=" + settings.ca_file,
-          "--peer-cert-file=" + settings.cert_file,
-          "--peer-key-file=" + settings.key_file,
-          "--peer-cert-allowed-cn=" + settings.common_name,
-          "--max-txn-ops=65536",
-          "--max-request-bytes=10485760",
-          "--auto-compaction-mode=revision",
-          "--auto-compaction-retention=10000",
-          "--snapshot-count=10000",
-          "--logger=zap",
-          "--log-level=warn",
-          "--log-outputs=stderr"};
+          "--initial-cluster-token=" + settings.cluster, "--client-cert-auth",
+          "--trusted-ca-file=" + settings.ca_file, "--cert-file=" + settings.cert_file,
+          "--key-file=" + settings.key_file, "--peer-client-cert-auth",
+          "--peer-trusted-ca-file=" + settings.ca_file, "--peer-cert-file=" + settings.cert_file,
+          "--peer-key-file=" + settings.key_file, "--peer-cert-allowed-cn=" + settings.common_name,
+          // A lone member waits for nobody, so it may elect itself soon; with more members, these
+          // must grow with the round trip (etcd's tuning guide) and etcd's fsync.
+          "--heartbeat-interval=50", "--election-timeout=500", "--max-txn-ops=65536",
+          "--max-request-bytes=10485760", "--auto-compaction-mode=revision",
+          "--auto-compaction-retention=10000", "--snapshot-count=10000", "--logger=zap",
+          "--log-level=warn", "--log-outputs=stderr"};
 }
 
 Result<std::string> find_binary(const std::string& wanted) {

@@ -44,6 +44,7 @@ class LinkImpl final : public Link {
   std::string save() const override;
   std::vector<std::string> managers() const override;
   bool up() const override;
+  void retry() override;
   Result<model::AddressBlock> claim_block(const model::Id& network, Deadline deadline) override;
   Result<> release_block(const model::AddressBlock& block, Deadline deadline) override;
   Result<> leave(Deadline deadline) override;
@@ -73,6 +74,7 @@ class LinkImpl final : public Link {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool retry_ = false;
   SwarmCopy copy_;
   ReportLog reports_;
   std::vector<std::string> managers_;
@@ -137,6 +139,13 @@ bool LinkImpl::up() const {
   return up_;
 }
 
+void LinkImpl::retry() {
+  const std::lock_guard lock(mutex_);
+  retry_ = true;
+  if (channel_) grpc::experimental::ChannelResetConnectionBackoff(channel_.get());
+  wake_.notify_all();
+}
+
 void LinkImpl::set_up(bool up) {
   {
     const std::lock_guard lock(mutex_);
@@ -148,7 +157,9 @@ void LinkImpl::set_up(bool up) {
 
 bool LinkImpl::pause(steady_clock::duration length) {
   std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, length, [&] { return stopping_; });
+  wake_.wait_for(lock, length, [&] { return stopping_ || retry_; });
+  retry_ = false;
+  return !stopping_;
 }
 
 void LinkImpl::run() {

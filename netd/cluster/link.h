@@ -46,6 +46,8 @@ class Link {
   virtual std::string save() const = 0;  // what last_state takes; empty when nothing is known
   virtual std::vector<std::string> managers() const = 0;
   virtual bool up() const = 0;
+  // A manager became reachable just now: tries again without waiting.
+  virtual void retry() = 0;
 
   virtual Result<model::AddressBlock> claim_block(const model::Id& network, Deadline deadline) = 0;
   virtual Result<> release_block(const model::AddressBlock& block, Deadline deadline) = 0;
