@@ -26,6 +26,8 @@ class Kernel {
   // What is there now of our own. Sandboxes are looked into only where `wanted` names them: a
   // workload's namespace that nobody wants any more shows as an attachment with what the host
   // side tells. `wanted.sysctls` names the settings read.
+  // States that no intent describes show too, so that a comparison finds them: linux/kernel.h says
+  // how (a link that is down has MTU 0; `if#12`, `cookie:1234` name what belongs to nothing).
   virtual Result<HostState> observe(const HostState& wanted) = 0;
 
   // Whether a sandbox exists now.
