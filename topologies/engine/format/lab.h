@@ -96,7 +96,7 @@ struct Expectation {
 // Runs a command: on each place, at the same time.
 struct RunAction {
   std::vector<std::string> on;           // hosts and nodes
-  std::vector<std::string> command;      // a shell line is {"/bin/sh", "-c", line}
+  std::vector<std::string> command;      // a shell line is {"/bin/sh", "-ec", line}
   std::string shown;                     // as the file has it
   std::string background;                // name under which it goes on; empty: waited for
   Milliseconds timeout{30'000};

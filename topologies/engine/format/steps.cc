@@ -100,7 +100,7 @@ class StepReader {
       run.command = map_.texts("run");
       for (const std::string& word : run.command) run.shown += (run.shown.empty() ? "" : " ") + word;
     } else if (const auto line = map_.text("run")) {
-      run.command = {"/bin/sh", "-c", *line};
+      run.command = {"/bin/sh", "-ec", *line};
       run.shown = line->substr(0, line->find_last_not_of(" \n") + 1);
     }
     if (run.shown.empty()) map_.error("run", "is empty");

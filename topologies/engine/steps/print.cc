@@ -55,6 +55,7 @@ void Printer::started(const StepReport& step) {
                                  "] " + printable(step.name)) << "\n";
   const std::string prompt = step.place.empty() ? "  " : "  " + step.place + "# ";
   bool first = true;
+  if (step.command == step.name && step.place.empty()) return;  // a fault that needs no name
   each_line(step.command, [&](const std::string& line) {
     out_ << (first ? prompt : std::string(prompt.size(), ' ')) << printable(line) << "\n";
     first = false;

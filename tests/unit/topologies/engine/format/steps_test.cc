@@ -25,7 +25,7 @@ std::string error_of(const std::string& steps) {
 
 TEST(Steps, AShellLineAndAListOfWords) {
   const Lab lab = parse_good("- {on: h1, run: \"a | b\"}\n- {on: [h1, h2], run: [a, b c]}\n");
-  EXPECT_THAT(std::get<RunAction>(lab.steps[0].action).command, ElementsAre("/bin/sh", "-c", "a | b"));
+  EXPECT_THAT(std::get<RunAction>(lab.steps[0].action).command, ElementsAre("/bin/sh", "-ec", "a | b"));
   EXPECT_THAT(std::get<RunAction>(lab.steps[1].action).command, ElementsAre("a", "b c"));
   EXPECT_THAT(std::get<RunAction>(lab.steps[1].action).on, ElementsAre("h1", "h2"));
 }
