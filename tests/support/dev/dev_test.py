@@ -131,6 +131,37 @@ class Dev(unittest.TestCase):
         self.assertEqual(self.skips("Link.Netem  the kernel here has no netem\n").returncode, 0)
         self.assertNotEqual(self.skips("Link.Netem\n").returncode, 0)
 
+    def test_a_result_that_a_coroutine_drops_is_seen(self):
+        if shutil.which("clang++-19") is None:
+            self.skipTest("clang++-19 is not installed")
+        source = self.folder / "a.cc"
+        source.write_text("""#include <coroutine>
+            struct [[nodiscard]] Result {};
+            struct Wait {
+              bool await_ready() { return true; }
+              void await_suspend(std::coroutine_handle<>) {}
+              Result await_resume() { return {}; }
+            };
+            struct Task {
+              struct promise_type {
+                Task get_return_object() { return {}; }
+                std::suspend_never initial_suspend() { return {}; }
+                std::suspend_never final_suspend() noexcept { return {}; }
+                void return_void() {}
+                void unhandled_exception() {}
+              };
+            };
+            Task keeps() { auto r = co_await Wait(); (void)r; }
+            Task drops() { co_await Wait(); }""")
+        (self.folder / "compile_commands.json").write_text(json.dumps([{
+            "directory": str(self.folder), "file": str(source),
+            "command": f"/usr/bin/ccache /usr/bin/c++ -std=c++23 -Wall -MD -o a.o -c {source}"}]))
+        done = subprocess.run([sys.executable, HERE / "clang_syntax.py", self.folder],
+                              input=str(source), capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("a.cc:18:", done.stdout)
+        self.assertEqual(done.stdout.count(" error: "), 1)
+
     def test_the_vm_runs_what_needs_a_kernel(self):
         def listed(*arguments):
             tests = [{"name": f"tests/{name}", "command": ["/b/t", "--x=a b"],
