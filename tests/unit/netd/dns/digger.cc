@@ -12,7 +12,7 @@ namespace {
 
 std::string text_and_free(char* raw) {
   std::string text(raw);
-  free(raw);  // NOLINT: ldns allocates with malloc
+  free(raw);  // NOLINT(cppcoreguidelines-no-malloc): ldns allocates so
   return text;
 }
 
@@ -45,7 +45,7 @@ dns::Bytes make_query(const Ask& ask) {
   std::size_t size = 0;
   CHECK(ldns_pkt2wire(&wire, packet, &size) == LDNS_STATUS_OK);
   dns::Bytes bytes(wire, wire + size);
-  free(wire);  // NOLINT
+  free(wire);  // NOLINT(cppcoreguidelines-no-malloc): ldns allocates so
   ldns_pkt_free(packet);
   return bytes;
 }

@@ -93,8 +93,8 @@ TEST_F(ZoneTest, OnlyOurDomainSaysThatANameDoesNotExist) {
 }
 
 TEST_F(ZoneTest, NodesBetweenExistInOurDomainAndNowhereElse) {
-  for (const char* name : {"heddle.internal", "app.heddle.internal",
-                           "_tcp.web.app.heddle.internal"}) {
+  for (const char* name :
+       {"heddle.internal", "app.heddle.internal", "_tcp.web.app.heddle.internal"}) {
     EXPECT_THAT(find(name), IsEmpty()) << name;
   }
   EXPECT_THAT(find("_tcp.web"), ElementsAre("foreign"));
