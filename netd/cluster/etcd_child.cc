@@ -12,6 +12,7 @@
 
 #include <condition_variable>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <sstream>
@@ -146,6 +147,8 @@ Result<::pid_t> Child::launch() const {
   if (!null || !log) return fail_errno(errno, "open " + settings_.log_file);
   UniqueFd cgroup;
   if (!settings_.cgroup.empty()) {
+    std::error_code ec;
+    std::filesystem::create_directories(settings_.cgroup, ec);
     const std::string procs = settings_.cgroup + "/cgroup.procs";
     cgroup.reset(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
     if (!cgroup) return fail_errno(errno, "open " + procs);
