@@ -22,6 +22,8 @@ namespace {
 
 constexpr std::chrono::seconds kManagerStart{30};  // one attempt at a restart
 constexpr std::chrono::hours kRenewBefore{24 * 30};
+constexpr std::chrono::milliseconds kUpkeep{3'600'000};
+constexpr std::chrono::milliseconds kUpkeepRetry{1000};
 
 Membership membership_of(const model::Id& swarm, const model::Node& node) {
   Membership membership;
@@ -98,13 +100,14 @@ class ClusterImpl final : public Cluster {
   Result<> store_joined(const node::v1::JoinReply& reply, const std::string& root,
                         const std::string& key, const Membership& membership);
   Result<> start_link(const Membership& membership);
-  void start_manager_later();
+  void start_upkeep();
+  bool keep_manager(const Membership& membership);
+  bool keep_worker(const Membership& membership);
   Result<std::shared_ptr<Link>> link() const;
   Result<std::shared_ptr<Manager>> manager() const;
   void stop_all();
   bool stopping() const;
   void save_state();
-  void renew_if_due();
 
   const Settings settings_;
   const SystemClock clock_;
@@ -162,7 +165,7 @@ Result<> ClusterImpl::resume() {
     membership_ = *membership;
   }
   TRY_DO(start_link(*membership));
-  start_manager_later();
+  start_upkeep();
   return {};
 }
 
@@ -221,63 +224,71 @@ void ClusterImpl::save_state() {
 }
 
 // A manager whose etcd does not come up must not keep heddled from starting: networks work on.
-void ClusterImpl::start_manager_later() {
+void ClusterImpl::start_upkeep() {
   upkeep_ = std::thread([this] {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       const Membership membership = *membership_;
-      const bool wanted = membership.manager() && !manager_;
       lock.unlock();
-      bool again = false;
-      if (wanted) {
-        auto started =
-            Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
-                            membership, [this] { return stopping(); }},
-                           clock_, std::nullopt, after(kManagerStart));
-        if (!started) log_error("manager_not_started", {{"error", started.error()}});
-        again = !started;
-        lock.lock();
-        if (started) manager_ = std::move(*started);
-        const auto own = link_;
-        lock.unlock();
-        if (!again && own) own->retry();
-      } else {
-        renew_if_due();
-      }
+      const bool good = membership.manager() ? keep_manager(membership) : keep_worker(membership);
       lock.lock();
-      const std::chrono::milliseconds length =
-          again ? std::chrono::milliseconds(1000) : std::chrono::hours(1);
+      const std::chrono::milliseconds length = good ? kUpkeep : kUpkeepRetry;
       stop_.wait_for(lock, length, [&] { return stopping_; });
     }
   });
 }
 
-// Managers renew at their start; workers ask for it, and go on with a new link.
-void ClusterImpl::renew_if_due() {
+// Managers renew certificates at their start; one that has run for long is started again.
+bool ClusterImpl::keep_manager(const Membership& membership) {
+  std::shared_ptr<Manager> old;
+  const bool due = Manager::renewal_is_due(dir_, clock_);
+  {
+    const std::lock_guard lock(mutex_);
+    if (manager_ && !due) return true;
+    old = std::exchange(manager_, nullptr);
+  }
+  old.reset();
+  auto started = Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
+                                 membership, [this] { return stopping(); }},
+                                clock_, std::nullopt, after(kManagerStart));
+  if (!started) {
+    if (!stopping()) log_error("manager_not_started", {{"error", started.error()}});
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    manager_ = std::move(*started);
+    if (link_) link_->retry();
+  }
+  if (!due) return true;
+  log_info("certificates_renewed");
+  auto fresh = start_link(membership);
+  if (!fresh) log_error("link_not_started", {{"error", fresh.error()}});
+  return fresh.has_value();
+}
+
+// A worker asks a manager for a new certificate in time, and goes on with a new link.
+bool ClusterImpl::keep_worker(const Membership& membership) {
   const auto pem = dir_.read(kNodeCertificateFile);
-  const auto key = dir_.read(kNodeKeyFile);
-  if (!pem || !key) return;
-  const auto certificate = identity::parse_certificate(*pem);
-  if (certificate && certificate->not_after - clock_.wall() > kRenewBefore) return;
+  const auto certificate = pem ? identity::parse_certificate(*pem) : fail(Errc::not_found, "");
+  if (certificate && certificate->not_after - clock_.wall() > kRenewBefore) return true;
   const auto renew = [&]() -> Result<> {
     TRY(const auto tie, link());
-    Membership membership;
-    {
-      const std::lock_guard lock(mutex_);
-      membership = *membership_;
-    }
-    TRY(const auto request, identity::make_request(membership.node(), *key));
+    TRY(const std::string key, dir_.read(kNodeKeyFile));
+    TRY(const auto request, identity::make_request(membership.node(), key));
     TRY(const std::string fresh, tie->renew(request.request_pem, after(std::chrono::seconds(10))));
-    TRY_DO(identity::check_key_fits(fresh, *key));
+    TRY_DO(identity::check_key_fits(fresh, key));
     TRY_DO(dir_.write(kNodeCertificateFile, fresh));
     save_state();
     return start_link(membership);
   };
-  if (auto renewed = renew(); !renewed) {
-    log_error("certificate_not_renewed", {{"error", renewed.error()}});
-  } else {
+  auto renewed = renew();
+  if (renewed) {
     log_info("certificate_renewed");
+  } else {
+    log_error("certificate_not_renewed", {{"error", renewed.error()}});
   }
+  return renewed.has_value();
 }
 
 Result<std::shared_ptr<Link>> ClusterImpl::link() const {
@@ -355,7 +366,7 @@ Result<model::Node> ClusterImpl::init_here(const InitRequest& request, Deadline 
     manager_ = std::move(manager);
   }
   TRY_DO(start_link(membership));
-  start_manager_later();
+  start_upkeep();
   log_info("swarm_begun", {{"swarm", swarm.id}, {"node", node.id}});
   return node;
 }
@@ -410,7 +421,7 @@ Result<model::Node> ClusterImpl::join_there(const JoinRequest& request, Deadline
     membership_ = membership;
   }
   TRY_DO(start_link(membership));
-  start_manager_later();
+  start_upkeep();
   log_info("swarm_joined", {{"swarm", swarm.id}, {"node", node.id}});
   return node;
 }

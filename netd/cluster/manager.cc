@@ -26,15 +26,17 @@ Result<std::string> issue_etcd(const identity::Authority& authority, const std::
   return authority.issue(request.request_pem, profile, clock);
 }
 
-// etcd 3.4 reads its certificates anew at each start only: a manager renews them when it starts.
+bool is_due(const MembershipDir& dir, const char* name, const Clock& clock) {
+  const auto pem = dir.read(name);
+  if (!pem) return false;
+  const auto read = identity::parse_certificate(*pem);
+  return !read || read->not_after - clock.wall() < kRenewBefore;
+}
+
+// Servers keep the certificates that they started with: so a manager renews them when it starts.
 Result<> renew_if_due(MembershipDir& dir, const Membership& membership,
                       const identity::Authority& authority, const Clock& clock) {
-  const auto due = [&](const std::string& pem) {
-    const auto read = identity::parse_certificate(pem);
-    return !read || read->not_after - clock.wall() < kRenewBefore;
-  };
-  TRY(const std::string node_pem, dir.read(kNodeCertificateFile));
-  if (due(node_pem)) {
+  if (is_due(dir, kNodeCertificateFile, clock)) {
     TRY(const std::string key, dir.read(kNodeKeyFile));
     TRY(const auto request, identity::make_request(membership.node(), key));
     TRY(const std::string fresh,
@@ -44,8 +46,7 @@ Result<> renew_if_due(MembershipDir& dir, const Membership& membership,
                         clock));
     TRY_DO(dir.write(kNodeCertificateFile, fresh));
   }
-  TRY(const std::string etcd_pem, dir.read(kEtcdCertificateFile));
-  if (!due(etcd_pem)) return {};
+  if (!is_due(dir, kEtcdCertificateFile, clock)) return {};
   TRY(const std::string root, dir.read(kEtcdRootFile));
   TRY(const std::string root_key, dir.read(kEtcdRootKeyFile));
   TRY(const auto etcd_authority, identity::Authority::load(root, root_key));
@@ -139,6 +140,7 @@ Result<> ManagerImpl::serve(std::optional<Founding> founding, Deadline deadline)
   TRY(node_api.listen.address, IpAddr::parse(settings_.membership.address()));
   node_api.listen.port = static_cast<std::uint16_t>(settings_.membership.api_port());
   node_api.swarm = settings_.membership.swarm();
+  node_api.manager = settings_.membership.node();
   node_api.root_pem = authority_.certificate_pem();
   TRY(node_api.key_pem, dir_.read(kNodeKeyFile));
   TRY(const std::string leaf, dir_.read(kNodeCertificateFile));
@@ -173,6 +175,10 @@ Result<Manager::Identity> Manager::make_identity(MembershipDir& dir, const model
   TRY_DO(dir.write(kEtcdKeyFile, etcd_request.key_pem));
   TRY_DO(dir.write(kEtcdCertificateFile, etcd_leaf));
   return made;
+}
+
+bool Manager::renewal_is_due(const MembershipDir& dir, const Clock& clock) {
+  return is_due(dir, kNodeCertificateFile, clock) || is_due(dir, kEtcdCertificateFile, clock);
 }
 
 Result<std::unique_ptr<Manager>> Manager::start(Settings settings, const Clock& clock,

@@ -40,6 +40,9 @@ class Manager {
   static Result<Identity> make_identity(MembershipDir& dir, const model::Id& swarm,
                                         const IpAddr& advertise, const Clock& clock);
 
+  // start() renews certificates that end within a month; a manager that runs on must be restarted.
+  static bool renewal_is_due(const MembershipDir& dir, const Clock& clock);
+
   virtual ~Manager() = default;  // sessions first, etcd last
   virtual Registry& registry() = 0;
   virtual const identity::Authority& authority() const = 0;

@@ -23,10 +23,12 @@ using grpc::Status;
 
 constexpr std::size_t kMaxHostName = 253;
 constexpr std::size_t kMaxRequest = 16 << 10;  // bytes of a certificate request
+constexpr std::size_t kMaxMemory = 512 << 20;  // that callers may make libgrpc buffer
 constexpr std::chrono::seconds kCallTime{10};
 // How long a node may be without a session before it counts as down: a restart of its heddled takes
 // less, and the packets go on flowing meanwhile.
 constexpr std::chrono::seconds kGrace{2};
+constexpr std::chrono::seconds kReturn{5};  // what nodes get beside it to find a restarted manager
 
 Result<> check_host_name(const std::string& name) {
   bool good = !name.empty() && name.size() <= kMaxHostName;
@@ -81,6 +83,7 @@ class Server final : public NodeServer, public NodeApi::Service {
   Result<model::Id> member(const ServerContext& context) const;
   void keep_house();
   void end_sessions(std::vector<Ended> ended);
+  void end_former_sessions();
 
   const Settings settings_;
   Registry& registry_;
@@ -126,14 +129,31 @@ Result<> Server::listen() {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 3'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1'000);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 64);  // of one connection
+  grpc::ResourceQuota quota("node-api");
+  quota.Resize(kMaxMemory);
+  builder.SetResourceQuota(quota);
   server_ = builder.BuildAndStart();
   if (!server_ || port == 0) {
     return fail(Errc::in_use, "cannot listen on " + settings_.listen.format() +
                                   " for other nodes: the port is taken or the address is not this "
                                   "host's");
   }
+  end_former_sessions();
   housekeeping_ = std::thread([this] { keep_house(); });
   return {};
+}
+
+// Nodes whose session this manager held before it was restarted, and that do not come back.
+void Server::end_former_sessions() {
+  const auto comes_back = std::chrono::steady_clock::now() + kReturn;
+  const std::lock_guard lock(mutex_);
+  replica_.read([&](const Objects& objects) {
+    for (const auto& [id, node] : objects.nodes) {
+      const auto label = node.labels.find(kSessionLabel);
+      if (label == node.labels.end() || !label->second.starts_with(settings_.manager)) continue;
+      ended_.push_back({comes_back, id, label->second});
+    }
+  });
 }
 
 Result<model::Id> Server::member(const ServerContext& context) const {
@@ -225,7 +245,7 @@ Result<> Server::renew(const model::Id& node, const RenewRequest& request, Renew
 Status Server::Session(ServerContext* context, SessionStream* stream) {
   const auto node = member(*context);
   if (!node) return api::to_status(node.error());
-  SessionHost host(registry_, replica_, *context, *stream, *node);
+  SessionHost host(registry_, replica_, *context, *stream, *node, settings_.manager);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return {grpc::StatusCode::UNAVAILABLE, "this manager is stopping"};

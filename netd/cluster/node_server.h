@@ -19,6 +19,7 @@ class NodeServer {
   struct Settings {
     SocketAddr listen;
     model::Id swarm;
+    model::Id manager;      // this node
     std::string chain_pem;  // this node's certificate and the root, which joiners look for
     std::string key_pem;
     std::string root_pem;

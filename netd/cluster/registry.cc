@@ -10,8 +10,6 @@ namespace heddle::cluster {
 namespace {
 
 constexpr int kTries = 32;
-constexpr char kSessionLabel[] = "session";
-constexpr char kKeyLabel[] = "key";
 
 const char* id_of(model::NodeRole role) {
   return role == model::NodeRole::manager ? "manager" : "worker";

@@ -20,7 +20,7 @@ namespace heddle::cluster {
 
 // The kinds of objects that a swarm's store holds.
 inline constexpr char kSwarmKind[] = "swarm";  // one, id `swarm`
-inline constexpr char kNodeKind[] = "node";    // label `session`: who holds its session
+inline constexpr char kNodeKind[] = "node";
 inline constexpr char kNetworkKind[] = "network";
 inline constexpr char kServiceKind[] = "service";
 inline constexpr char kEndpointKind[] = "endpoint";
@@ -32,6 +32,9 @@ inline constexpr char kTokenKind[] = "token";  // id: worker, manager
 // addresses compare and put `pool`.
 inline constexpr char kUseKind[] = "use";    // id: network
 inline constexpr char kPoolKind[] = "pool";  // id: network, or `swarm` for subnets and VNIs
+
+inline constexpr char kSessionLabel[] = "session";  // of nodes: the id of the session they are in
+inline constexpr char kKeyLabel[] = "key";          // of nodes: SHA-256 of their public key
 
 template <class T>
 struct Stored {

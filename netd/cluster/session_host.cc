@@ -14,13 +14,13 @@ constexpr std::chrono::seconds kCommitTime{5};
 }  // namespace
 
 SessionHost::SessionHost(Registry& registry, Replica& replica, grpc::ServerContext& context,
-                         SessionStream& stream, model::Id node)
+                         SessionStream& stream, model::Id node, const model::Id& manager)
     : registry_(registry),
       replica_(replica),
       context_(context),
       stream_(stream),
       node_(std::move(node)),
-      session_(make_id()),
+      session_(manager + "-" + make_id()),
       heard_(std::chrono::steady_clock::now()) {
   replica_.subscribe(*this);
 }

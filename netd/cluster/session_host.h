@@ -22,7 +22,7 @@ using SessionStream = grpc::ServerReaderWriter<node::v1::SessionDown, node::v1::
 class SessionHost final : public Replica::Listener {
  public:
   SessionHost(Registry& registry, Replica& replica, grpc::ServerContext& context,
-              SessionStream& stream, model::Id node);
+              SessionStream& stream, model::Id node, const model::Id& manager);
   ~SessionHost() override;
 
   grpc::Status run();    // until the session ends
@@ -47,7 +47,7 @@ class SessionHost final : public Replica::Listener {
   grpc::ServerContext& context_;
   SessionStream& stream_;
   const model::Id node_;
-  const std::string session_;  // tells this session from the node's others
+  const std::string session_;  // <manager>-<random>: tells it from the node's others
 
   std::mutex mutex_;
   std::condition_variable wake_;

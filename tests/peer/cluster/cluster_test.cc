@@ -2,6 +2,9 @@
 // and mTLS between them. What each step takes is printed.
 #include "netd/cluster/cluster.h"
 
+#include <thread>
+
+#include "netd/identity/authority.h"
 #include "netd/identity/files.h"
 #include "netd/identity/join_token.h"
 #include "netd/store/store.h"
@@ -312,6 +315,57 @@ TEST_F(ClusterTest, LeavingTakesEverythingWithIt) {
   ASSERT_FALSE(stuck);
   EXPECT_EQ(stuck.error().code(), Errc::unavailable);
   EXPECT_TRUE(worker_->leave(Cluster::Force::yes, after(std::chrono::seconds(1))));
+}
+
+TEST_F(ClusterTest, ANodeThatDiedWithItsManagerIsDownAfterTheManagersReturn) {
+  join(worker_);
+  const model::Id id = worker_.state().self;
+  manager_.close();
+  worker_.close();
+  manager_.open();
+  ASSERT_TRUE(manager_.wait_session(true));
+  EXPECT_EQ(find_node(manager_.state(), id)->status, model::NodeStatus::ready);
+  EXPECT_TRUE(manager_.wait([&](const SwarmState& state) {
+    return find_node(state, id)->status == model::NodeStatus::down &&
+           find_node(state, manager_id_)->status == model::NodeStatus::ready;
+  }));
+}
+
+// Goal: certificates that are about to end are renewed. Method: ones of a day put in their place
+// while the nodes are stopped.
+TEST_F(ClusterTest, CertificatesAreRenewedInTime) {
+  join(worker_);
+  const std::string swarm = worker_.state().swarm.id;
+  const SystemClock clock;
+  const auto authority =
+      identity::Authority::load(*identity::read_private(manager_.dir() + "/swarm/root.pem"),
+                                *identity::read_private(manager_.dir() + "/swarm/root.key"));
+  ASSERT_TRUE(authority);
+  const auto shorten = [&](SwarmNode& node, const model::Id& id, identity::NodeKind kind) {
+    node.close();
+    const auto request =
+        identity::make_request("x", *identity::read_private(node.dir() + "/swarm/node.key"));
+    auto profile = identity::node_profile(swarm, id, kind);
+    profile.lifetime = std::chrono::hours(24);
+    const auto brief = authority->issue(request->request_pem, profile, clock);
+    ASSERT_TRUE(identity::write_private(node.dir() + "/swarm/node.pem", *brief));
+  };
+  const auto days_left = [&](SwarmNode& node) {
+    const auto pem = identity::read_private(node.dir() + "/swarm/node.pem");
+    return (identity::parse_certificate(*pem)->not_after - clock.wall()) / std::chrono::hours(24);
+  };
+  shorten(worker_, worker_.state().self, identity::NodeKind::worker);
+  shorten(manager_, manager_id_, identity::NodeKind::manager);
+  EXPECT_LT(days_left(worker_), 2);
+  manager_.open();
+  worker_.open();
+  EXPECT_TRUE(manager_.wait_session(true));
+  for (int i = 0; i < 200 && days_left(worker_) < 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_GT(days_left(worker_), 80);
+  EXPECT_GT(days_left(manager_), 80);
+  EXPECT_TRUE(worker_.wait_session(true));
 }
 
 TEST_F(ClusterTest, RefusedEndpointsAreReportedBack) {

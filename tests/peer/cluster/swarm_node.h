@@ -44,9 +44,12 @@ class SwarmNode {
     char path[] = "/tmp/heddle-swarm-XXXXXX";
     dir_ = ::mkdtemp(path);
   }
+  // In a directory that outlives this object.
+  SwarmNode(std::string name, const std::string& at, std::string dir)
+      : name_(std::move(name)), at_(address(at)), dir_(std::move(dir)), keep_dir_(true) {}
   ~SwarmNode() {
     close();
-    std::filesystem::remove_all(dir_);
+    if (!keep_dir_) std::filesystem::remove_all(dir_);
   }
 
   void open() {
@@ -124,6 +127,7 @@ class SwarmNode {
   std::string name_;
   IpAddr at_;
   std::string dir_;
+  bool keep_dir_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   SwarmState state_;
