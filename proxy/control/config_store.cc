@@ -36,9 +36,13 @@ Result<std::vector<ConfigEvent>> ConfigStore::apply(snapshot::ConfigMessage mess
     auto& entry = destinations_[resolved->destination];
     if (!entry.use) entry.use = std::make_shared<DestinationUse>();
     entry.use->touch(now);
-    entry.group = resolved->group;
+    const std::string before = std::exchange(entry.group, resolved->group);
     entry.since = now;
     events.push_back(DestinationChanged{resolved->destination, resolved->group, entry.use});
+    if (before != resolved->group && !before.empty() && !is_referenced(before) &&
+        groups_.erase(before)) {
+      events.push_back(GroupDropped{before});
+    }
     drop_excess(events);
   }
   return events;

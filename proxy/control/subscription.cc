@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2000};
 constexpr std::chrono::seconds kExpiryPause{5};
-constexpr std::size_t kMaxAsked = 1024;
+constexpr std::size_t kMaxAsked = 256;
+constexpr std::size_t kMaxToAsk = 8192;
 
 }  // namespace
 
@@ -75,6 +76,7 @@ Task<Error> Subscription::converse(Socket& socket) {
   call_.emplace("/heddle.proxy.v1.ProxyConfig/Subscribe");
   socket_ = &socket;
   asked_.clear();
+  to_ask_.clear();
   call_->send(snapshot::encode_hello(options_.proxy_id, options_.version));
   for (const SocketAddr& destination : store_.destinations_in_use()) resolve(destination);
 
@@ -131,7 +133,13 @@ void Subscription::send(std::string_view message) {
 }
 
 void Subscription::resolve(const SocketAddr& destination) {
-  if (!call_ || asked_.size() >= kMaxAsked || !asked_.insert(destination).second) return;
+  if (!call_ || asked_.contains(destination)) return;
+  if (asked_.size() >= kMaxAsked) {
+    if (to_ask_.size() < kMaxToAsk) to_ask_.insert(destination);
+    return;
+  }
+  asked_.insert(destination);
+  to_ask_.erase(destination);
   send(snapshot::encode_resolve(destination));
 }
 
@@ -153,6 +161,7 @@ void Subscription::receive_message(std::string_view bytes) {
   if (message) {
     if (const auto* resolved = std::get_if<snapshot::Resolved>(&*message)) {
       asked_.erase(resolved->destination);
+      if (!to_ask_.empty()) resolve(SocketAddr(*to_ask_.begin()));
     }
   }
   auto events = message ? store_.apply(*std::move(message), std::chrono::steady_clock::now())

@@ -63,6 +63,7 @@ class Subscription {
   std::optional<GrpcStream> call_;  // while connected
   Socket* socket_ = nullptr;        // the same
   std::set<SocketAddr> asked_;      // in this call, not answered yet
+  std::set<SocketAddr> to_ask_;     // once fewer wait for an answer
   int connected_ = 0;
   bool heard_ = false;  // this call brought a message
   bool applied_ = false;

@@ -18,7 +18,8 @@ struct Connection {
   io::ReadBuffer in;
   std::uint64_t requests = 0;  // sent over it so far
   bool patient = true;         // TCP_USER_TIMEOUT is not set
-  Target* idle_in = nullptr;   // while it waits there
+  Deadline idle_until;
+  Target* idle_in = nullptr;  // while it waits there
   io::DeadlineQueue::Entry idle_deadline;
 
  private:

@@ -15,7 +15,7 @@ asio::ip::tcp::endpoint endpoint_of(const SocketAddr& address) {
 
 void Connection::idle_expired(void* self) {
   auto* connection = static_cast<Connection*>(self);
-  if (connection->idle_in) connection->idle_in->drop_idle(*connection);
+  if (connection->idle_in) connection->idle_in->check_idle(*connection);
 }
 
 Target::Target(const snapshot::Target& config, std::shared_ptr<telemetry::TargetMetrics> metrics,
@@ -71,11 +71,18 @@ void Target::put_idle(std::unique_ptr<Connection> connection) {
   if (idle_.size() == kMaxIdle) idle_.erase(idle_.begin());
   connection->in.release();
   connection->idle_in = this;
-  deadlines_.arm(connection->idle_deadline, std::chrono::steady_clock::now() + kIdleTimeout);
+  const Deadline now = std::chrono::steady_clock::now();
+  connection->idle_until = now + kIdleTimeout;
+  deadlines_.arm(connection->idle_deadline, now + kIdleCheck);
   idle_.push_back(std::move(connection));
 }
 
-void Target::drop_idle(Connection& connection) {
+void Target::check_idle(Connection& connection) {
+  const Deadline now = std::chrono::steady_clock::now();
+  if (now < connection.idle_until && connection.stream.is_quiet()) {
+    deadlines_.arm(connection.idle_deadline, now + kIdleCheck);
+    return;
+  }
   std::erase_if(idle_, [&](const auto& idle) { return idle.get() == &connection; });
 }
 

@@ -33,6 +33,8 @@ class Target {
   static constexpr std::size_t kMaxIdle = 64;
   // Below nginx's default of 75 s, so that we close first.
   static constexpr std::chrono::seconds kIdleTimeout{55};
+  // How often an idle connection is looked at, to close what the other side closed.
+  static constexpr std::chrono::seconds kIdleCheck{5};
   static constexpr std::chrono::seconds kFailureMemory{10};
 
   Target(const snapshot::Target& config, std::shared_ptr<telemetry::TargetMetrics> metrics,
@@ -63,7 +65,7 @@ class Target {
 
   std::unique_ptr<Connection> take_idle();
   void put_idle(std::unique_ptr<Connection> connection);
-  void drop_idle(Connection& connection);
+  void check_idle(Connection& connection);
 
   const std::string id_;
   const SocketAddr address_;

@@ -85,6 +85,12 @@ TEST_F(Store, ARemovedGroupTakesItsDestinationsAlong) {
   EXPECT_TRUE(store_.destinations_in_use().empty());
 }
 
+TEST_F(Store, ADestinationThatIsNoServiceAnyMoreDropsItsGroup) {
+  (void)apply(group("web"));
+  (void)apply(snapshot::Resolved{kVip, "web"});
+  EXPECT_EQ(apply(snapshot::Resolved{kVip, ""}), "d= -web");
+}
+
 TEST_F(Store, PassThroughAnswersGetOld) {
   EXPECT_EQ(apply(snapshot::Resolved{kVip, ""}), "d=");
   EXPECT_TRUE(store_.destinations_in_use().empty());
