@@ -1,12 +1,14 @@
-# Building: the release preset, with ninja's progress.
+# Building: the release preset, or another one of CMakePresets.json by HEDDLE_PRESET, with ninja's
+# progress.
 
-build_dir=build/release
+preset=${HEDDLE_PRESET:-release}
+build_dir=build/$preset
 
 # build TARGET...
 build() {
   export NINJA_STATUS="[%f/%t, %e s] "
   if [ ! -e "$build_dir/build.ninja" ]; then
-    step "configuring" cmake --preset release -Wno-dev
+    step "configuring" cmake --preset "$preset" -Wno-dev
   fi
   step "building $*" ninja -C "$build_dir" "$@"
 }

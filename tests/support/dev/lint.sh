@@ -21,7 +21,7 @@ lint_tidy() {
 lint() {
   check_host_build
   install_groups build lint
-  [ -e "$build_dir/build.ninja" ] || step "configuring" cmake --preset release -Wno-dev
+  [ -e "$build_dir/build.ninja" ] || step "configuring" cmake --preset "$preset" -Wno-dev
   step "generating sources" ninja -C "$build_dir" generated
   local status=0
   step "structure (tests/tidy)" python3 tests/tidy/tidy.py --build "$build_dir" || status=1
