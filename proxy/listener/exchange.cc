@@ -156,7 +156,7 @@ Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream
     if (reusable_) lease.give_back();
     co_return step;
   }
-  body_.start(request_.body, core_.settings);
+  body_.start(request_.body, core_.settings, ingress_.idle_timeout());
   TaskGroup copying(core_.executor);
   copying.spawn(body_.copy(client_, stream, group.config().request_timeout));
   const Step step = co_await receive(group, lease);

@@ -11,17 +11,15 @@ constexpr std::size_t kReadBytes = 16 << 10;
 
 }  // namespace
 
-void RequestBody::start(http::Framing framing, const Settings& settings) {
+void RequestBody::start(http::Framing framing, const Settings& settings,
+                        std::chrono::milliseconds idle) {
   settings_ = &settings;
   framing_ = framing;
   decoder_ = http::BodyDecoder(framing, settings.limits);
+  pace_.idle = std::min(settings.body_idle, idle);
+  pace_.grace = settings.body_grace;
+  pace_.rate = settings.body_rate;
   end_ = End::running;
-}
-
-Deadline RequestBody::read_deadline(Deadline now) const {
-  const auto earned = std::chrono::milliseconds(bytes_ * 1000 / settings_->body_rate);
-  const auto left = settings_->body_grace + earned - waited_;
-  return now + std::min<std::chrono::nanoseconds>(settings_->body_idle, left);
 }
 
 Task<> RequestBody::copy(Client& client, io::Stream& target,
@@ -39,8 +37,9 @@ Task<RequestBody::End> RequestBody::copy_all(Client& client, io::Stream& target)
   while (!decoder_.done()) {
     if (client.in.empty()) {
       const Deadline before = std::chrono::steady_clock::now();
-      const auto n = co_await client.stream.read_some(client.in, kReadBytes, read_deadline(before));
-      waited_ += std::chrono::steady_clock::now() - before;
+      const auto n =
+          co_await client.stream.read_some(client.in, kReadBytes, before + pace_.patience());
+      pace_.waited += std::chrono::steady_clock::now() - before;
       if (!n) co_return n.error().code() == Errc::timeout ? End::timeout : End::client_closed;
       if (*n == 0) co_return End::client_closed;
     }
@@ -49,7 +48,7 @@ Task<RequestBody::End> RequestBody::copy_all(Client& client, io::Stream& target)
       refusal_ = piece.error();
       co_return End::malformed;
     }
-    bytes_ += piece->data.size();
+    pace_.bytes += piece->data.size();
     if (!piece->data.empty()) {
       const End written = co_await write(target, piece->data);
       if (written != End::running) co_return written;

@@ -6,6 +6,7 @@
 
 #include "common/async/task.h"
 #include "proxy/http/body_decoder.h"
+#include "proxy/listener/body_pace.h"
 #include "proxy/listener/client.h"
 #include "proxy/listener/settings.h"
 
@@ -19,7 +20,8 @@ class RequestBody {
   enum class End { running, whole, malformed, timeout, client_closed, target_closed };
 
   RequestBody() = default;
-  void start(http::Framing framing, const Settings& settings);
+  // `idle`: the longest wait for a byte from the client.
+  void start(http::Framing framing, const Settings& settings, std::chrono::milliseconds idle);
 
   // On any end but `whole` and `target_closed`, aborts `target` to wake who waits for the response;
   // on those, expects the response within `response_time`.
@@ -28,20 +30,18 @@ class RequestBody {
   bool started() const { return settings_ != nullptr; }
   End end() const { return end_; }
   std::optional<http::Refusal> refusal() const { return refusal_; }
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const { return pace_.bytes; }
 
  private:
   Task<End> copy_all(Client& client, io::Stream& target);
   Task<End> write(io::Stream& target, std::string_view data);
-  Deadline read_deadline(Deadline now) const;
 
   const Settings* settings_ = nullptr;
   http::Framing framing_;
   http::BodyDecoder decoder_;
   End end_ = End::whole;
   std::optional<http::Refusal> refusal_;
-  std::uint64_t bytes_ = 0;
-  std::chrono::nanoseconds waited_{};  // for the client
+  BodyPace pace_{};
   std::string frame_;
 };
 

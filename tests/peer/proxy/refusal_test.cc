@@ -180,5 +180,24 @@ TEST_F(ProxyRefusal, SlowHeadsAre408) {
   EXPECT_EQ(exchange(proxy_->port("web"), ""), "") << "an idle connection closes without a word";
 }
 
+TEST_F(ProxyRefusal, SlowBodiesAre408) {
+  Backend backend([](int fd) {
+    std::string rest;
+    read_head(fd, rest);
+    char bytes[64];
+    while (::recv(fd, bytes, sizeof bytes, 0) > 0) {
+    }
+  });
+  snapshot_.set_revision(1);
+  *snapshot_.add_listeners() = http_listener("lb", "web", "web");
+  snapshot_.mutable_listeners(0)->set_idle_timeout_ms(200);
+  *snapshot_.add_target_groups() = group_of("web", pb::PROTOCOL_HTTP1, {backend.address()});
+  start_with_snapshot({"web"});
+  const std::string out = exchange(proxy_->port("web"),
+                                   "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf");
+  EXPECT_THAT(out, StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(out, HasSubstr("body_timeout"));
+}
+
 }  // namespace
 }  // namespace heddle::testing

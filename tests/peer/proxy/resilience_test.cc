@@ -41,7 +41,7 @@ TEST_F(ProxyResilience, PostsAreRetriedWhileNothingWasSent) {
   Backend good([](int fd) {
     std::string rest;
     read_head(fd, rest);
-    send_all(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    send_all(fd, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
   });
   start({refused(), good.address()});
   for (int i = 0; i < 4; ++i) {
