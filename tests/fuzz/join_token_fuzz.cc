@@ -1,0 +1,20 @@
+// link: heddle_netd_identity
+// Text that people paste becomes a token or an error that names the broken part; a token's text is
+// the only one that gives it.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/check.h"
+#include "netd/identity/join_token.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto token = heddle::identity::parse_token(text);
+  if (token) {
+    CHECK(heddle::identity::format(*token) == text);
+  } else {
+    CHECK(token.error().code() == heddle::Errc::invalid && token.error().text().size() < 300);
+  }
+  return 0;
+}

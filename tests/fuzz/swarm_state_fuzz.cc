@@ -1,0 +1,29 @@
+// link: heddle_netd_cluster heddle_netd_api_node_proto
+// Bytes of a manager or of the disk become a state or an error; what was known stays then.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "common/base/check.h"
+#include "netd/api/node.pb.h"
+#include "netd/cluster/swarm_copy.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using heddle::cluster::SwarmCopy;
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  SwarmCopy copy("self");
+  heddle::node::v1::State state;
+  if (state.ParseFromString(bytes)) {
+    const auto applied = copy.apply(state);
+    if (!applied) {
+      CHECK(!copy.known());
+    } else if (*applied && copy.known()) {
+      SwarmCopy again("self");
+      CHECK(again.load("swarm", copy.save("swarm")));
+      CHECK(again.revision() == copy.revision());
+    }
+  }
+  SwarmCopy from_disk("self");
+  if (!from_disk.load("swarm", bytes)) CHECK(!from_disk.known());
+  return 0;
+}
