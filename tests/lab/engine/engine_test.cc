@@ -87,7 +87,7 @@ class Engine : public ::testing::Test {
     EXPECT_FALSE(fs::exists(paths->run_dir()));
     EXPECT_FALSE(fs::exists(paths->state_dir()));
     EXPECT_FALSE(fs::exists(paths->cgroup()));
-    for (const auto& mount : process::mounts()) EXPECT_THAT(mount.target, Not(HasSubstr(dir_)));
+    for (const auto& mount : process::mounts()) EXPECT_THAT(mount.target, Not(HasSubstr(paths->run_dir())));
   }
   int labd_of(const std::string& name) {
     const auto paths = lab::locate(name, dir_);
@@ -172,7 +172,7 @@ TEST_F(Engine, ADeployKilledAtAnyMomentIsTakenAwayWhole) {
     child->signal(SIGKILL, process::Child::Reach::process);
     ASSERT_TRUE(child->wait(after(10s)));
     const Outcome done = in_lab("destroy", "--name two");
-    if (done.status != 0) EXPECT_THAT(done.err, HasSubstr("no lab two is deployed"));
+    EXPECT_TRUE(done.status == 0 || done.err.find("no lab two is deployed") != std::string::npos) << done.err;
     expect_nothing_left("two");
   }
 }

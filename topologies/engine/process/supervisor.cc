@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +37,11 @@ class Supervisor::Process final : public Child {
     std::unique_lock lock(mutex_);
     if (!changed_.wait_until(lock, deadline, [&] { return ending_.has_value(); }))
       return fail(Errc::timeout, "pid " + std::to_string(pid_) + " still runs");
-    changed_.wait_for(lock, kOutputGrace, [&] { return streams_open_ == 0; });
+    // What it printed before it ended is in the pipes now; others that it left behind may hold them
+    // open for ever.
+    const Deadline grace = after(kOutputGrace);
+    while (streams_open_ > 0 && unread_bytes() > 0 && SteadyClock::now() < grace)
+      changed_.wait_for(lock, 1ms);
     return *ending_;
   }
 
@@ -58,9 +63,15 @@ class Supervisor::Process final : public Child {
     changed_.notify_all();
   }
 
+  // Before the process starts: where it prints.
+  void reads_from(UniqueFd out, UniqueFd err) {
+    out_ = std::move(out);
+    err_ = std::move(err);
+  }
+
   // Reads both pipes until they close.
-  void read_streams(UniqueFd out, UniqueFd err) {
-    std::array<pollfd, 2> polled{pollfd{out.get(), POLLIN, 0}, pollfd{err.get(), POLLIN, 0}};
+  void read_streams() {
+    std::array<pollfd, 2> polled{pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0}};
     const std::array<Output*, 2> sinks{&output_, &error_};
     int open = 2;
     while (open > 0) {
@@ -78,14 +89,15 @@ class Supervisor::Process final : public Child {
   }
 
  private:
-  static constexpr std::chrono::milliseconds kOutputGrace{200};
+  static constexpr std::chrono::milliseconds kOutputGrace{5000};
 
+  // Holds the mutex; from poll it knows that read does not block.
   bool read_some(int fd, Output& sink) {
     std::array<char, 65536> buffer;
+    std::lock_guard lock(mutex_);
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0) return errno == EINTR || errno == EAGAIN;
     if (got == 0) return false;
-    std::lock_guard lock(mutex_);
     sink.text.append(buffer.data(), static_cast<std::size_t>(got));
     if (sink.text.size() > 2 * kMaxOutput) {
       const std::size_t excess = sink.text.size() - kMaxOutput;
@@ -93,6 +105,14 @@ class Supervisor::Process final : public Child {
       sink.dropped_bytes += excess;
     }
     return true;
+  }
+
+  int unread_bytes() const {
+    int out = 0;
+    int err = 0;
+    ::ioctl(out_.get(), FIONREAD, &out);
+    ::ioctl(err_.get(), FIONREAD, &err);
+    return out + err;
   }
 
   Output copy(const Output& source) const {
@@ -108,6 +128,8 @@ class Supervisor::Process final : public Child {
   const SteadyClock::time_point start_ = SteadyClock::now();
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  UniqueFd out_;  // ours of its pipes
+  UniqueFd err_;
   int pid_ = 0;
   int streams_open_;
   std::optional<Ending> ending_;
@@ -182,6 +204,7 @@ Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, St
     with_pipes.error = err_write.get();
   }
   auto process = std::make_shared<Process>(streams == Streams::capture);
+  process->reads_from(std::move(out_read), std::move(err_read));
   {
     std::lock_guard lock(table_->mutex);
     TRY(const int pid, spawn(with_pipes));
@@ -190,9 +213,7 @@ Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, St
     table_->changed.notify_all();
   }
   if (streams == Streams::capture) {
-    std::thread([process, out = std::move(out_read), err = std::move(err_read)]() mutable {
-      process->read_streams(std::move(out), std::move(err));
-    }).detach();
+    std::thread([process] { process->read_streams(); }).detach();
   }
   return process;
 }

@@ -34,8 +34,8 @@ class Child {
   virtual ~Child() = default;
   virtual int pid() const = 0;
   virtual std::optional<Ending> ending() const = 0;
-  // Errors: `timeout`. The output may go on when the process left children behind: waits for its
-  // pipes to close, but not past a short grace.
+  // Errors: `timeout`. All that the process itself printed is in its output then; children that it
+  // left behind may print on.
   virtual Result<Ending> wait(Deadline deadline) = 0;
   // Nothing once it was reaped. `group`: also to the children that stayed in its process group.
   enum class Reach { group, process };
