@@ -34,6 +34,7 @@ void ProbeTable::set_peers(const std::vector<Prober::Peer>& peers, TimePoint now
           stable_hash(peer.node) % static_cast<std::uint64_t>(settings_.interval.count()));
       // A new peer is asked at once and then takes its place in the interval.
       state.due = known == peers_.end() ? now : slot_of(now + spread);
+      state.reachable = known == peers_.end() && peer.reachable;
     }
     state.peer = peer;
     by_address_.emplace(peer.address, peer.node);

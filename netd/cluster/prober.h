@@ -29,6 +29,8 @@ class Prober {
     model::Id node;
     IpAddr address;
     std::uint64_t epoch = 0;
+    // What a new peer begins as: reachable when this node knew it so before it was restarted.
+    bool reachable = false;
   };
   static Result<std::unique_ptr<Prober>> start(Settings settings,
                                                std::function<void(std::set<model::Id>)> on_change);

@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include "common/base/check.h"
 #include "common/observe/log.h"
 #include "netd/control/view_builder.h"
@@ -9,6 +11,9 @@
 
 namespace heddle::control {
 namespace {
+
+// From disk; managers are not asked for it.
+constexpr std::chrono::seconds kSwarmStateBudget{5};
 
 std::uint64_t random_number() {
   std::uint64_t number = 0;
@@ -35,6 +40,13 @@ Control::Control(Settings settings)
 Control::~Control() { stop(); }
 
 Result<> Control::start(Parts parts) {
+  // A plan without the swarm would take its networks out of a kernel that carries their packets.
+  if (parts.cluster->role() != cluster::Cluster::Role::none) {
+    std::unique_lock lock(swarm_mutex_);
+    if (!swarm_known_.wait_for(lock, kSwarmStateBudget, [this] { return swarm_told_; })) {
+      log_warn("swarm.state_late", {{"waited_s", kSwarmStateBudget.count()}});
+    }
+  }
   return executor_.call([this, parts]() -> Result<> {
     parts_ = parts;
     facts_.cgroup = settings_.cgroup;
@@ -48,8 +60,8 @@ Result<> Control::start(Parts parts) {
     // A kernel that still has our hooks has our map entries too: the same epoch. An empty one starts
     // a new epoch, and until the managers told it to the others they send nothing here.
     if (auto observed = parts_.kernel->observe({})) applied_ = *std::move(observed);
-    facts_.epoch = applied_.underlay && applied_.underlay->epoch != 0 ? applied_.underlay->epoch
-                                                                      : random_number() | 1;
+    adopted_ = applied_.underlay && applied_.underlay->epoch != 0;
+    facts_.epoch = adopted_ ? applied_.underlay->epoch : random_number() | 1;
     started_ = true;
     release_vanished();
     resume_workloads();
@@ -69,11 +81,32 @@ void Control::adopt_kernel() {
   const model::View view = build_view(*objects_, swarm_, unreachable_);
   update_facts(view);
   auto observed = parts_.kernel->observe(reconcile::plan(view, facts_, *parts_.drivers));
-  if (observed) {
-    applied_ = *std::move(observed);
-  } else {
+  if (!observed) {
     log_warn("kernel.observe_failed", {{"error", observed.error()}});
+    return;
   }
+  applied_ = *std::move(observed);
+  if (adopted_) unreachable_ = unreachable_in_kernel(view);
+}
+
+std::set<model::Id> Control::unreachable_in_kernel(const model::View& view) const {
+  std::set<model::Id> serving;
+  std::set<model::Id> missing;
+  for (const auto& [id, endpoint] : view.endpoints) {
+    if (view.is_local(endpoint) || !view.usable(endpoint)) continue;
+    for (const auto& [key, entry] : applied_.services) {
+      const auto service = std::ranges::find_if(view.services, [&](const auto& s) {
+        return s.second.vip == entry.vip && s.second.network == endpoint.network &&
+               s.second.name == endpoint.service;
+      });
+      if (service == view.services.end()) continue;
+      const dataplane::BackendAddress backend{endpoint.address.address, entry.port};
+      const bool listed = std::ranges::find(entry.backends, backend) != entry.backends.end();
+      (listed ? serving : missing).insert(endpoint.node);
+    }
+  }
+  for (const auto& node : serving) missing.erase(node);
+  return missing;
 }
 
 void Control::stop() {
@@ -88,6 +121,10 @@ void Control::swarm_changed(cluster::SwarmState state) {
     swarm_ = std::move(state);
     if (started_) refresh();
   });
+  // After the post: start() comes behind it in the queue.
+  const std::lock_guard lock(swarm_mutex_);
+  swarm_told_ = true;
+  swarm_known_.notify_all();
 }
 
 void Control::proxies_changed() {

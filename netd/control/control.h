@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -102,6 +103,8 @@ class Control final : public Daemon {
     Error error;
   };
   void adopt_kernel();
+  // Peers that an earlier daemon had taken out of its services, as the adopted kernel shows them.
+  std::set<model::Id> unreachable_in_kernel(const model::View& view) const;
 
   // --- refresh.cc: objects -> view -> intent -> kernel ---
   std::vector<Failure> refresh();
@@ -163,6 +166,7 @@ class Control final : public Daemon {
   std::unique_ptr<Health> health_;
   std::unique_ptr<cluster::Prober> prober_;
   std::string prober_key_;  // what it was started with
+  bool adopted_ = false;    // the kernel had this node's programs when we started
 
   std::optional<Objects> objects_;
   std::optional<cluster::SwarmState> swarm_;
@@ -175,6 +179,10 @@ class Control final : public Daemon {
   std::set<model::Id> stopping_;                     // workloads being removed: not restarted
   bool retry_pending_ = false;
   bool started_ = false;
+
+  std::mutex swarm_mutex_;
+  std::condition_variable swarm_known_;
+  bool swarm_told_ = false;  // swarm_changed() was called
 
   std::mutex view_mutex_;
   std::shared_ptr<const model::View> view_;

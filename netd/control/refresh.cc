@@ -100,8 +100,8 @@ void Control::update_prober(const model::View& view) {
     unreachable_.clear();
     return;
   }
-  const std::string key =
-      SocketAddr{facts_.underlay_address, view.swarm->vxlan_port}.format();
+  const std::string key = SocketAddr{facts_.underlay_address, view.swarm->vxlan_port}.format();
+  const bool resumed = adopted_ && prober_key_.empty();
   if (key != prober_key_) {
     auto prober = cluster::Prober::start(
         {.source = facts_.underlay_address, .vxlan_port = view.swarm->vxlan_port},
@@ -128,7 +128,8 @@ void Control::update_prober(const model::View& view) {
   }
   std::vector<cluster::Prober::Peer> peers;
   for (const auto& [id, node] : view.nodes) {
-    if (id != view.self) peers.push_back({id, node.data_address, node.epoch});
+    if (id == view.self) continue;
+    peers.push_back({id, node.data_address, node.epoch, resumed && !unreachable_.contains(id)});
   }
   prober_->set_peers(std::move(peers));
 }
