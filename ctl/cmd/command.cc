@@ -37,11 +37,9 @@ void add_flag(CLI::App& leaf, const std::shared_ptr<Arguments>& arguments, const
   auto* option =
       leaf.add_option(flag.names, slot, flag.help + std::string(many ? " (repeatable)" : ""));
   option->type_name(value);
-  if (many) {
-    option->allow_extra_args(false);
-  } else {
-    option->expected(1);
-  }
+  if (!many) option->expected(1);
+  // Else CLI11 gives a flag the positionals that follow it, up to the next flag.
+  option->allow_extra_args(false);
 }
 
 void add_positional(CLI::App& leaf, const std::shared_ptr<Arguments>& arguments, std::string word) {
