@@ -51,7 +51,8 @@ class Load {
   // One connection at a time, one request on it at a time.
   struct Lane {
     UniqueFd fd;
-    bool busy = false;
+    bool busy = false;        // has a request, under way or to come
+    bool waiting = false;     // the request is not due yet: nothing was sent
     bool connecting = false;
     std::size_t sent = 0;
     ResponseParser parser;
@@ -78,6 +79,7 @@ class Load {
     const std::uint64_t number = begun_++;
     lane.busy = true;
     if (options_.rate > 0 && pace_.due_at(number) > SteadyClock::now()) {
+      lane.waiting = true;
       loop_.at(pace_.due_at(number), [this, &lane] { begin(lane); });
     } else {
       begin(lane);
@@ -85,6 +87,7 @@ class Load {
   }
 
   void begin(Lane& lane) {
+    lane.waiting = false;
     if (ending_) {  // it came due after the end
       lane.busy = false;
       --begun_;
@@ -119,7 +122,10 @@ class Load {
       if (!(events & EPOLLOUT)) return;
       lane.connecting = false;
     }
-    if (!lane.busy) return close(lane);  // the server ended an idle connection
+    if (!lane.busy || lane.waiting) {  // the server ended an idle connection: no request was lost
+      ++idle_closes_;
+      return close(lane);
+    }
     if (events & EPOLLOUT && !send(lane)) return;
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive(lane);
   }
@@ -219,6 +225,7 @@ class Load {
                      {"backends", answers_.size()},
                      {"statuses", std::move(statuses)},
                      {"connects", connects_},
+                     {"idle_closes", idle_closes_},
                      {"longest_gap_ms", gaps_.longest(now).count()},
                      {"latency_ms", to_json(latencies_)},
                      {"time_ms", elapsed(now).count()},
@@ -242,6 +249,7 @@ class Load {
   std::uint64_t begun_ = 0;
   std::uint64_t ok_ = 0;
   std::uint64_t connects_ = 0;
+  std::uint64_t idle_closes_ = 0;
   std::uint64_t failed_on_living_ = 0;
   bool ending_ = false;
 };

@@ -202,7 +202,7 @@ TEST_F(Engine, AFailedRunIsTakenAwayAndSaysWhy) {
   EXPECT_THAT(done.out, HasSubstr("step 1 of 1 failed, \"no\""));
   expect_nothing_left("two");
   const Outcome json = in_lab("run", file + " --format json");
-  EXPECT_THAT(json.out, HasSubstr("\"passed\":false"));
+  EXPECT_THAT(json.out, HasSubstr("\"passed\":false")) << json.status << json.err;
   expect_nothing_left("two");
 }
 
