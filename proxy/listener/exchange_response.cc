@@ -1,4 +1,6 @@
 // The way back of an exchange: from the target's first byte to the client's last.
+#include <algorithm>
+
 #include "proxy/http/head_scanner.h"
 #include "proxy/listener/exchange.h"
 #include "proxy/listener/relay.h"
@@ -8,7 +10,8 @@ namespace {
 
 constexpr std::size_t kCopiedPiece = 4 << 10;  // smaller ones are gathered
 constexpr std::size_t kGathered = 16 << 10;
-constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kReadBytes = 16 << 10;  // to begin with; more once reads fill it
+constexpr std::size_t kMostReadBytes = 128 << 10;
 
 http::BodyKind kind_for_client(const http::RequestHead& request, const http::ResponseHead& head) {
   switch (head.body.kind) {
@@ -93,6 +96,7 @@ Task<Exchange::Step> Exchange::relay_response(upstream::Lease& lease) {
 Task<Failure> Exchange::relay_body(upstream::Lease& lease, http::BodyKind to_client) {
   upstream::Connection& connection = lease.connection();
   http::BodyDecoder decoder(response_.body, core_.settings.limits);
+  std::size_t room = kReadBytes;
   while (true) {
     while (!connection.in.empty() && !decoder.done()) {
       const auto piece = decoder.next(connection.in.view());
@@ -104,11 +108,12 @@ Task<Failure> Exchange::relay_body(upstream::Lease& lease, http::BodyKind to_cli
     }
     if (decoder.done()) break;
     if (!co_await flush()) co_return Failure::client_closed;
-    const auto n = co_await connection.stream.read_some(connection.in, kReadBytes,
-                                                        after(ingress_.idle_timeout()));
+    const auto n =
+        co_await connection.stream.read_some(connection.in, room, after(ingress_.idle_timeout()));
     if (!n) {
       co_return client_.stream.aborted() ? Failure::client_closed : Failure::response_cut;
     }
+    if (*n >= room) room = std::min(room * 2, kMostReadBytes);
     if (*n > 0) continue;
     if (!decoder.finish_at_close()) co_return Failure::response_cut;
     break;
