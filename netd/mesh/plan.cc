@@ -12,17 +12,29 @@ std::string network_name(const model::View& view, const model::Id& id) {
   return it == view.networks.end() ? id : it->second.name;
 }
 
-// The ports that the workload serves as a backend; the same that are steered to the proxy.
-std::vector<InboundPort> inbound_ports(const model::View& view, const model::Id& workload) {
-  std::map<std::uint16_t, InboundPort> ports;
+using Endpoints = std::vector<const model::Endpoint*>;
+
+// Of workloads with a sidecar, found in one pass however many there are.
+std::map<model::Id, Endpoints> endpoints_of_sidecars(const model::View& view) {
+  std::map<model::Id, Endpoints> found;
+  if (view.sidecars.empty()) return found;
   for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.workload != workload || endpoint.service.empty()) continue;
     if (endpoint.state == model::EndpointState::gone) continue;
-    for (const auto& port : endpoint.ports) {
+    if (view.sidecars.contains(endpoint.workload)) found[endpoint.workload].push_back(&endpoint);
+  }
+  return found;
+}
+
+// The ports that the workload serves as a backend; the same that are steered to the proxy.
+std::vector<InboundPort> inbound_ports(const model::View& view, const Endpoints& endpoints) {
+  std::map<std::uint16_t, InboundPort> ports;
+  for (const model::Endpoint* endpoint : endpoints) {
+    if (endpoint->service.empty()) continue;
+    for (const auto& port : endpoint->ports) {
       if (port.protocol != model::Protocol::tcp) continue;
       ports.emplace(port.port,
                     InboundPort{port.port, protocol_of(port.app),
-                                endpoint.service + "." + network_name(view, endpoint.network)});
+                                endpoint->service + "." + network_name(view, endpoint->network)});
     }
   }
   std::vector<InboundPort> all;
@@ -30,17 +42,8 @@ std::vector<InboundPort> inbound_ports(const model::View& view, const model::Id&
   return all;
 }
 
-std::set<model::Id> networks_of(const model::View& view, const model::Id& workload) {
-  std::set<model::Id> networks;
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.workload == workload && endpoint.state != model::EndpointState::gone)
-      networks.insert(endpoint.network);
-  }
-  return networks;
-}
-
 ProxyPlan plan_sidecar(const model::View& view, const model::Workload& workload,
-                       const SidecarPorts& ports) {
+                       const Endpoints& endpoints, const SidecarPorts& ports) {
   ProxyPlan plan{workload.id, workload.name, workload.sandbox, {}, {}, {}, {}};
   plan.sockets = {{"outbound", SocketPlan::Where::sandbox, {kLoopback, ports.outbound}},
                   {"inbound", SocketPlan::Where::sandbox, {kLoopback, ports.inbound}}};
@@ -50,9 +53,9 @@ ProxyPlan plan_sidecar(const model::View& view, const model::Workload& workload,
   Listener inbound;
   inbound.name = inbound.socket = "inbound";
   inbound.kind = ListenerKind::inbound;
-  inbound.inbound_ports = inbound_ports(view, workload.id);
+  inbound.inbound_ports = inbound_ports(view, endpoints);
   plan.listeners = {std::move(outbound), std::move(inbound)};
-  plan.networks = networks_of(view, workload.id);
+  for (const model::Endpoint* endpoint : endpoints) plan.networks.insert(endpoint->network);
   return plan;
 }
 
@@ -115,11 +118,12 @@ std::string socket_name(const SocketAddr& address) {
 
 std::map<model::Id, ProxyPlan> plan_proxies(const model::View& view, const SidecarPorts& ports) {
   std::map<model::Id, ProxyPlan> plans;
+  auto endpoints = endpoints_of_sidecars(view);
   for (const auto& [id, sidecar] : view.sidecars) {
     const auto workload = view.workloads.find(id);
     if (workload == view.workloads.end()) continue;  // another node's
     if (workload->second.state == model::WorkloadState::gone) continue;
-    plans.emplace(id, plan_sidecar(view, workload->second, ports));
+    plans.emplace(id, plan_sidecar(view, workload->second, endpoints[id], ports));
   }
   for (const auto& [id, balancer] : view.load_balancers) {
     const auto workload = view.workloads.find(id);
