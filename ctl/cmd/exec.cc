@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "common/base/unique_fd.h"
 
@@ -46,8 +48,35 @@ Result<> bind_resolver() {
   return {};
 }
 
+// Where cgroup2 is mounted whole; "" when nowhere (proc(5), mountinfo).
+std::string cgroup2_mount() {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - cgroup2 ") == std::string::npos) continue;
+    std::istringstream fields(line);
+    std::string skipped;
+    std::string root;
+    std::string point;
+    fields >> skipped >> skipped >> skipped >> root >> point;
+    if (root == "/") return point;
+  }
+  return "";
+}
+
+// Beside the workload's own process, so that the socket hooks of a daemon with a --cgroup see the
+// command, and `heddle rm` ends it with the workload. It runs all the same where this cannot be
+// done.
+void join_cgroup_of(std::int64_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("0::/")) continue;  // cgroup2's line
+    std::ofstream(cgroup2_mount() + line.substr(3) + "/cgroup.procs") << "0\n";
+  }
+}
+
 Result<> enter_mounts(const model::Workload& workload, int netns) {
   if (const UniqueFd mounts = mounts_of(workload, netns)) {
+    join_cgroup_of(workload.pid);
     // A mount namespace is joined by a thread that shares its root and directory with no other.
     if (::unshare(CLONE_FS) != 0) return fail_errno(errno, "unshare the directory");
     if (::setns(mounts.get(), CLONE_NEWNS) == 0) return {};

@@ -25,10 +25,12 @@ namespace {
 
 constexpr Flag kLabDir{"--lab-dir", "DIR",
                        "keep labs' files here, apart from the machine's own (/run/heddle/labs)"};
-constexpr Flag kName{"--name", "LAB", "the lab, in place of its file; may be left out if there is one"};
+constexpr Flag kName{"--name", "LAB",
+                     "the lab, in place of its file; may be left out if there is one"};
 constexpr Flag kDeployFlags[] = {kLabDir};
 constexpr Flag kNamedFlags[] = {kName, kLabDir};
-constexpr Flag kRunFlags[] = {{"--keep", "", "leave the lab as it is after the last step"}, kLabDir};
+constexpr Flag kRunFlags[] = {{"--keep", "", "leave the lab as it is after the last step"},
+                              kLabDir};
 
 // A lab's own errors are about files and machines, not about the command line: printed here, so
 // that a bad file is a failure and not a usage error.
@@ -70,8 +72,10 @@ Result<control::LabStatus> ask_status(const plan::LabPaths& paths) {
   auto reply = control::Client(paths.socket()).ask({.op = control::Op::inspect});
   if (!reply)
     return fail(Errc::unavailable, "lab " + paths.lab() + " has lost its heddle-labd (" +
-                                       reply.error().text() + "); take it down: heddle lab destroy "
-                                       "--name " + paths.lab());
+                                       reply.error().text() +
+                                       "); take it down: heddle lab destroy "
+                                       "--name " +
+                                       paths.lab());
   if (!reply->status) return fail(Errc::internal, "heddle-labd sent no status");
   return *std::move(reply->status);
 }
@@ -127,8 +131,8 @@ Result<int> list(const Arguments& arguments, Context& context) {
   if (context.format == Format::json) {
     context.out << "[";
     for (std::size_t i = 0; i < labs->size(); ++i)
-      context.out << (i ? "," : "") << "{\"name\":\"" << (*labs)[i].name << "\",\"running\":"
-                  << ((*labs)[i].alive ? "true" : "false") << "}";
+      context.out << (i ? "," : "") << "{\"name\":\"" << (*labs)[i].name
+                  << "\",\"running\":" << ((*labs)[i].alive ? "true" : "false") << "}";
     context.out << "]\n";
     return kDone;
   }
@@ -225,8 +229,10 @@ Result<int> run(const Arguments& arguments, Context& context) {
   const auto paths = lab::locate(lab->name, lab_dir);
   if (!paths) return failed(context, paths.error());
   if (lab::need_deployed(*paths))
-    return failed(context, {Errc::exists, "lab " + lab->name + " is deployed already; take it down "
-                                          "first: heddle lab destroy --name " + lab->name});
+    return failed(context, {Errc::exists, "lab " + lab->name +
+                                              " is deployed already; take it down "
+                                              "first: heddle lab destroy --name " +
+                                              lab->name});
 
   const bool human = context.format == Format::table;
   InterruptGuard guard;
@@ -249,8 +255,11 @@ Result<int> run(const Arguments& arguments, Context& context) {
 
   int status = report.passed ? kDone : kFailed;
   if (arguments.has("--keep")) {
-    if (human) context.out << "\nlab " << lab->name << " is left as it is; take it down: heddle lab "
-                              "destroy --name " << lab->name << "\n";
+    if (human)
+      context.out << "\nlab " << lab->name
+                  << " is left as it is; take it down: heddle lab "
+                     "destroy --name "
+                  << lab->name << "\n";
   } else {
     if (human) context.out << "\nlab " << lab->name << ": destroy\n";
     const auto destroyed = lab::destroy(*paths, progress_to(context));

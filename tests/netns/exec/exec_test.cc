@@ -75,7 +75,7 @@ TEST_F(Exec, EndsWithItsCommandsStatus) {
   EXPECT_EQ(heddle("exec aaaa -- sh -c 'exit 37'").status, 37);
 }
 
-TEST_F(Exec, SeesTheMountsOfAWorkloadThatHeddleStarted) {
+TEST_F(Exec, SharesMountsAndCgroupOfAWorkloadThatHeddleStarted) {
   // A process in the namespace, with a mount of its own.
   const std::string folder = "/run/heddle-test-exec-mount-" + std::to_string(::getpid());
   ASSERT_EQ(shell("mkdir " + folder).status, 0);
@@ -92,9 +92,18 @@ TEST_F(Exec, SeesTheMountsOfAWorkloadThatHeddleStarted) {
   daemon.reply("ListWorkloads", "workloads { id: 'aaaa1111' name: 'c1' kind: WORKLOAD_RUN pid: " +
                                     pid.substr(0, pid.find('\n')) + " sandbox: '" + path + "' }");
   EXPECT_EQ(heddle("exec c1 -- ls " + folder).out, "inside\n");
+  const std::string cgroup = shell("awk '$3 == \"cgroup2\" {print $2; exit}' /proc/mounts").out;
+  const std::string group =
+      cgroup.substr(0, cgroup.find('\n')) + "/heddle-test-exec-" + std::to_string(::getpid());
+  ASSERT_EQ(shell("mkdir " + group + " && echo " + pid.substr(0, pid.find('\n')) + " > " + group +
+                  "/cgroup.procs")
+                .status,
+            0);
+  EXPECT_THAT(heddle("exec c1 -- grep ^0:: /proc/self/cgroup").out,
+              HasSubstr("heddle-test-exec-" + std::to_string(::getpid())));
   ASSERT_EQ(shell("kill " + pid.substr(0, pid.find('\n'))).status, 0);
   ::pclose(pipe);
-  EXPECT_EQ(shell("rmdir " + folder).status, 0);
+  EXPECT_EQ(shell("rmdir " + folder + " " + group).status, 0);
 }
 
 TEST_F(Exec, SaysWhatIsNotThere) {

@@ -10,7 +10,7 @@ import re
 import shlex
 import sys
 
-SHORT = re.compile(r"^tests/(bpf/|netns/(bridge|overlay|kernel))")
+SHORT = re.compile(r"^tests/(bpf/(overlay|programs)|netns/(bridge_path|overlay_nodes))$")
 KERNEL_LABELS = {"bpf", "netns"}
 
 
