@@ -1,5 +1,6 @@
 // link: heddle_topologies_engine_plan
-// Whatever a lab file holds, it is read or refused, in bounded time; and what was read can be planned.
+// Whatever a lab file holds, it is read or refused, in bounded time; and what was read can be
+// planned.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

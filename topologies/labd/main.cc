@@ -45,10 +45,10 @@ Result<> run(const Options& options) {
     tell({.did = std::move(did), .time = time, .ready = false, .error = std::nullopt});
   }));
   TRY(const auto server,
-      control::Server::listen(paths.socket(), [&](const control::Request& request,
-                                                  const control::Server::Gone& gone) {
-        return service.handle(request, gone);
-      }));
+      control::Server::listen(
+          paths.socket(), [&](const control::Request& request, const control::Server::Gone& gone) {
+            return service.handle(request, gone);
+          }));
   tell({.did = "", .time = {}, .ready = true, .error = std::nullopt});
   const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   ::dup2(null, STDOUT_FILENO);

@@ -62,7 +62,8 @@ bool listens(const std::string& path) {
   if (path.size() >= sizeof address.sun_path) return false;
   std::memcpy(address.sun_path, path.data(), path.size());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  return fd &&
+         ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
 // Times the parts of a build for its progress.
@@ -93,7 +94,8 @@ Result<> Service::build(const OnProgress& on_progress) {
   Stopwatch watch;
   TRY_DO(fabric_.create());
   on_progress("built " + std::to_string(plan_.members.size()) + " namespaces and " +
-                  std::to_string(plan_.veths.size()) + " links", watch.lap());
+                  std::to_string(plan_.veths.size()) + " links",
+              watch.lap());
   std::vector<const plan::Member*> daemons;
   for (const plan::Member& member : plan_.members) {
     TRY_DO(prepare_member(member).during(member.name));
@@ -134,8 +136,9 @@ Result<> Service::start_daemons(const std::vector<const plan::Member*>& members)
 Result<> Service::spawn_daemon(const plan::Member& member) {
   UniqueFd netns;
   TRY(process::SpawnRequest request, spawn_request(member, netns));
-  request.command = {"heddled", "--state-dir", member.state_dir, "--run-dir", member.run_dir,
-                     "--socket", member.socket, "--cgroup", member.cgroup, "--name", member.name};
+  request.command = {"heddled",      "--state-dir", member.state_dir, "--run-dir",
+                     member.run_dir, "--socket",    member.socket,    "--cgroup",
+                     member.cgroup,  "--name",      member.name};
   request.cgroup = member.cgroup + "/daemon";
   request.directory = "/";
   UniqueFd log(::open(member.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
@@ -160,7 +163,8 @@ Result<> Service::wait_daemon(const plan::Member& member) {
       return fail(Errc::unavailable, "heddled ended with status " + std::to_string(ending->exit) +
                                          log_tail(member.log));
     if (std::chrono::steady_clock::now() >= deadline)
-      return fail(Errc::timeout, "heddled does not answer on " + member.socket + log_tail(member.log));
+      return fail(Errc::timeout,
+                  "heddled does not answer on " + member.socket + log_tail(member.log));
     std::this_thread::sleep_for(5ms);
   }
   return {};

@@ -12,8 +12,8 @@ using control::Op;
 using control::Reply;
 using process::Child;
 
-constexpr auto kLook = 100ms;        // how often a waiting request looks whether anybody still waits
-constexpr auto kStopGrace = 5s;      // between SIGTERM and SIGKILL
+constexpr auto kLook = 100ms;    // how often a waiting request looks whether anybody still waits
+constexpr auto kStopGrace = 5s;  // between SIGTERM and SIGKILL
 
 control::ExecResult result_of(const Child& child, const process::Ending& ending) {
   process::Output out = child.output();
@@ -53,11 +53,17 @@ Reply reply_of(Result<> done) {
 Reply Service::handle(const control::Request& request, const Gone& gone) {
   Reply reply;
   switch (request.op) {
-    case Op::inspect: reply.status = status(); return reply;
-    case Op::kill: return reply_of(kill_host(request.target));
-    case Op::start: return reply_of(start_host(request.target));
-    case Op::kill_daemon: return reply_of(kill_daemon(request.target));
-    case Op::restart_daemon: return reply_of(restart_daemon(request.target));
+    case Op::inspect:
+      reply.status = status();
+      return reply;
+    case Op::kill:
+      return reply_of(kill_host(request.target));
+    case Op::start:
+      return reply_of(start_host(request.target));
+    case Op::kill_daemon:
+      return reply_of(kill_daemon(request.target));
+    case Op::restart_daemon:
+      return reply_of(restart_daemon(request.target));
     case Op::enter: {
       auto entry = enter(request.target);
       if (!entry) return reply_of(std::unexpected(std::move(entry).error()));
@@ -66,7 +72,8 @@ Reply Service::handle(const control::Request& request, const Gone& gone) {
     }
     case Op::exec:
     case Op::stop:
-    case Op::await: break;
+    case Op::await:
+      break;
   }
   auto result = request.op == Op::exec ? exec(request, gone) : end_background(request, gone);
   if (!result) return reply_of(std::unexpected(std::move(result).error()));
@@ -108,8 +115,11 @@ Result<control::ExecResult> Service::end_background(const control::Request& requ
 
 control::LabStatus Service::status() {
   std::lock_guard lock(mutex_);
-  control::LabStatus out{.name = lab_.name, .file = lab_.file, .daemon_pid = ::getpid(),
-                         .members = {}, .background = {}};
+  control::LabStatus out{.name = lab_.name,
+                         .file = lab_.file,
+                         .daemon_pid = ::getpid(),
+                         .members = {},
+                         .background = {}};
   for (const plan::Member& member : plan_.members) {
     const Running& running = running_[member.name];
     control::MemberStatus status;
@@ -131,7 +141,9 @@ control::LabStatus Service::status() {
     out.members.push_back(std::move(status));
   }
   for (const auto& [name, process] : background_)
-    out.background.push_back({.name = name, .on = process.on, .pid = process.child->pid(),
+    out.background.push_back({.name = name,
+                              .on = process.on,
+                              .pid = process.child->pid(),
                               .running = !process.child->ending().has_value()});
   return out;
 }

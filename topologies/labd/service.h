@@ -16,7 +16,8 @@ namespace heddle::labd {
 
 // One deployed lab: builds it, is the parent of its processes, and answers `heddle lab`.
 // Threads: any; changes of a member run one at a time, commands beside each other.
-// It never takes the lab away: `lab::destroy` does, from outside, whether this program lives or not.
+// It never takes the lab away: `lab::destroy` does, from outside, whether this program lives or
+// not.
 class Service final {
  public:
   using OnProgress = std::function<void(std::string did, std::chrono::milliseconds time)>;
@@ -31,7 +32,7 @@ class Service final {
   control::Reply handle(const control::Request& request, const Gone& gone);
 
  private:
-  struct Running {                      // a member's mutable part
+  struct Running {  // a member's mutable part
     std::shared_ptr<process::Child> daemon;
     fabric::NodeNamespaces namespaces;  // of linux nodes
     bool down = false;                  // its power was cut
@@ -69,8 +70,8 @@ class Service final {
   fabric::Fabric fabric_;
   process::Supervisor supervisor_;
 
-  std::mutex change_mutex_;             // kill, start and daemon changes
-  std::mutex mutex_;                    // the two maps
+  std::mutex change_mutex_;  // kill, start and daemon changes
+  std::mutex mutex_;         // the two maps
   std::map<std::string, Running> running_;
   std::map<std::string, Background> background_;
 };

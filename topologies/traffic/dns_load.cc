@@ -34,7 +34,8 @@ class Load {
     TRY_DO(encode_dns_query(0, options_.name));  // a bad name shows before anything is sent
     loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t) { receive(); });
     loop_.every(Milliseconds(2), [this] { send_due(); });
-    if (options_.duration.count() > 0) loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
+    if (options_.duration.count() > 0)
+      loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
     loop_.run();
     end_ = SteadyClock::now();
     drain();
@@ -150,10 +151,11 @@ Result<std::string> encode_dns_query(std::uint16_t id, const std::string& name) 
 std::optional<DnsAnswer> read_dns_answer(std::string_view packet) {
   if (packet.size() < 12 || !(packet[2] & 0x80)) return std::nullopt;
   const auto u16 = [&](std::size_t at) {
-    return (static_cast<unsigned char>(packet[at]) << 8) | static_cast<unsigned char>(packet[at + 1]);
+    return (static_cast<unsigned char>(packet[at]) << 8) |
+           static_cast<unsigned char>(packet[at + 1]);
   };
-  return DnsAnswer{.id = static_cast<std::uint16_t>(u16(0)), .rcode = packet[3] & 0xf,
-                   .answers = u16(6)};
+  return DnsAnswer{
+      .id = static_cast<std::uint16_t>(u16(0)), .rcode = packet[3] & 0xf, .answers = u16(6)};
 }
 
 Result<int> run_dns_load(const DnsLoad& options) {

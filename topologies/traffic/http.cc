@@ -38,7 +38,8 @@ Result<HttpUrl> parse_http_url(const std::string& url) {
   const std::size_t colon = out.authority.rfind(':');
   out.host = out.authority.substr(0, colon);
   std::uint64_t port = 80;
-  const bool good = colon == std::string::npos || parse_number(out.authority.substr(colon + 1), 10, port);
+  const bool good =
+      colon == std::string::npos || parse_number(out.authority.substr(colon + 1), 10, port);
   if (!good || port == 0 || port > 65535 || out.host.empty())
     return fail(Errc::invalid, "\"" + url + "\" must be http://HOST[:PORT]/PATH");
   for (const char c : url) {
@@ -66,9 +67,10 @@ bool ResponseParser::feed(std::string_view bytes) {
   while (!bytes.empty() && state_ != State::done) {
     if (state_ == State::failed) return false;
     if (state_ == State::body || state_ == State::chunk || state_ == State::until_close) {
-      const std::size_t take = state_ == State::until_close
-                                   ? bytes.size()
-                                   : static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
+      const std::size_t take =
+          state_ == State::until_close
+              ? bytes.size()
+              : static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
       keep(bytes.substr(0, take));
       bytes.remove_prefix(take);
       if (state_ == State::until_close) continue;
@@ -93,7 +95,8 @@ bool ResponseParser::take_head() {
   const std::string head = std::move(head_);
   head_.clear();
   std::uint64_t status = 0;
-  if (!head.starts_with("HTTP/1.") || head.size() < 14 || !parse_number(head.substr(9, 3), 10, status))
+  if (!head.starts_with("HTTP/1.") || head.size() < 14 ||
+      !parse_number(head.substr(9, 3), 10, status))
     return fail_with("no status line");
   status_ = static_cast<int>(status);
   if (status_ >= 100 && status_ < 200) return true;  // the final head follows
@@ -137,7 +140,8 @@ bool ResponseParser::take_line() {
   head_.clear();
   switch (state_) {
     case State::chunk_size:
-      if (!parse_number(line.substr(0, line.find(';')), 16, left_)) return fail_with("bad chunk size");
+      if (!parse_number(line.substr(0, line.find(';')), 16, left_))
+        return fail_with("bad chunk size");
       state_ = left_ ? State::chunk : State::trailer;
       return true;
     case State::chunk_end:

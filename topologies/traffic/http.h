@@ -26,7 +26,7 @@ class ResponseParser final {
   int status() const { return status_; }
   bool closes() const { return closes_; }
   const std::string& problem() const { return problem_; }
-  std::string first_line() const;     // of the body, at most 80 bytes
+  std::string first_line() const;  // of the body, at most 80 bytes
 
  private:
   enum class State { head, body, until_close, chunk_size, chunk, chunk_end, trailer, done, failed };
@@ -39,10 +39,10 @@ class ResponseParser final {
   static constexpr std::size_t kMaxHead = 64 * 1024;
   static constexpr std::size_t kKept = 80;
   State state_ = State::head;
-  std::string head_;                  // head, or the current line of the chunked coding
+  std::string head_;  // head, or the current line of the chunked coding
   std::string body_start_;
   std::string problem_;
-  std::uint64_t left_ = 0;            // of the body or chunk
+  std::uint64_t left_ = 0;  // of the body or chunk
   int status_ = 0;
   bool closes_ = false;
   bool chunked_ = false;

@@ -42,7 +42,8 @@ class Load {
       lanes_.emplace_back();
       next(lanes_.back());
     }
-    if (options_.duration.count() > 0) loop_.at(start_ + options_.duration, [this] { begin_end(); });
+    if (options_.duration.count() > 0)
+      loop_.at(start_ + options_.duration, [this] { begin_end(); });
     loop_.run();
     return report();
   }
@@ -51,8 +52,8 @@ class Load {
   // One connection at a time, one request on it at a time.
   struct Lane {
     UniqueFd fd;
-    bool busy = false;        // has a request, under way or to come
-    bool waiting = false;     // the request is not due yet: nothing was sent
+    bool busy = false;     // has a request, under way or to come
+    bool waiting = false;  // the request is not due yet: nothing was sent
     bool connecting = false;
     std::size_t sent = 0;
     ResponseParser parser;
@@ -61,7 +62,9 @@ class Load {
     std::string last_answer;  // on this connection
   };
 
-  Milliseconds elapsed(Time now) const { return std::chrono::duration_cast<Milliseconds>(now - start_); }
+  Milliseconds elapsed(Time now) const {
+    return std::chrono::duration_cast<Milliseconds>(now - start_);
+  }
   bool all_started() const { return ending_ || (options_.requests && begun_ >= options_.requests); }
 
   // Duration is over: what is under way may finish.
@@ -200,7 +203,8 @@ class Load {
   }
 
   void count_failure(const Lane& lane, Time now, const std::string& why) {
-    failures_.add(elapsed(now), why + (lane.last_answer.empty() ? "" : " (" + lane.last_answer + ")"));
+    failures_.add(elapsed(now),
+                  why + (lane.last_answer.empty() ? "" : " (" + lane.last_answer + ")"));
     if (!lane.last_answer.empty() && lane.last_answer != options_.dead) ++failed_on_living_;
   }
 

@@ -22,8 +22,8 @@ class Loop final {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // `events`: EPOLLIN, EPOLLOUT. Errors and hang-ups call back too. The descriptor is borrowed until
-  // forget(); a callback may forget or watch any descriptor.
+  // `events`: EPOLLIN, EPOLLOUT. Errors and hang-ups call back too. The descriptor is borrowed
+  // until forget(); a callback may forget or watch any descriptor.
   void watch(int fd, std::uint32_t events, std::function<void(std::uint32_t)> ready);
   void change(int fd, std::uint32_t events);
   void forget(int fd);
@@ -32,7 +32,7 @@ class Loop final {
   void cancel(std::uint64_t timer);
   void every(std::chrono::nanoseconds period, Callback callback);  // until run() ends
 
-  void run();   // until stop() or a signal
+  void run();  // until stop() or a signal
   void stop() { stopped_ = true; }
   bool interrupted() const { return interrupted_; }
 

@@ -11,21 +11,32 @@ using namespace heddle;
 using namespace heddle::traffic;
 
 // An option that takes 250ms, 3s or 2m.
-void add_time(CLI::App& command, const std::string& name, Milliseconds& slot, const std::string& help) {
-  command.add_option_function<std::string>(name, [&slot, name](const std::string& text) {
-    const auto parsed = format::parse_duration(text);
-    if (!parsed) throw CLI::ValidationError(name, parsed.error().text());
-    slot = *parsed;
-  }, help)->type_name("TIME");
+void add_time(CLI::App& command, const std::string& name, Milliseconds& slot,
+              const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          name,
+          [&slot, name](const std::string& text) {
+            const auto parsed = format::parse_duration(text);
+            if (!parsed) throw CLI::ValidationError(name, parsed.error().text());
+            slot = *parsed;
+          },
+          help)
+      ->type_name("TIME");
 }
 
 void add_limits(CLI::App& command, Limits& limits) {
   command.add_flag("--fail-on-loss", limits.fail_on_loss, "exit 1 if anything was lost or failed");
-  command.add_option_function<std::string>("--max-gap", [&limits](const std::string& text) {
-    const auto parsed = format::parse_duration(text);
-    if (!parsed) throw CLI::ValidationError("--max-gap", parsed.error().text());
-    limits.max_gap = *parsed;
-  }, "exit 1 if nothing succeeded for longer")->type_name("TIME");
+  command
+      .add_option_function<std::string>(
+          "--max-gap",
+          [&limits](const std::string& text) {
+            const auto parsed = format::parse_duration(text);
+            if (!parsed) throw CLI::ValidationError("--max-gap", parsed.error().text());
+            limits.max_gap = *parsed;
+          },
+          "exit 1 if nothing succeeded for longer")
+      ->type_name("TIME");
 }
 
 struct Options {
@@ -43,14 +54,19 @@ void add_http(CLI::App& app, Options& options) {
   auto& load = *app.add_subcommand("http-load", "requests, counted by the body that answers");
   load.add_option("--url", options.http.url, "http://HOST[:PORT]/PATH")->required();
   load.add_option("--host", options.http.host_header, "Host header; the URL's by default");
-  load.add_option("--connections", options.http.connections, "at the same time (1)")->check(CLI::Range(1, 10000));
-  load.add_option("--requests", options.http.requests, "how many; default: by --duration or a signal");
+  load.add_option("--connections", options.http.connections, "at the same time (1)")
+      ->check(CLI::Range(1, 10000));
+  load.add_option("--requests", options.http.requests,
+                  "how many; default: by --duration or a signal");
   add_time(load, "--duration", options.http.duration, "how long");
-  load.add_option("--rate", options.http.rate, "requests a second, all together")->check(CLI::Range(0.0, 1e6));
+  load.add_option("--rate", options.http.rate, "requests a second, all together")
+      ->check(CLI::Range(0.0, 1e6));
   add_time(load, "--timeout", options.http.timeout, "of one request (2s)");
   load.add_option("--dead", options.http.dead, "backend whose failures are expected");
-  auto* per = load.add_flag("--per-connection", options.http.per_connection, "a connection for each request");
-  load.add_flag("--keep-alive", options.keep_alive, "connections are used again (default)")->excludes(per);
+  auto* per = load.add_flag("--per-connection", options.http.per_connection,
+                            "a connection for each request");
+  load.add_flag("--keep-alive", options.keep_alive, "connections are used again (default)")
+      ->excludes(per);
   add_limits(load, options.http.limits);
   auto& httpd = *app.add_subcommand("httpd", "answers every request with one body");
   httpd.add_option("--port", options.httpd.port, "TCP port (8080)");
@@ -60,15 +76,18 @@ void add_http(CLI::App& app, Options& options) {
 void add_flows(CLI::App& app, Options& options) {
   auto& flow = *app.add_subcommand("udp-flow", "numbered packets to a udp-echo, counted both ways");
   flow.add_option("--to", options.udp.to, "HOST:PORT")->required();
-  flow.add_option("--rate", options.udp.rate, "packets a second (1000)")->check(CLI::Range(0.1, 1e6));
+  flow.add_option("--rate", options.udp.rate, "packets a second (1000)")
+      ->check(CLI::Range(0.1, 1e6));
   add_time(flow, "--duration", options.udp.duration, "how long; default: until a signal");
   add_time(flow, "--drain", options.udp.drain, "how long the last answers are waited for (1s)");
   add_limits(flow, options.udp.limits);
   auto& echo = *app.add_subcommand("udp-echo", "answers udp-flow");
   echo.add_option("--port", options.echo.port, "UDP port (9000)");
-  auto& stream = *app.add_subcommand("tcp-stream", "one long connection to a tcp-sink, every byte checked");
+  auto& stream =
+      *app.add_subcommand("tcp-stream", "one long connection to a tcp-sink, every byte checked");
   stream.add_option("--to", options.tcp.to, "HOST:PORT")->required();
-  stream.add_option("--bytes-per-second", options.tcp.bytes_per_second, "0: as fast as it goes (1e7)")
+  stream
+      .add_option("--bytes-per-second", options.tcp.bytes_per_second, "0: as fast as it goes (1e7)")
       ->check(CLI::Range(0.0, 1e12));
   add_time(stream, "--duration", options.tcp.duration, "how long; default: until a signal");
   add_limits(stream, options.tcp.limits);

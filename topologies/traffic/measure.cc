@@ -56,7 +56,8 @@ void Sequence::arrived(std::uint64_t number) {
 std::uint64_t Pace::due_by(Time now) const {
   if (now < start_) return 0;
   return static_cast<std::uint64_t>(std::chrono::duration<double>(now - start_).count() *
-                                    per_second_) + 1;
+                                    per_second_) +
+         1;
 }
 
 Time Pace::due_at(std::uint64_t n) const {

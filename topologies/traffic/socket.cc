@@ -101,7 +101,9 @@ Result<UniqueFd> connect_tcp(const SocketAddr& to) {
   return fd;
 }
 
-Result<UniqueFd> connect_udp(const SocketAddr& to) { return connected(to, SOCK_DGRAM); }
+Result<UniqueFd> connect_udp(const SocketAddr& to) {
+  return connected(to, SOCK_DGRAM);
+}
 
 Result<UniqueFd> listen_tcp(std::uint16_t port) {
   TRY(UniqueFd fd, bound(port, SOCK_STREAM));

@@ -29,12 +29,17 @@ struct Verdict {
 class Stream {
  public:
   Stream(Loop& loop, const TcpStream& options, UniqueFd fd)
-      : loop_(loop), options_(options), fd_(std::move(fd)), start_(SteadyClock::now()), gaps_(start_) {}
+      : loop_(loop),
+        options_(options),
+        fd_(std::move(fd)),
+        start_(SteadyClock::now()),
+        gaps_(start_) {}
 
   int run() {
     loop_.watch(fd_.get(), EPOLLOUT | EPOLLIN, [this](std::uint32_t events) { ready(events); });
     if (options_.bytes_per_second > 0) loop_.every(Milliseconds(5), [this] { raise_allowance(); });
-    if (options_.duration.count() > 0) loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
+    if (options_.duration.count() > 0)
+      loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
     loop_.run();
     end_ = SteadyClock::now();
     if (problem_.empty()) ask_verdict();
@@ -69,7 +74,8 @@ class Stream {
       return;
     }
     std::array<std::uint8_t, kPiece> piece;
-    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), limit - sent_));
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), limit - sent_));
     for (std::size_t i = 0; i < size; ++i) piece[i] = stream_byte(sent_ + i);
     const ssize_t wrote = ::send(fd_.get(), piece.data(), size, MSG_NOSIGNAL);
     if (wrote < 0 && errno == EAGAIN) return;
@@ -139,8 +145,8 @@ class Sink {
   int run() {
     loop_.watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
     loop_.run();
-    const json::object out{{"streams", streams_}, {"bytes", bytes_}, {"wrong_bytes", wrong_},
-                           {"resets", resets_}};
+    const json::object out{
+        {"streams", streams_}, {"bytes", bytes_}, {"wrong_bytes", wrong_}, {"resets", resets_}};
     std::cout << json::serialize(out) << std::endl;
     return wrong_ ? 1 : 0;
   }

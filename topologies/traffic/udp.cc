@@ -28,7 +28,9 @@ struct Packet {
 constexpr std::uint64_t kMagic = 0x68656464'6c657564ULL;
 constexpr std::size_t kMaxFlows = 10'000;
 
-std::int64_t now_ns() { return SteadyClock::now().time_since_epoch().count(); }
+std::int64_t now_ns() {
+  return SteadyClock::now().time_since_epoch().count();
+}
 
 class Flow {
  public:
@@ -44,7 +46,8 @@ class Flow {
   int run() {
     loop_.watch(fd_.get(), EPOLLIN, [this](std::uint32_t) { receive(); });
     loop_.every(Milliseconds(1), [this] { send_due(); });
-    if (options_.duration.count() > 0) loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
+    if (options_.duration.count() > 0)
+      loop_.at(start_ + options_.duration, [this] { loop_.stop(); });
     loop_.run();
     last_send_ = SteadyClock::now();
     drain();
@@ -93,19 +96,20 @@ class Flow {
     // The echo numbers what it got: what it answered and did not arrive was lost on the way back.
     const std::uint64_t lost_back = echoed_.highest_plus_one() - echoed_.unique();
     const Milliseconds gap = gaps_.longest(last_send_);
-    json::object out{{"to", options_.to},
-                     {"sent", sent_},
-                     {"received", answers_.unique()},
-                     {"lost", lost},
-                     {"lost_there", lost > lost_back ? lost - lost_back : 0},
-                     {"lost_back", lost_back},
-                     {"duplicates", answers_.duplicates()},
-                     {"reordered", answers_.reordered()},
-                     {"send_errors", send_errors_},
-                     {"receive_errors", receive_errors_},
-                     {"longest_gap_ms", gap.count()},
-                     {"round_trip_ms", to_json(latencies_)},
-                     {"time_ms", std::chrono::duration_cast<Milliseconds>(last_send_ - start_).count()}};
+    json::object out{
+        {"to", options_.to},
+        {"sent", sent_},
+        {"received", answers_.unique()},
+        {"lost", lost},
+        {"lost_there", lost > lost_back ? lost - lost_back : 0},
+        {"lost_back", lost_back},
+        {"duplicates", answers_.duplicates()},
+        {"reordered", answers_.reordered()},
+        {"send_errors", send_errors_},
+        {"receive_errors", receive_errors_},
+        {"longest_gap_ms", gap.count()},
+        {"round_trip_ms", to_json(latencies_)},
+        {"time_ms", std::chrono::duration_cast<Milliseconds>(last_send_ - start_).count()}};
     return conclude(std::move(out), options_.limits, lost, gap);
   }
 

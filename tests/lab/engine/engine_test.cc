@@ -87,7 +87,8 @@ class Engine : public ::testing::Test {
     EXPECT_FALSE(fs::exists(paths->run_dir()));
     EXPECT_FALSE(fs::exists(paths->state_dir()));
     EXPECT_FALSE(fs::exists(paths->cgroup()));
-    for (const auto& mount : process::mounts()) EXPECT_THAT(mount.target, Not(HasSubstr(paths->run_dir())));
+    for (const auto& mount : process::mounts())
+      EXPECT_THAT(mount.target, Not(HasSubstr(paths->run_dir())));
   }
   int labd_of(const std::string& name) {
     const auto paths = lab::locate(name, dir_);
@@ -140,7 +141,9 @@ TEST_F(Engine, ADeployedNameIsRefusedAndTheLabGoesOn) {
 
 TEST_F(Engine, TwoLabsWithEqualAddressesDoNotMeet) {
   ASSERT_EQ(in_lab("deploy", write("a.lab.yml", kTwoHosts)).status, 0);
-  ASSERT_EQ(in_lab("deploy", write("b.lab.yml", "name: other\nhosts: {h1: {daemon: false}}\n")).status, 0);
+  ASSERT_EQ(
+      in_lab("deploy", write("b.lab.yml", "name: other\nhosts: {h1: {daemon: false}}\n")).status,
+      0);
   EXPECT_EQ(in_lab("exec", "--name other h1 -- ping -c1 -W1 10.99.0.12").status, 1);
   EXPECT_EQ(in_lab("exec", "--name two h1 -- ping -c1 -W1 10.99.0.12").status, 0);
   EXPECT_THAT(in_lab("exec", "h1 -- true").err, HasSubstr("choose one with --name"));
@@ -172,14 +175,16 @@ TEST_F(Engine, ADeployKilledAtAnyMomentIsTakenAwayWhole) {
     child->signal(SIGKILL, process::Child::Reach::process);
     ASSERT_TRUE(child->wait(after(10s)));
     const Outcome done = in_lab("destroy", "--name two");
-    EXPECT_TRUE(done.status == 0 || done.err.find("no lab two is deployed") != std::string::npos) << done.err;
+    EXPECT_TRUE(done.status == 0 || done.err.find("no lab two is deployed") != std::string::npos)
+        << done.err;
     expect_nothing_left("two");
   }
 }
 
 TEST_F(Engine, AnInterruptedRunTakesItsLabAway) {
-  const std::string file = write("a.lab.yml", std::string(kTwoHosts) +
-                                                  "steps: [{name: long, on: h1, run: sleep 1000, timeout: 1000s}]\n");
+  const std::string file =
+      write("a.lab.yml", std::string(kTwoHosts) +
+                             "steps: [{name: long, on: h1, run: sleep 1000, timeout: 1000s}]\n");
   const auto child = start("lab run --lab-dir " + dir_ + " " + file);
   const auto paths = lab::locate("two", dir_);
   const auto deadline = after(20s);
@@ -194,8 +199,9 @@ TEST_F(Engine, AnInterruptedRunTakesItsLabAway) {
 }
 
 TEST_F(Engine, AFailedRunIsTakenAwayAndSaysWhy) {
-  const std::string file = write("a.lab.yml", std::string(kTwoHosts) +
-                                                  "steps: [{name: no, on: h1, run: 'echo why; false'}]\n");
+  const std::string file =
+      write("a.lab.yml",
+            std::string(kTwoHosts) + "steps: [{name: no, on: h1, run: 'echo why; false'}]\n");
   const Outcome done = in_lab("run", file);
   EXPECT_EQ(done.status, 1);
   EXPECT_THAT(done.out, HasSubstr("  | why"));
@@ -209,9 +215,9 @@ TEST_F(Engine, AFailedRunIsTakenAwayAndSaysWhy) {
 TEST_F(Engine, LongNamesWork) {
   const std::string lab(63, 'l');
   const std::string host(63, 'h');
-  const std::string file = write("a.lab.yml", "name: " + lab + "\nhosts: {" + host +
-                                                  ": {daemon: false}, " + host.substr(1) +
-                                                  "x: {daemon: false}}\n");
+  const std::string file =
+      write("a.lab.yml", "name: " + lab + "\nhosts: {" + host + ": {daemon: false}, " +
+                             host.substr(1) + "x: {daemon: false}}\n");
   const Outcome done = in_lab("deploy", file);
   ASSERT_EQ(done.status, 0) << done.err;
   EXPECT_EQ(in_lab("exec", host + " -- ping -c1 -W1 10.99.0.12").status, 0);
@@ -245,7 +251,8 @@ TEST_F(Engine, BadFilesAreRefusedBeforeAnythingIsDone) {
 }
 
 TEST_F(Engine, AFailedDeployLeavesNothing) {
-  const Outcome done = in_lab("deploy", write("a.lab.yml", "name: bad\ntopology: {nodes: {n: {exec: [\"exit 9\"]}}}\n"));
+  const Outcome done = in_lab(
+      "deploy", write("a.lab.yml", "name: bad\ntopology: {nodes: {n: {exec: [\"exit 9\"]}}}\n"));
   EXPECT_EQ(done.status, 1);
   EXPECT_THAT(done.err, HasSubstr("exec \"exit 9\" ended with status 9"));
   expect_nothing_left("bad");

@@ -2,7 +2,7 @@
 """What Heddle could leave on a machine: list it, or run a command and compare before and after.
 
   leftovers.py                    prints what is there now
-  leftovers.py -- COMMAND...      exits 1, naming the difference, if the command left or took anything
+  leftovers.py -- COMMAND...      exits 1, naming the difference, if it left or took anything
 """
 import json
 import os
@@ -79,7 +79,7 @@ PLACES = ("/run/heddle", "/var/lib/heddle", "heddle-lab-", "heddle-labs-")
 def cgroup_of(pid):
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8") as table:
-            return next((line.split(":", 2)[2].strip() for line in table if line.startswith("0::")), "")
+            return next((line[3:].strip() for line in table if line.startswith("0::")), "")
     except OSError:
         return ""
 
@@ -113,7 +113,8 @@ def files():
     return found
 
 
-KINDS = (links, routes, addresses, namespaces, mounts, nftables, bpf_links, cgroups, processes, files)
+KINDS = (links, routes, addresses, namespaces, mounts, nftables, bpf_links, cgroups, processes,
+         files)
 
 
 def snapshot():
@@ -146,8 +147,8 @@ def main():
 
 
 def ours(item):
-    """Whether a difference counts. On a machine where other tests run at the same time, only what is
-    of a lab, or of the machine's own Heddle, or in the machine's own network; with
+    """Whether a difference counts. On a machine where other tests run at the same time, only what
+    is of a lab, or of the machine's own Heddle, or in the machine's own network; with
     HEDDLE_LEFTOVERS_STRICT, for a machine where nothing else runs, everything."""
     if os.environ.get("HEDDLE_LEFTOVERS_STRICT"):
         return True

@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kMargin = 60s;        // what kill, start and the like may take beyond their timeout
-constexpr auto kRequestTime = 10s;   // for a client to send its request
+constexpr auto kMargin = 60s;       // what kill, start and the like may take beyond their timeout
+constexpr auto kRequestTime = 10s;  // for a client to send its request
 
 Result<> wait_for(int fd, short events, Deadline deadline) {
   for (;;) {
@@ -25,7 +25,8 @@ Result<> wait_for(int fd, short events, Deadline deadline) {
         deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return fail(Errc::timeout, "the lab's daemon took too long");
     pollfd polled{fd, events, 0};
-    const int ready = ::poll(&polled, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
+    const int ready =
+        ::poll(&polled, 1, static_cast<int>(std::min<std::int64_t>(left.count(), 60'000)));
     if (ready > 0) return {};
     if (ready < 0 && errno != EINTR) return fail_errno(errno, "poll");
   }
@@ -71,7 +72,9 @@ bool hung_up(int fd) {
   return ::poll(&polled, 1, 0) > 0 && (polled.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
-Reply failure(Error error) { return {.error = std::move(error), .result = {}, .status = {}, .entry = {}}; }
+Reply failure(Error error) {
+  return {.error = std::move(error), .result = {}, .status = {}, .entry = {}};
+}
 
 }  // namespace
 
@@ -113,7 +116,9 @@ Result<Reply> Client::ask(const Request& request) const {
   return reply;
 }
 
-bool Client::answers() const { return connect_to(socket_).has_value(); }
+bool Client::answers() const {
+  return connect_to(socket_).has_value();
+}
 
 Server::Server(UniqueFd listener, Handle handle)
     : listener_(std::move(listener)), handle_(std::move(handle)) {}
@@ -140,9 +145,10 @@ void Server::run() {
       continue;
     }
     if (clients_.fetch_add(1) >= kMaxClients) {
-      (void)write_frame(connection.get(),
-                        encode(failure({Errc::exhausted, "the lab's daemon serves 64 clients; try again"})),
-                        after(100ms));
+      (void)write_frame(
+          connection.get(),
+          encode(failure({Errc::exhausted, "the lab's daemon serves 64 clients; try again"})),
+          after(100ms));
       --clients_;
       continue;
     }

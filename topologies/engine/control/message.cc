@@ -12,15 +12,16 @@ namespace json = boost::json;
 constexpr std::size_t kMaxWords = 4096;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
-constexpr std::array<std::pair<Op, std::string_view>, 9> kOps{{{Op::inspect, "inspect"},
-                                                               {Op::exec, "exec"},
-                                                               {Op::stop, "stop"},
-                                                               {Op::await, "await"},
-                                                               {Op::kill, "kill"},
-                                                               {Op::start, "start"},
-                                                               {Op::kill_daemon, "kill-daemon"},
-                                                               {Op::restart_daemon, "restart-daemon"},
-                                                               {Op::enter, "enter"}}};
+constexpr std::array<std::pair<Op, std::string_view>, 9> kOps{
+    {{Op::inspect, "inspect"},
+     {Op::exec, "exec"},
+     {Op::stop, "stop"},
+     {Op::await, "await"},
+     {Op::kill, "kill"},
+     {Op::start, "start"},
+     {Op::kill_daemon, "kill-daemon"},
+     {Op::restart_daemon, "restart-daemon"},
+     {Op::enter, "enter"}}};
 
 Result<json::object> parse_object(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes)
@@ -95,7 +96,8 @@ class Reader {
   }
   void wrong(std::string_view key, std::string_view expected) {
     if (!error_)
-      error_.emplace(Errc::invalid, "\"" + std::string(key) + "\" must be " + std::string(expected));
+      error_.emplace(Errc::invalid,
+                     "\"" + std::string(key) + "\" must be " + std::string(expected));
   }
   Result<> done() const {
     if (error_) return std::unexpected(*error_);
@@ -124,9 +126,10 @@ Error error_from(const json::object& object) {
 }
 
 json::object to_json(const MemberStatus& member) {
-  return {{"name", member.name},     {"kind", member.kind},       {"state", member.state},
-          {"address", member.address}, {"socket", member.socket}, {"netns", member.netns},
-          {"cgroup", member.cgroup}, {"log", member.log}, {"daemon_pid", member.daemon_pid}};
+  return {
+      {"name", member.name},       {"kind", member.kind},     {"state", member.state},
+      {"address", member.address}, {"socket", member.socket}, {"netns", member.netns},
+      {"cgroup", member.cgroup},   {"log", member.log},       {"daemon_pid", member.daemon_pid}};
 }
 
 json::object to_json(const LabStatus& status) {
@@ -134,35 +137,47 @@ json::object to_json(const LabStatus& status) {
   for (const MemberStatus& member : status.members) members.push_back(to_json(member));
   json::array background;
   for (const BackgroundStatus& process : status.background)
-    background.push_back({{"name", process.name}, {"on", process.on}, {"pid", process.pid},
+    background.push_back({{"name", process.name},
+                          {"on", process.on},
+                          {"pid", process.pid},
                           {"running", process.running}});
-  return {{"name", status.name}, {"file", status.file}, {"daemon_pid", status.daemon_pid},
-          {"members", std::move(members)}, {"background", std::move(background)}};
+  return {{"name", status.name},
+          {"file", status.file},
+          {"daemon_pid", status.daemon_pid},
+          {"members", std::move(members)},
+          {"background", std::move(background)}};
 }
 
 LabStatus status_from(const json::object& object) {
   constexpr std::int64_t kMaxPid = 1LL << 30;
   Reader reader(object);
-  LabStatus status{.name = reader.text("name"), .file = reader.text("file"),
+  LabStatus status{.name = reader.text("name"),
+                   .file = reader.text("file"),
                    .daemon_pid = static_cast<int>(reader.integer("daemon_pid", 0, kMaxPid)),
-                   .members = {}, .background = {}};
+                   .members = {},
+                   .background = {}};
   if (const json::array* members = reader.array("members")) {
     for (const json::value& value : *members) {
       if (!value.is_object()) continue;
       Reader member(value.as_object());
-      status.members.push_back({.name = member.text("name"), .kind = member.text("kind"),
-                                .state = member.text("state"), .address = member.text("address"),
-                                .socket = member.text("socket"), .netns = member.text("netns"),
-                                .cgroup = member.text("cgroup"), .log = member.text("log"),
-                                .daemon_pid =
-                                    static_cast<int>(member.integer("daemon_pid", 0, kMaxPid))});
+      status.members.push_back(
+          {.name = member.text("name"),
+           .kind = member.text("kind"),
+           .state = member.text("state"),
+           .address = member.text("address"),
+           .socket = member.text("socket"),
+           .netns = member.text("netns"),
+           .cgroup = member.text("cgroup"),
+           .log = member.text("log"),
+           .daemon_pid = static_cast<int>(member.integer("daemon_pid", 0, kMaxPid))});
     }
   }
   if (const json::array* background = reader.array("background")) {
     for (const json::value& value : *background) {
       if (!value.is_object()) continue;
       Reader process(value.as_object());
-      status.background.push_back({.name = process.text("name"), .on = process.text("on"),
+      status.background.push_back({.name = process.text("name"),
+                                   .on = process.text("on"),
                                    .pid = static_cast<int>(process.integer("pid", 0, kMaxPid)),
                                    .running = process.flag("running")});
     }
@@ -171,9 +186,12 @@ LabStatus status_from(const json::object& object) {
 }
 
 json::object to_json(const ExecResult& result) {
-  return {{"exit", result.exit},          {"signal", result.signal},
-          {"timed_out", result.timed_out}, {"time_ms", result.time.count()},
-          {"out", result.out},            {"err", result.err},
+  return {{"exit", result.exit},
+          {"signal", result.signal},
+          {"timed_out", result.timed_out},
+          {"time_ms", result.time.count()},
+          {"out", result.out},
+          {"err", result.err},
           {"dropped_bytes", result.dropped_bytes}};
 }
 
@@ -199,16 +217,21 @@ json::object to_json(const Entry& entry) {
 
 Entry entry_from(const json::object& object) {
   Reader reader(object);
-  return {.netns = reader.text("netns"), .mounts = reader.text("mounts"),
-          .uts = reader.text("uts"), .hostname = reader.text("hostname"),
-          .cgroup = reader.text("cgroup"), .directory = reader.text("directory"),
+  return {.netns = reader.text("netns"),
+          .mounts = reader.text("mounts"),
+          .uts = reader.text("uts"),
+          .hostname = reader.text("hostname"),
+          .cgroup = reader.text("cgroup"),
+          .directory = reader.text("directory"),
           .env = reader.text_map("env")};
 }
 
 }  // namespace
 
 std::string encode(const Request& request) {
-  json::object out{{"op", ""}, {"target", request.target}, {"background", request.background},
+  json::object out{{"op", ""},
+                   {"target", request.target},
+                   {"background", request.background},
                    {"timeout_ms", request.timeout.count()}};
   for (const auto& [op, name] : kOps) {
     if (op == request.op) out["op"] = std::string(name);
@@ -263,8 +286,8 @@ Result<Reply> decode_reply(std::string_view text) {
 }
 
 std::string encode(const Progress& progress) {
-  json::object out{{"did", progress.did}, {"time_ms", progress.time.count()},
-                   {"ready", progress.ready}};
+  json::object out{
+      {"did", progress.did}, {"time_ms", progress.time.count()}, {"ready", progress.ready}};
   if (progress.error) out["error"] = to_json(*progress.error);
   return json::serialize(out);
 }
@@ -281,6 +304,8 @@ Result<Progress> decode_progress(std::string_view text) {
   return progress;
 }
 
-std::string format_json(const LabStatus& status) { return json::serialize(to_json(status)); }
+std::string format_json(const LabStatus& status) {
+  return json::serialize(to_json(status));
+}
 
 }  // namespace heddle::control

@@ -17,29 +17,29 @@ enum class Op { inspect, exec, stop, await, kill, start, kill_daemon, restart_da
 
 struct Request {
   Op op = Op::inspect;
-  std::string target{};                  // host, node, or for stop and await a background process
-  std::vector<std::string> command{};    // exec
-  std::string background{};              // exec: name under which it goes on; empty: waited for
+  std::string target{};                // host, node, or for stop and await a background process
+  std::vector<std::string> command{};  // exec
+  std::string background{};            // exec: name under which it goes on; empty: waited for
   std::chrono::milliseconds timeout{30'000};
   friend bool operator==(const Request&, const Request&) = default;
 };
 
 // How a command ended and what it printed.
 struct ExecResult {
-  int exit = 0;                          // 128 + signal when a signal ended it
+  int exit = 0;  // 128 + signal when a signal ended it
   int signal = 0;
-  bool timed_out = false;                // it was killed at its timeout
+  bool timed_out = false;  // it was killed at its timeout
   std::chrono::milliseconds time{0};
   std::string out;
   std::string err;
-  std::uint64_t dropped_bytes = 0;       // of both, from the beginning
+  std::uint64_t dropped_bytes = 0;  // of both, from the beginning
   friend bool operator==(const ExecResult&, const ExecResult&) = default;
 };
 
 struct MemberStatus {
   std::string name;
-  std::string kind;                      // host, linux, machine
-  std::string state;                     // running, down, no daemon, daemon dead
+  std::string kind;   // host, linux, machine
+  std::string state;  // running, down, no daemon, daemon dead
   std::string address;
   std::string socket;
   std::string netns;
@@ -79,12 +79,13 @@ struct Entry {
 
 struct Reply {
   std::optional<Error> error;
-  std::optional<ExecResult> result;      // exec, stop, await
-  std::optional<LabStatus> status;       // inspect
-  std::optional<Entry> entry;            // enter
+  std::optional<ExecResult> result;  // exec, stop, await
+  std::optional<LabStatus> status;   // inspect
+  std::optional<Entry> entry;        // enter
 };
 
-// One line that a starting heddle-labd prints for each thing it did; the last has `ready` or `error`.
+// One line that a starting heddle-labd prints for each thing it did; the last has `ready` or
+// `error`.
 struct Progress {
   std::string did;
   std::chrono::milliseconds time{0};

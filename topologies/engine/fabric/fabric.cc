@@ -51,8 +51,10 @@ Result<> raise_end(Socket& socket, const plan::End& end) {
   for (const IfAddr& address : end.addresses)
     TRY_DO(netlink::add_address(socket, {.link = link.index, .address = address}));
   if (end.gateway) {
-    TRY_DO(netlink::add_route(socket, {.destination = Prefix{}, .via = *end.gateway,
-                                       .link = link.index, .protocol = kBootProtocol}));
+    TRY_DO(netlink::add_route(socket, {.destination = Prefix{},
+                                       .via = *end.gateway,
+                                       .link = link.index,
+                                       .protocol = kBootProtocol}));
   }
   return {};
 }

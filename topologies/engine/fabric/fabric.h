@@ -41,8 +41,8 @@ struct NodeNamespaces {
   UniqueFd mounts;
   UniqueFd uts;
 };
-// A copy of this machine's mounts with a sysfs that shows `netns`, and the node's binds. Mounts that
-// keep others' namespaces or BPF objects alive are left out of the copy.
+// A copy of this machine's mounts with a sysfs that shows `netns`, and the node's binds. Mounts
+// that keep others' namespaces or BPF objects alive are left out of the copy.
 Result<NodeNamespaces> create_node_namespaces(const plan::Member& member,
                                               const std::string& directory);
 

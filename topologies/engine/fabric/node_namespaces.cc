@@ -20,7 +20,8 @@ namespace {
 void drop_foreign_pins() {
   const auto all = process::mounts();
   for (auto mount = all.rbegin(); mount != all.rend(); ++mount) {
-    const bool pin = mount->type == "nsfs" || (mount->type == "bpf" && mount->target != "/sys/fs/bpf");
+    const bool pin =
+        mount->type == "nsfs" || (mount->type == "bpf" && mount->target != "/sys/fs/bpf");
     if (pin) ::umount2(mount->target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
   }
 }
@@ -47,8 +48,9 @@ Result<> make_target(const std::string& source, const std::string& target) {
   struct stat there{};
   if (::stat(target.c_str(), &there) == 0) return {};
   // Creating it would change this machine's own file system.
-  return fail(Errc::not_found, "bind " + source + ": " + target +
-                                   " does not exist on this machine; nodes share its root file system");
+  return fail(Errc::not_found,
+              "bind " + source + ": " + target +
+                  " does not exist on this machine; nodes share its root file system");
 }
 
 Result<> mount_bind(const std::string& bind, const std::string& directory) {

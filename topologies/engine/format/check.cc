@@ -42,14 +42,16 @@ class Checker {
   void claim(const IpAddr& address, const std::string& owner, Mark mark, const std::string& path) {
     const Prefix& subnet = lab_.underlay->subnet;
     if (!subnet.contains(address)) {
-      diagnostics_.error(mark, path, address.format() + " is not in the underlay's subnet " +
-                                         subnet.format());
+      diagnostics_.error(mark, path,
+                         address.format() + " is not in the underlay's subnet " + subnet.format());
       return;
     }
     if (address == subnet.at(0) || address == subnet.at(subnet.size() - 1) ||
         address == lab_.underlay->gateway()) {
-      diagnostics_.error(mark, path, address.format() + " is the subnet's network, broadcast or "
-                                     "gateway address; choose another");
+      diagnostics_.error(mark, path,
+                         address.format() +
+                             " is the subnet's network, broadcast or "
+                             "gateway address; choose another");
       return;
     }
     const auto [at, is_new] = owners_.emplace(address, owner);
@@ -91,7 +93,8 @@ class Checker {
     for (Node& node : lab_.nodes) {
       if (!node.underlay) continue;
       used = true;
-      if (node.underlay->is_unspecified()) assign(*node.underlay, node.name, node.mark, node_offset);
+      if (node.underlay->is_unspecified())
+        assign(*node.underlay, node.name, node.mark, node_offset);
     }
     if (!used) lab_.underlay.reset();
   }
@@ -99,8 +102,9 @@ class Checker {
   void assign(IpAddr& address, const std::string& owner, Mark mark, std::uint64_t& offset) {
     const auto free = next_free(offset);
     if (!free) {
-      diagnostics_.error(mark, owner, "the underlay's subnet " + lab_.underlay->subnet.format() +
-                                          " has no address left");
+      diagnostics_.error(
+          mark, owner,
+          "the underlay's subnet " + lab_.underlay->subnet.format() + " has no address left");
       return;
     }
     address = *free;
@@ -111,20 +115,23 @@ class Checker {
     const Link& link = lab_.links[index];
     const std::string path = "topology.links[" + std::to_string(index) + "].endpoints";
     for (const LinkEnd* end : {&link.a, &link.b}) {
-      const bool machine = end->node == "host" && !lab_.find_node("host") && !lab_.find_host("host");
+      const bool machine =
+          end->node == "host" && !lab_.find_node("host") && !lab_.find_host("host");
       if (!machine && !std::ranges::binary_search(place_views_, end->node))
-        diagnostics_.error(link.mark, path, "no node or host \"" + end->node.substr(0, 80) + "\"" +
-                                                suggestion(end->node, place_views_));
+        diagnostics_.error(link.mark, path,
+                           "no node or host \"" + end->node.substr(0, 80) + "\"" +
+                               suggestion(end->node, place_views_));
       if (!endpoints_.insert(end->node + ":" + end->interface).second)
-        diagnostics_.error(link.mark, path, end->node + ":" + end->interface +
-                                                " is used twice; an interface has one link");
+        diagnostics_.error(
+            link.mark, path,
+            end->node + ":" + end->interface + " is used twice; an interface has one link");
       if (lab_.find_host(end->node) && end->interface == "eth0")
-        diagnostics_.error(link.mark, path, "eth0 of host " + end->node +
-                                                " is its underlay interface; take eth1");
+        diagnostics_.error(link.mark, path,
+                           "eth0 of host " + end->node + " is its underlay interface; take eth1");
       const Node* node = lab_.find_node(end->node);
       if (node && node->underlay && end->interface == "eth0")
-        diagnostics_.error(link.mark, path, "eth0 of " + end->node +
-                                                " is its underlay interface; take eth1");
+        diagnostics_.error(link.mark, path,
+                           "eth0 of " + end->node + " is its underlay interface; take eth1");
       if (node && node->kind == NodeKind::bridge && !end->addresses.empty())
         diagnostics_.error(link.mark, path, "a bridge's port cannot have an address");
       check_addresses(*end, link.mark, path);
@@ -135,11 +142,13 @@ class Checker {
     for (const IfAddr& address : end.addresses) {
       const auto [at, is_new] = link_addresses_.emplace(address.address, end.node);
       if (!is_new)
-        diagnostics_.error(mark, path, address.address.format() + " is on " + at->second +
-                                           " already; addresses are unique in a lab");
+        diagnostics_.error(mark, path,
+                           address.address.format() + " is on " + at->second +
+                               " already; addresses are unique in a lab");
       if (lab_.underlay && lab_.underlay->subnet.overlaps(address.prefix()))
-        diagnostics_.error(mark, path, address.format() + " overlaps the underlay " +
-                                           lab_.underlay->subnet.format());
+        diagnostics_.error(
+            mark, path,
+            address.format() + " overlaps the underlay " + lab_.underlay->subnet.format());
     }
   }
 
@@ -166,8 +175,9 @@ class Checker {
     for (const std::string& place : run.on) {
       const Node* node = lab_.find_node(place);
       if (!std::ranges::binary_search(place_views_, place)) {
-        diagnostics_.error(step.mark, path + ".on", "no host or node \"" + place.substr(0, 80) + "\"" +
-                                                        suggestion(place, place_views_));
+        diagnostics_.error(
+            step.mark, path + ".on",
+            "no host or node \"" + place.substr(0, 80) + "\"" + suggestion(place, place_views_));
       } else if (node && node->kind == NodeKind::bridge) {
         diagnostics_.error(step.mark, path + ".on", place + " is a bridge; nothing runs on it");
       }
@@ -178,14 +188,19 @@ class Checker {
     for (const std::string& word : run.command) check_variables(step, word, path + ".run");
   }
 
-  // A capture that only a later step makes is surely a mistake; other unknown names are the shell's.
+  // A capture that only a later step makes is surely a mistake; other unknown names are the
+  // shell's.
   void check_variables(const Step& step, const std::string& text, const std::string& path) {
-    const auto found = expand(text, [&](std::string_view name) -> std::optional<std::string> {
-      const bool later = !captured_.contains(name) && captures_somewhere(name);
-      if (later)
-        diagnostics_.error(step.mark, path, "${" + std::string(name) + "} is captured by a later step");
-      return std::nullopt;
-    }, Unknown::keep);
+    const auto found = expand(
+        text,
+        [&](std::string_view name) -> std::optional<std::string> {
+          const bool later = !captured_.contains(name) && captures_somewhere(name);
+          if (later)
+            diagnostics_.error(step.mark, path,
+                               "${" + std::string(name) + "} is captured by a later step");
+          return std::nullopt;
+        },
+        Unknown::keep);
     if (!found) diagnostics_.error(step.mark, path, found.error().text());
   }
 
@@ -199,16 +214,18 @@ class Checker {
   void end_background(const Step& step, const std::string& name, const std::string& path) {
     if (running_.erase(name)) return;
     std::vector<std::string_view> views(running_.begin(), running_.end());
-    diagnostics_.error(step.mark, path, "no background process \"" + name.substr(0, 80) +
-                                            "\" runs at this step" + suggestion(name, views));
+    diagnostics_.error(step.mark, path,
+                       "no background process \"" + name.substr(0, 80) + "\" runs at this step" +
+                           suggestion(name, views));
   }
 
-  void check_hosts(const Step& step, const std::vector<std::string>& hosts, const std::string& path) {
+  void check_hosts(const Step& step, const std::vector<std::string>& hosts,
+                   const std::string& path) {
     if (hosts.empty()) diagnostics_.error(step.mark, path, "names no host");
     for (const std::string& host : hosts) {
       if (lab_.find_host(host)) continue;
-      diagnostics_.error(step.mark, path, "no host \"" + host.substr(0, 80) + "\"" +
-                                              suggestion(host, host_views_));
+      diagnostics_.error(step.mark, path,
+                         "no host \"" + host.substr(0, 80) + "\"" + suggestion(host, host_views_));
     }
   }
 
@@ -226,6 +243,8 @@ class Checker {
 
 }  // namespace
 
-void check_lab(Lab& lab, Diagnostics& diagnostics) { Checker(lab, diagnostics).run(); }
+void check_lab(Lab& lab, Diagnostics& diagnostics) {
+  Checker(lab, diagnostics).run();
+}
 
 }  // namespace heddle::format

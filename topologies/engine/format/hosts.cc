@@ -55,7 +55,8 @@ void read_underlay(const YamlNode* node, Lab& lab, Diagnostics& diagnostics) {
   const std::string subnet = map.text("subnet").value_or(std::string(kDefaultSubnet));
   auto parsed = Prefix::parse(subnet);
   if (!parsed || !parsed->is_v4() || parsed->length() < 8 || parsed->length() > 29) {
-    map.error("subnet", "must be an IPv4 subnet of /8 to /29, such as " + std::string(kDefaultSubnet) +
+    map.error("subnet", "must be an IPv4 subnet of /8 to /29, such as " +
+                            std::string(kDefaultSubnet) +
                             (parsed ? "" : " (" + parsed.error().text() + ")"));
     parsed = Prefix::parse(kDefaultSubnet);
   }
@@ -72,8 +73,10 @@ void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics) {
   }
   for (const YamlNode::Entry& entry : hosts.entries) {
     if (!is_name(entry.key))
-      diagnostics.error(entry.mark, "hosts", "\"" + entry.key.substr(0, 80) + "\" is no host name: 1 to "
-                        "63 letters, digits, -, _ or ., starting with a letter or digit");
+      diagnostics.error(entry.mark, "hosts",
+                        "\"" + entry.key.substr(0, 80) +
+                            "\" is no host name: 1 to "
+                            "63 letters, digits, -, _ or ., starting with a letter or digit");
     lab.hosts.push_back(read_host(entry, diagnostics));
   }
 }

@@ -5,48 +5,67 @@
 // Every key of the format. The schema's test compares these with topologies/schema.
 namespace heddle::format::keys {
 
-using namespace std::string_view_literals;
-
-inline constexpr std::array kLab = {"name"sv,  "prefix"sv, "mgmt"sv,    "topology"sv, "underlay"sv,
-                                    "hosts"sv, "steps"sv,  "settings"sv, "overlays"sv, "services"sv,
-                                    "faults"sv, "checks"sv, "seed"sv};
-inline constexpr std::array kTopology = {"defaults"sv, "kinds"sv, "groups"sv, "nodes"sv, "links"sv};
+inline constexpr auto kLab = std::to_array<std::string_view>(
+    {"name", "prefix", "mgmt", "topology", "underlay", "hosts", "steps", "settings", "overlays",
+     "services", "faults", "checks", "seed"});
+inline constexpr auto kTopology =
+    std::to_array<std::string_view>({"defaults", "kinds", "groups", "nodes", "links"});
 
 // containerlab's keys of a node, and `underlay`.
-inline constexpr std::array kNode = {
-    "kind"sv,           "group"sv,       "type"sv,       "image"sv,         "image-pull-policy"sv,
-    "restart-policy"sv, "hostname"sv,    "entrypoint"sv, "cmd"sv,           "user"sv,
-    "exec"sv,           "binds"sv,       "volumes"sv,    "ports"sv,         "env-files"sv,
-    "aliases"sv,        "cap-add"sv,     "devices"sv,    "security-opts"sv, "env"sv,
-    "labels"sv,         "sysctls"sv,     "tmpfs"sv,      "cpu"sv,           "memory"sv,
-    "cpu-set"sv,        "shm-size"sv,    "privileged"sv, "auto-remove"sv,   "startup-delay"sv,
-    "mgmt-ipv4"sv,      "mgmt-ipv6"sv,   "network-mode"sv, "dns"sv,         "healthcheck"sv,
-    "stages"sv,         "underlay"sv};
+inline constexpr auto kNode = std::to_array<std::string_view>(
+    {"kind",           "group",     "type",         "image",         "image-pull-policy",
+     "restart-policy", "hostname",  "entrypoint",   "cmd",           "user",
+     "exec",           "binds",     "volumes",      "ports",         "env-files",
+     "aliases",        "cap-add",   "devices",      "security-opts", "env",
+     "labels",         "sysctls",   "tmpfs",        "cpu",           "memory",
+     "cpu-set",        "shm-size",  "privileged",   "auto-remove",   "startup-delay",
+     "mgmt-ipv4",      "mgmt-ipv6", "network-mode", "dns",           "healthcheck",
+     "stages",         "underlay"});
 // Those that this runtime has no use for. A warning names them.
-inline constexpr std::array kNodeIgnored = {
-    "type"sv,          "image"sv,     "image-pull-policy"sv, "restart-policy"sv, "hostname"sv,
-    "user"sv,          "volumes"sv,   "ports"sv,             "env-files"sv,      "aliases"sv,
-    "cap-add"sv,       "devices"sv,   "security-opts"sv,     "tmpfs"sv,          "cpu"sv,
-    "memory"sv,        "cpu-set"sv,   "shm-size"sv,          "privileged"sv,     "auto-remove"sv,
-    "startup-delay"sv, "mgmt-ipv4"sv, "mgmt-ipv6"sv,         "network-mode"sv,   "dns"sv,
-    "healthcheck"sv};
+inline constexpr auto kNodeIgnored = std::to_array<std::string_view>({"type",
+                                                                      "image",
+                                                                      "image-pull-policy",
+                                                                      "restart-policy",
+                                                                      "hostname",
+                                                                      "user",
+                                                                      "volumes",
+                                                                      "ports",
+                                                                      "env-files",
+                                                                      "aliases",
+                                                                      "cap-add",
+                                                                      "devices",
+                                                                      "security-opts",
+                                                                      "tmpfs",
+                                                                      "cpu",
+                                                                      "memory",
+                                                                      "cpu-set",
+                                                                      "shm-size",
+                                                                      "privileged",
+                                                                      "auto-remove",
+                                                                      "startup-delay",
+                                                                      "mgmt-ipv4",
+                                                                      "mgmt-ipv6",
+                                                                      "network-mode",
+                                                                      "dns",
+                                                                      "healthcheck"});
 
-inline constexpr std::array kLink = {"endpoints"sv, "mtu"sv,  "ipv4"sv,   "ipv6"sv,
-                                     "vars"sv,      "labels"sv, "type"sv, "impair"sv};
-inline constexpr std::array kLinkEnd = {"node"sv, "interface"sv, "mac"sv, "ipv4"sv, "ipv6"sv,
-                                        "vars"sv};
-inline constexpr std::array kUnderlay = {"subnet"sv, "mtu"sv, "impair"sv};
-inline constexpr std::array kHost = {"address"sv, "daemon"sv, "env"sv, "files"sv, "impair"sv};
+inline constexpr auto kLink = std::to_array<std::string_view>(
+    {"endpoints", "mtu", "ipv4", "ipv6", "vars", "labels", "type", "impair"});
+inline constexpr auto kLinkEnd =
+    std::to_array<std::string_view>({"node", "interface", "mac", "ipv4", "ipv6", "vars"});
+inline constexpr auto kUnderlay = std::to_array<std::string_view>({"subnet", "mtu", "impair"});
+inline constexpr auto kHost =
+    std::to_array<std::string_view>({"address", "daemon", "env", "files", "impair"});
 
-inline constexpr std::array kStep = {
-    "name"sv,  "on"sv,          "run"sv,            "background"sv, "timeout"sv, "stop"sv,
-    "await"sv, "kill"sv,        "start"sv,          "kill-daemon"sv, "restart-daemon"sv,
-    "pause"sv, "expect"sv,      "eventually"sv,     "every"sv,      "capture"sv};
-inline constexpr std::array kStepActions = {"run"sv,  "stop"sv,  "await"sv,       "kill"sv,
-                                            "start"sv, "kill-daemon"sv, "restart-daemon"sv,
-                                            "pause"sv};
-inline constexpr std::array kExpect = {"exit"sv, "stdout"sv, "stderr"sv, "json"sv, "at-most"sv};
-inline constexpr std::array kText = {"contains"sv, "lacks"sv, "equals"sv, "matches"sv, "lines"sv};
-inline constexpr std::array kJson = {"equals"sv, "at-least"sv, "at-most"sv};
+inline constexpr auto kStep = std::to_array<std::string_view>(
+    {"name", "on", "run", "background", "timeout", "stop", "await", "kill", "start", "kill-daemon",
+     "restart-daemon", "pause", "expect", "eventually", "every", "capture"});
+inline constexpr auto kStepActions = std::to_array<std::string_view>(
+    {"run", "stop", "await", "kill", "start", "kill-daemon", "restart-daemon", "pause"});
+inline constexpr auto kExpect =
+    std::to_array<std::string_view>({"exit", "stdout", "stderr", "json", "at-most"});
+inline constexpr auto kText =
+    std::to_array<std::string_view>({"contains", "lacks", "equals", "matches", "lines"});
+inline constexpr auto kJson = std::to_array<std::string_view>({"equals", "at-least", "at-most"});
 
 }  // namespace heddle::format::keys

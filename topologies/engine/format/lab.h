@@ -30,7 +30,7 @@ struct Underlay {
 // A machine that runs heddled: its own network namespace, cgroup, state and run directories.
 struct Host {
   std::string name;
-  IpAddr address;              // on the underlay
+  IpAddr address;  // on the underlay
   bool daemon = true;
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> files;  // relative path -> content, under the host's files
@@ -71,54 +71,68 @@ struct Link {
 struct TextClaim {
   std::vector<std::string> contains;
   std::vector<std::string> lacks;
-  std::optional<std::string> equals;     // after trailing newlines were taken off both
-  std::optional<std::string> matches;    // see Pattern, anywhere in the text
-  std::optional<std::int64_t> lines;     // exactly so many
-  bool empty() const {
-    return contains.empty() && lacks.empty() && !equals && !matches && !lines;
-  }
+  std::optional<std::string> equals;   // after trailing newlines were taken off both
+  std::optional<std::string> matches;  // see Pattern, anywhere in the text
+  std::optional<std::int64_t> lines;   // exactly so many
+  bool empty() const { return contains.empty() && lacks.empty() && !equals && !matches && !lines; }
 };
 struct JsonClaim {
-  std::string pointer;                   // RFC 6901; from `.a.0.b` or `/a/0/b`
-  std::optional<std::string> equals;     // text, number, true, false or null as written
+  std::string pointer;                // RFC 6901; from `.a.0.b` or `/a/0/b`
+  std::optional<std::string> equals;  // text, number, true, false or null as written
   std::optional<double> at_least;
   std::optional<double> at_most;
 };
 struct Expectation {
   std::int64_t exit = 0;
-  bool any_exit = false;                 // `exit: any`
+  bool any_exit = false;  // `exit: any`
   TextClaim out;
   TextClaim err;
-  std::vector<JsonClaim> json;           // of standard output
-  std::optional<Milliseconds> at_most;   // the command's own time
+  std::vector<JsonClaim> json;          // of standard output
+  std::optional<Milliseconds> at_most;  // the command's own time
 };
 
 // Runs a command: on each place, at the same time.
 struct RunAction {
-  std::vector<std::string> on;           // hosts and nodes
-  std::vector<std::string> command;      // a shell line is {"/bin/sh", "-ec", line}
-  std::string shown;                     // as the file has it
-  std::string background;                // name under which it goes on; empty: waited for
+  std::vector<std::string> on;       // hosts and nodes
+  std::vector<std::string> command;  // a shell line is {"/bin/sh", "-ec", line}
+  std::string shown;                 // as the file has it
+  std::string background;            // name under which it goes on; empty: waited for
   Milliseconds timeout{30'000};
 };
-struct StopAction { std::string background{}; Milliseconds timeout{10'000}; };   // SIGTERM, then result
-struct AwaitAction { std::string background{}; Milliseconds timeout{30'000}; };  // its own end
-struct KillAction { std::vector<std::string> hosts; };          // power cut
-struct StartAction { std::vector<std::string> hosts; };         // power back
-struct KillDaemonAction { std::vector<std::string> hosts; };    // SIGKILL heddled only
-struct RestartDaemonAction { std::vector<std::string> hosts; }; // ended if it runs, then started
-struct PauseAction { Milliseconds time{0}; };
+struct StopAction {
+  std::string background{};
+  Milliseconds timeout{10'000};
+};  // SIGTERM, then result
+struct AwaitAction {
+  std::string background{};
+  Milliseconds timeout{30'000};
+};  // its own end
+struct KillAction {
+  std::vector<std::string> hosts;
+};  // power cut
+struct StartAction {
+  std::vector<std::string> hosts;
+};  // power back
+struct KillDaemonAction {
+  std::vector<std::string> hosts;
+};  // SIGKILL heddled only
+struct RestartDaemonAction {
+  std::vector<std::string> hosts;
+};  // ended if it runs, then started
+struct PauseAction {
+  Milliseconds time{0};
+};
 
 using Action = std::variant<RunAction, StopAction, AwaitAction, KillAction, StartAction,
                             KillDaemonAction, RestartDaemonAction, PauseAction>;
 
 struct Capture {
   std::string variable;
-  std::string pattern;                   // its first group, else its whole match; empty: all of it
+  std::string pattern;  // its first group, else its whole match; empty: all of it
 };
 
 struct Step {
-  std::string name;                      // empty: its command serves
+  std::string name;  // empty: its command serves
   Action action;
   Expectation expect;
   std::optional<Milliseconds> eventually;  // repeated until it holds, at most so long
@@ -129,9 +143,9 @@ struct Step {
 
 struct Lab {
   std::string name;
-  std::string file;                      // as given, for messages
-  std::string directory;                 // of the file, absolute: steps run in it
-  std::optional<Underlay> underlay;      // present when something joins it
+  std::string file;                  // as given, for messages
+  std::string directory;             // of the file, absolute: steps run in it
+  std::optional<Underlay> underlay;  // present when something joins it
   std::vector<Host> hosts;
   std::vector<Node> nodes;
   std::vector<Link> links;
@@ -147,7 +161,8 @@ using Environment = std::map<std::string, std::string>;
 
 // Reads and checks a lab. Pure: touches no file but `text`.
 // Errors: `invalid`, one line per problem: FILE:LINE:COLUMN: key: what is wrong.
-Result<Lab> parse_lab(std::string_view text, const std::string& file, const Environment& environment);
+Result<Lab> parse_lab(std::string_view text, const std::string& file,
+                      const Environment& environment);
 
 // The same from disk. Errors also: `not_found`, `denied`.
 Result<Lab> load_lab(const std::string& path);

@@ -19,16 +19,20 @@ namespace {
 void expand_texts(YamlNode& node, const std::string& path, const Environment& environment,
                   Diagnostics& diagnostics) {
   if (node.kind == YamlNode::Kind::scalar && node.scalar.find("${") != std::string::npos) {
-    auto expanded = expand(node.scalar, [&](std::string_view name) -> std::optional<std::string> {
-      const auto found = environment.find(std::string(name));
-      if (found == environment.end()) return std::nullopt;
-      return found->second;
-    }, Unknown::refuse);
+    auto expanded = expand(
+        node.scalar,
+        [&](std::string_view name) -> std::optional<std::string> {
+          const auto found = environment.find(std::string(name));
+          if (found == environment.end()) return std::nullopt;
+          return found->second;
+        },
+        Unknown::refuse);
     if (expanded) {
       node.scalar = *std::move(expanded);
     } else {
-      diagnostics.error(node.mark, path, expanded.error().text() +
-                                             " in the environment; give a default: ${NAME:=value}");
+      diagnostics.error(
+          node.mark, path,
+          expanded.error().text() + " in the environment; give a default: ${NAME:=value}");
     }
   }
   for (YamlNode& item : node.items) expand_texts(item, path, environment, diagnostics);
@@ -57,8 +61,9 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
   if (const auto name = map.text("name")) {
     lab.name = *name;
     if (!is_name(lab.name))
-      map.error("name", "must be 1 to 63 letters, digits, -, _ or ., and start with a letter or "
-                        "digit");
+      map.error("name",
+                "must be 1 to 63 letters, digits, -, _ or ., and start with a letter or "
+                "digit");
   } else {
     diagnostics.error(root.mark, "name", "missing: every lab has a name");
   }
@@ -77,9 +82,12 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
 
 std::string_view name_of(NodeKind kind) {
   switch (kind) {
-    case NodeKind::linux: return "linux";
-    case NodeKind::bridge: return "bridge";
-    case NodeKind::host: return "host";
+    case NodeKind::linux:
+      return "linux";
+    case NodeKind::bridge:
+      return "bridge";
+    case NodeKind::host:
+      return "host";
   }
   return "";
 }

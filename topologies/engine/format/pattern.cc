@@ -45,8 +45,9 @@ struct Pattern::Compiled {
 Result<Pattern> Pattern::compile(const std::string& text) {
   if (text.empty()) return fail(Errc::invalid, "the pattern is empty");
   if (text.size() > kMaxBytes || repeats_too_much(text))
-    return fail(Errc::invalid, "the pattern is too large: at most 1000 bytes, two {n} repetitions "
-                               "and 100 times each");
+    return fail(Errc::invalid,
+                "the pattern is too large: at most 1000 bytes, two {n} repetitions "
+                "and 100 times each");
   auto compiled = std::make_shared<Compiled>();
   const int status = ::regcomp(&compiled->regex, text.c_str(), REG_EXTENDED | REG_NEWLINE);
   if (status != 0) {
@@ -66,7 +67,8 @@ std::optional<std::string> Pattern::extract(const std::string& text) const {
   std::array<regmatch_t, 2> match{};
   if (::regexec(&compiled_->regex, text.c_str(), match.size(), match.data(), 0) != 0)
     return std::nullopt;
-  const regmatch_t& part = compiled_->regex.re_nsub > 0 && match[1].rm_so >= 0 ? match[1] : match[0];
+  const regmatch_t& part =
+      compiled_->regex.re_nsub > 0 && match[1].rm_so >= 0 ? match[1] : match[0];
   return text.substr(static_cast<std::size_t>(part.rm_so),
                      static_cast<std::size_t>(part.rm_eo - part.rm_so));
 }

@@ -27,10 +27,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string kind_name(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::null: return "nothing";
-    case YamlNode::Kind::scalar: return "\"" + node.scalar.substr(0, 40) + "\"";
-    case YamlNode::Kind::list: return "a list";
-    case YamlNode::Kind::map: return "a map";
+    case YamlNode::Kind::null:
+      return "nothing";
+    case YamlNode::Kind::scalar:
+      return "\"" + node.scalar.substr(0, 40) + "\"";
+    case YamlNode::Kind::list:
+      return "a list";
+    case YamlNode::Kind::map:
+      return "a map";
   }
   return "";
 }
@@ -92,8 +96,8 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
   return "; known are: " + list;
 }
 
-MapReader::MapReader(const YamlNode& node, std::string path,
-                     std::span<const std::string_view> keys, Diagnostics& diagnostics)
+MapReader::MapReader(const YamlNode& node, std::string path, std::span<const std::string_view> keys,
+                     Diagnostics& diagnostics)
     : node_(node), path_(std::move(path)), diagnostics_(diagnostics) {
   if (node.kind != YamlNode::Kind::map) {
     if (node.kind != YamlNode::Kind::null)
@@ -232,8 +236,8 @@ bool is_name(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
   if (!alnum(text.front())) return false;
-  return std::ranges::all_of(
-      text, [&](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
+  return std::ranges::all_of(text,
+                             [&](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 }  // namespace heddle::format

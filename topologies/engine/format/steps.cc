@@ -98,7 +98,8 @@ class StepReader {
     const YamlNode& command = *map_.find("run");
     if (command.kind == YamlNode::Kind::list) {
       run.command = map_.texts("run");
-      for (const std::string& word : run.command) run.shown += (run.shown.empty() ? "" : " ") + word;
+      for (const std::string& word : run.command)
+        run.shown += (run.shown.empty() ? "" : " ") + word;
     } else if (const auto line = map_.text("run")) {
       run.command = {"/bin/sh", "-ec", *line};
       run.shown = line->substr(0, line->find_last_not_of(" \n") + 1);
@@ -177,7 +178,8 @@ class StepReader {
     if (const YamlNode* out = map.find("stdout")) expect.out = read_text(*out, path + ".stdout");
     if (const YamlNode* err = map.find("stderr")) expect.err = read_text(*err, path + ".stderr");
     if (const YamlNode* json = map.find("json")) {
-      if (json->kind != YamlNode::Kind::map) map.error("json", "must be a map of paths, such as .lost: 0");
+      if (json->kind != YamlNode::Kind::map)
+        map.error("json", "must be a map of paths, such as .lost: 0");
       for (const YamlNode::Entry& entry : json->entries)
         expect.json.push_back(read_json(entry, path + ".json." + entry.key.substr(0, 60)));
     }
@@ -189,7 +191,8 @@ class StepReader {
     step.eventually = map_.duration("eventually");
     if (const auto every = map_.duration("every")) {
       step.every = std::max(*every, Milliseconds{10});
-      if (!step.eventually) map_.error("every", "says how often `eventually` tries; add eventually");
+      if (!step.eventually)
+        map_.error("every", "says how often `eventually` tries; add eventually");
     }
   }
 
@@ -205,8 +208,9 @@ class StepReader {
 
   void add_capture(Step& step, const std::string& variable, const std::string& text) {
     if (!is_variable(variable))
-      map_.error("capture", "\"" + variable.substr(0, 60) + "\" is no variable name: letters, digits, - "
-                            "and _");
+      map_.error("capture", "\"" + variable.substr(0, 60) +
+                                "\" is no variable name: letters, digits, - "
+                                "and _");
     if (!text.empty()) {
       if (const auto compiled = Pattern::compile(text); !compiled)
         map_.error("capture", variable + ": " + compiled.error().text());
@@ -226,7 +230,8 @@ class StepReader {
     }
     if (!gives_output) {
       for (std::string_view key : {"expect", "capture"}) {
-        if (map_.find(key)) map_.error(key, "this step has no output yet; expect at its stop or await");
+        if (map_.find(key))
+          map_.error(key, "this step has no output yet; expect at its stop or await");
       }
     }
     if (step.eventually && !(run && run->background.empty()))

@@ -51,7 +51,8 @@ Layers read_layers(const MapReader& topology, std::string_view key, Diagnostics&
     return layers;
   }
   for (const YamlNode::Entry& entry : map->entries)
-    layers[entry.key] = read_layer(entry.value, topology.path_of(key) + "." + entry.key, diagnostics);
+    layers[entry.key] =
+        read_layer(entry.value, topology.path_of(key) + "." + entry.key, diagnostics);
   return layers;
 }
 
@@ -62,7 +63,8 @@ std::string bind_destination(const std::string& bind) {
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+  for (std::size_t at = text.find(from); at != std::string::npos;
+       at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
 }
 
@@ -82,7 +84,8 @@ class NodeReader {
     const Layer own = read_layer(entry.value, path, diagnostics_);
     const std::string group = own.group.value_or(defaults_.group.value_or(""));
     const Layer grouped = groups_.contains(group) ? groups_.at(group) : Layer{};
-    const std::string kind = own.kind.value_or(grouped.kind.value_or(defaults_.kind.value_or("linux")));
+    const std::string kind =
+        own.kind.value_or(grouped.kind.value_or(defaults_.kind.value_or("linux")));
     const Layer kinded = kinds_.contains(kind) ? kinds_.at(kind) : Layer{};
 
     Node node;
@@ -103,9 +106,9 @@ class NodeReader {
       node.kind = known;
       return;
     }
-    diagnostics_.error(node.mark, path + ".kind",
-                       "kind \"" + kind.substr(0, 40) +
-                           "\" is not supported; linux, bridge and host are");
+    diagnostics_.error(
+        node.mark, path + ".kind",
+        "kind \"" + kind.substr(0, 40) + "\" is not supported; linux, bridge and host are");
   }
 
   void apply(const Layer& layer, Node& node, const std::string& path) {
@@ -179,7 +182,8 @@ class LinkReader {
     link.mtu = static_cast<std::uint32_t>(map_.integer("mtu", kMtu).value_or(1500));
     if (map_.find("impair")) map_.error("impair", std::string(kNotYet));
     if (const auto type = map_.text("type"); type && *type != "veth")
-      map_.error("type", "\"" + type->substr(0, 40) + "\" is " + std::string(kNotYet) + "; veth is");
+      map_.error("type",
+                 "\"" + type->substr(0, 40) + "\" is " + std::string(kNotYet) + "; veth is");
     const YamlNode* ends = map_.find("endpoints");
     if (!ends || ends->kind != YamlNode::Kind::list || ends->items.size() != 2) {
       map_.error("endpoints", "must be a list of two, such as [\"n1:eth1\", \"n2:eth1\"]");
@@ -204,8 +208,9 @@ class LinkReader {
                          "must be \"NODE:INTERFACE\", not \"" + node.scalar.substr(0, 80) + "\"");
       return std::nullopt;
     }
-    return checked({.node = node.scalar.substr(0, colon),
-                    .interface = node.scalar.substr(colon + 1)}, node.mark);
+    return checked(
+        {.node = node.scalar.substr(0, colon), .interface = node.scalar.substr(colon + 1)},
+        node.mark);
   }
 
   std::optional<LinkEnd> read_end_map(const YamlNode& node) {
@@ -275,8 +280,9 @@ void read_topology(const YamlNode& node, Lab& lab, Diagnostics& diagnostics) {
     if (nodes->kind != YamlNode::Kind::map) topology.error("nodes", "must be a map of node names");
     for (const YamlNode::Entry& entry : nodes->entries) {
       if (!is_name(entry.key))
-        topology.error("nodes", "\"" + entry.key.substr(0, 80) + "\" is no node name: 1 to 63 letters, "
-                                "digits, -, _ or ., starting with a letter or digit");
+        topology.error("nodes", "\"" + entry.key.substr(0, 80) +
+                                    "\" is no node name: 1 to 63 letters, "
+                                    "digits, -, _ or ., starting with a letter or digit");
       lab.nodes.push_back(reader.read(entry));
     }
   }

@@ -56,7 +56,8 @@ std::map<std::string, std::string> own_environment() {
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view pair(*entry);
     const std::size_t equals = pair.find('=');
-    if (equals != std::string_view::npos) out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+    if (equals != std::string_view::npos)
+      out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
   return out;
 }
@@ -66,8 +67,10 @@ Result<> claim(const plan::LabPaths& paths, const std::string& text) {
   TRY_DO(make_directories(paths.roots().run));
   if (::mkdir(paths.run_dir().c_str(), 0700) < 0) {
     if (errno != EEXIST) return fail_errno(errno, "make directory " + paths.run_dir());
-    return fail(Errc::exists, "lab " + paths.lab() + " is deployed already; take it down first: "
-                              "heddle lab destroy --name " + paths.lab());
+    return fail(Errc::exists, "lab " + paths.lab() +
+                                  " is deployed already; take it down first: "
+                                  "heddle lab destroy --name " +
+                                  paths.lab());
   }
   TRY_DO(write_file(paths.name_file(), paths.lab()));
   TRY_DO(write_file(paths.lab_file(), text));
@@ -85,8 +88,8 @@ Result<> follow(int fd, const plan::LabPaths& paths, const OnProgress& on_progre
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) return fail(Errc::cancelled, "interrupted");
     if (got <= 0)
-      return fail(Errc::unavailable, "heddle-labd ended while it built the lab; see " +
-                                         paths.log_dir() + "/labd.log");
+      return fail(Errc::unavailable,
+                  "heddle-labd ended while it built the lab; see " + paths.log_dir() + "/labd.log");
     pending.append(buffer.data(), static_cast<std::size_t>(got));
     if (pending.size() > kMaxLine) return fail(Errc::internal, "heddle-labd prints no lines");
     for (std::size_t end; (end = pending.find('\n')) != std::string::npos;) {
@@ -109,8 +112,8 @@ Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
   UniqueFd log_fd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!log_fd) return fail_errno(errno, "create " + log);
   process::SpawnRequest spawn;
-  spawn.command = {find_daemon(request), "--name", paths.lab(), "--file", lab.file,
-                   "--directory", lab.directory};
+  spawn.command = {find_daemon(request), "--name",     paths.lab(), "--file", lab.file,
+                   "--directory",        lab.directory};
   if (!request.lab_dir.empty()) {
     spawn.command.push_back("--lab-dir");
     spawn.command.push_back(request.lab_dir);
@@ -142,8 +145,9 @@ Result<plan::LabPaths> deploy(const DeployRequest& request, const OnProgress& on
 
 Result<plan::LabPaths> locate(const std::string& name, const std::string& lab_dir) {
   if (!format::is_name(name))
-    return fail(Errc::invalid, "\"" + name.substr(0, 80) + "\" is no lab name: 1 to 63 letters, digits, "
-                               "-, _ or ., starting with a letter or digit");
+    return fail(Errc::invalid, "\"" + name.substr(0, 80) +
+                                   "\" is no lab name: 1 to 63 letters, digits, "
+                                   "-, _ or ., starting with a letter or digit");
   TRY(const std::string cgroup2, process::find_cgroup2());
   std::error_code ec;
   const std::string absolute = lab_dir.empty() ? "" : fs::absolute(lab_dir, ec).string();

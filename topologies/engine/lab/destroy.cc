@@ -64,11 +64,11 @@ class Teardown {
 Result<> destroy(const plan::LabPaths& paths, const OnProgress& on_progress) {
   if (!exists(paths.run_dir()) && !exists(paths.state_dir()) && !exists(paths.cgroup()))
     return need_deployed(paths);
-  if (::geteuid() != 0)
-    return fail(Errc::denied, "taking a lab down needs root (sudo)");
+  if (::geteuid() != 0) return fail(Errc::denied, "taking a lab down needs root (sudo)");
   // Two at once would trip over each other's half-removed trees.
   UniqueFd lock(::open(paths.roots().run.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (lock && ::flock(lock.get(), LOCK_EX) < 0) return fail_errno(errno, "lock " + paths.roots().run);
+  if (lock && ::flock(lock.get(), LOCK_EX) < 0)
+    return fail_errno(errno, "lock " + paths.roots().run);
 
   Teardown teardown(on_progress);
   teardown.part("ended every process",
@@ -102,7 +102,8 @@ Result<std::vector<Entry>> list(const std::string& lab_dir) {
     // Without a name: killed while it was claimed. Its directory's name serves.
     auto paths = locate(name.empty() ? entry.path().filename().string() : name, lab_dir);
     if (!paths) continue;
-    out.push_back({.name = paths->lab(), .file = "", .alive = control::Client(paths->socket()).answers()});
+    out.push_back(
+        {.name = paths->lab(), .file = "", .alive = control::Client(paths->socket()).answers()});
   }
   std::ranges::sort(out, {}, &Entry::name);
   return out;
@@ -115,7 +116,8 @@ Result<> need_deployed(const plan::LabPaths& paths) {
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(run, ec)) {
     const std::string name = first_line(entry.path().string() + "/name");
-    others += (others.empty() ? "" : ", ") + (name.empty() ? entry.path().filename().string() : name);
+    others +=
+        (others.empty() ? "" : ", ") + (name.empty() ? entry.path().filename().string() : name);
   }
   return fail(Errc::not_found, "no lab " + paths.lab() + " is deployed" +
                                    (others.empty() ? "; none is" : "; these are: " + others));

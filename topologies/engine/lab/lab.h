@@ -15,9 +15,9 @@ namespace heddle::lab {
 using OnProgress = std::function<void(const control::Progress&)>;
 
 struct DeployRequest {
-  std::string file;          // the lab file
-  std::string lab_dir;       // empty: the machine's own directories
-  std::string daemon;        // heddle-labd; empty: beside this program, else in PATH
+  std::string file;     // the lab file
+  std::string lab_dir;  // empty: the machine's own directories
+  std::string daemon;   // heddle-labd; empty: beside this program, else in PATH
 };
 
 // Starts the lab's daemon and waits until it has built everything. On failure what was built is
@@ -35,7 +35,7 @@ Result<> destroy(const plan::LabPaths& paths, const OnProgress& on_progress);
 struct Entry {
   std::string name;
   std::string file;
-  bool alive = false;        // its daemon answers
+  bool alive = false;  // its daemon answers
 };
 Result<std::vector<Entry>> list(const std::string& lab_dir);
 

@@ -23,9 +23,13 @@ std::string hash_text(std::string_view text) {  // FNV-1a, base 32
 
 Roots roots_for(const std::string& lab_dir, const std::string& cgroup_mount) {
   if (lab_dir.empty())
-    return {.run = "/run/heddle/labs", .state = "/var/lib/heddle/labs", .cgroup = cgroup_mount,
+    return {.run = "/run/heddle/labs",
+            .state = "/var/lib/heddle/labs",
+            .cgroup = cgroup_mount,
             .tag = ""};
-  return {.run = lab_dir + "/run", .state = lab_dir + "/state", .cgroup = cgroup_mount,
+  return {.run = lab_dir + "/run",
+          .state = lab_dir + "/state",
+          .cgroup = cgroup_mount,
           .tag = "." + hash_text(lab_dir)};
 }
 

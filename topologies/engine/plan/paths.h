@@ -6,10 +6,10 @@ namespace heddle::plan {
 
 // Under what labs live on this machine.
 struct Roots {
-  std::string run;      // /run/heddle/labs
-  std::string state;    // /var/lib/heddle/labs
-  std::string cgroup;   // where cgroup2 is mounted
-  std::string tag;      // tells labs of another --lab-dir apart in names that the machine shares
+  std::string run;     // /run/heddle/labs
+  std::string state;   // /var/lib/heddle/labs
+  std::string cgroup;  // where cgroup2 is mounted
+  std::string tag;     // tells labs of another --lab-dir apart in names that the machine shares
 };
 
 // `lab_dir` empty: the machine's own directories; else DIR/run and DIR/state.
@@ -30,8 +30,8 @@ class LabPaths final {
   std::string state_dir() const { return roots_.state + "/" + short_; }
   std::string cgroup() const { return roots_.cgroup + "/heddle-lab-" + short_ + roots_.tag; }
 
-  std::string name_file() const { return run_dir() + "/name"; }      // the lab's whole name
-  std::string lab_file() const { return run_dir() + "/lab.yml"; }    // as deployed
+  std::string name_file() const { return run_dir() + "/name"; }    // the lab's whole name
+  std::string lab_file() const { return run_dir() + "/lab.yml"; }  // as deployed
   std::string socket() const { return run_dir() + "/labd.sock"; }
   std::string log_dir() const { return run_dir() + "/logs"; }
   std::string netns_dir() const { return run_dir() + "/netns"; }

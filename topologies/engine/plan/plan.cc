@@ -65,14 +65,22 @@ class Planner {
   void join_underlay(const Member& member) {
     Veth veth;
     veth.mtu = lab_.underlay->mtu;
-    veth.a = {.member = member.name, .machine = false, .netns = member.netns, .interface = "eth0",
+    veth.a = {.member = member.name,
+              .machine = false,
+              .netns = member.netns,
+              .interface = "eth0",
               .mac = mac_for(lab_.name, member.name + ":eth0"),
               .addresses = {IfAddr{*member.address, lab_.underlay->subnet.length()}},
-              .master = "", .gateway = lab_.underlay->gateway()};
-    veth.b = {.member = "", .machine = false, .netns = paths().switch_netns(),
+              .master = "",
+              .gateway = lab_.underlay->gateway()};
+    veth.b = {.member = "",
+              .machine = false,
+              .netns = paths().switch_netns(),
               .interface = short_name("u-" + member.name, kMaxIfName),
-              .mac = mac_for(lab_.name, member.name + ":switch"), .addresses = {},
-              .master = std::string(kUnderlayBridge), .gateway = std::nullopt};
+              .mac = mac_for(lab_.name, member.name + ":switch"),
+              .addresses = {},
+              .master = std::string(kUnderlayBridge),
+              .gateway = std::nullopt};
     plan_.veths.push_back(std::move(veth));
   }
 
@@ -106,13 +114,16 @@ class Planner {
 
   // Host files know the lab's variables and, as `${host.…}`, their own host's.
   Result<std::string> fill(const std::string& text, const std::string& host) const {
-    return format::expand(text, [&](std::string_view name) -> std::optional<std::string> {
-      std::string key(name);
-      if (key.starts_with("host.")) key = host + key.substr(4);
-      const auto found = variables_.find(key);
-      if (found == variables_.end()) return std::nullopt;
-      return found->second;
-    }, format::Unknown::refuse);
+    return format::expand(
+        text,
+        [&](std::string_view name) -> std::optional<std::string> {
+          std::string key(name);
+          if (key.starts_with("host.")) key = host + key.substr(4);
+          const auto found = variables_.find(key);
+          if (found == variables_.end()) return std::nullopt;
+          return found->second;
+        },
+        format::Unknown::refuse);
   }
 
   void plan_node(const format::Node& node) {

@@ -11,20 +11,20 @@
 namespace heddle::plan {
 
 struct Bridge {
-  std::string name;            // in the switch namespace
+  std::string name;  // in the switch namespace
   Mac mac;
   std::uint32_t mtu = 1500;
   std::optional<IfAddr> address;
 };
 
 struct End {
-  std::string member;          // host or node; empty: the lab's switch; "host" kind: this machine
-  bool machine = false;        // the machine's own namespace
-  std::string netns;           // path; empty when `machine`
+  std::string member;    // host or node; empty: the lab's switch; "host" kind: this machine
+  bool machine = false;  // the machine's own namespace
+  std::string netns;     // path; empty when `machine`
   std::string interface;
   Mac mac;
   std::vector<IfAddr> addresses;
-  std::string master;          // bridge that it is a port of
+  std::string master;  // bridge that it is a port of
   std::optional<IpAddr> gateway;
 };
 struct Veth {
@@ -38,18 +38,18 @@ struct Member {
   enum class Kind { host, linux, machine };
   std::string name;
   Kind kind = Kind::host;
-  std::string netns;           // path; empty for `machine`
-  std::string cgroup;          // directory
-  bool own_mounts = false;     // a mount namespace of its own
+  std::string netns;        // path; empty for `machine`
+  std::string cgroup;       // directory
+  bool own_mounts = false;  // a mount namespace of its own
   std::vector<std::string> binds;
-  std::map<std::string, std::string> env;      // complete but for what the caller adds
+  std::map<std::string, std::string> env;  // complete but for what the caller adds
   std::map<std::string, std::string> sysctls;
-  std::map<std::string, std::string> files;    // path -> content, variables expanded
-  std::optional<IpAddr> address;               // on the underlay
-  bool daemon = false;         // runs heddled
-  std::string run_dir;         // hosts only
+  std::map<std::string, std::string> files;  // path -> content, variables expanded
+  std::optional<IpAddr> address;             // on the underlay
+  bool daemon = false;                       // runs heddled
+  std::string run_dir;                       // hosts only
   std::string state_dir;
-  std::string files_dir;       // `files` are below it; survives a power cut
+  std::string files_dir;  // `files` are below it; survives a power cut
   std::string socket;
   std::string log;
 };
@@ -59,7 +59,7 @@ struct Plan {
   bool has_switch = false;
   std::vector<Bridge> bridges{};
   std::vector<Member> members{};
-  std::vector<Veth> veths{};   // in order
+  std::vector<Veth> veths{};  // in order
 
   const Member* find(std::string_view name) const;
   std::vector<Veth> veths_of(std::string_view member) const;
@@ -70,6 +70,7 @@ Result<Plan> plan_lab(const format::Lab& lab, const LabPaths& paths);
 
 // `${h1.address}`, `${h1.files}`, `${h1.run}`, `${h1.state}`, `${h1.socket}`, `${lab.name}`,
 // `${lab.dir}`: what every command and host file of the lab may use.
-std::map<std::string, std::string> built_in_variables(const format::Lab& lab, const LabPaths& paths);
+std::map<std::string, std::string> built_in_variables(const format::Lab& lab,
+                                                      const LabPaths& paths);
 
 }  // namespace heddle::plan

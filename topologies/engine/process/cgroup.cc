@@ -78,9 +78,9 @@ Result<> kill_cgroup(const std::string& path, Deadline deadline) {
       if (!some) return {};
       if (std::chrono::steady_clock::now() >= deadline) {
         const auto left = processes_in(path);
-        return fail(Errc::timeout, std::to_string(left.size()) + " processes of " + path +
-                                       " do not end" +
-                                       (left.empty() ? "" : ", pid " + std::to_string(left.front())));
+        return fail(Errc::timeout,
+                    std::to_string(left.size()) + " processes of " + path + " do not end" +
+                        (left.empty() ? "" : ", pid " + std::to_string(left.front())));
       }
       std::this_thread::sleep_for(2ms);
     }

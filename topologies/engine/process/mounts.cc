@@ -34,9 +34,8 @@ std::string unescape(std::string_view text) {  // \040 and the like
 }
 
 bool is_below(const std::string& path, const std::string& directory) {
-  return path == directory ||
-         (path.starts_with(directory) && path.size() > directory.size() &&
-          path[directory.size()] == '/');
+  return path == directory || (path.starts_with(directory) && path.size() > directory.size() &&
+                               path[directory.size()] == '/');
 }
 
 struct CloseDir {

@@ -36,13 +36,20 @@ struct Failure {
 
 const char* describe(Stage stage) {
   switch (stage) {
-    case Stage::cgroup: return "join the cgroup";
-    case Stage::netns: return "enter the network namespace";
-    case Stage::uts: return "set the host name";
-    case Stage::mounts: return "enter the mount namespace";
-    case Stage::directory: return "change to its directory";
-    case Stage::descriptors: return "set its input and output";
-    case Stage::exec: return "execute it";
+    case Stage::cgroup:
+      return "join the cgroup";
+    case Stage::netns:
+      return "enter the network namespace";
+    case Stage::uts:
+      return "set the host name";
+    case Stage::mounts:
+      return "enter the mount namespace";
+    case Stage::directory:
+      return "change to its directory";
+    case Stage::descriptors:
+      return "set its input and output";
+    case Stage::exec:
+      return "execute it";
   }
   return "";
 }
@@ -63,9 +70,9 @@ Result<Prepared> prepare(const SpawnRequest& request) {
     return fail(Errc::invalid, "the command is empty");
   Prepared prepared;
   const auto path = request.env.find("PATH");
-  TRY(prepared.path, find_program(request.command.front(), path == request.env.end()
-                                                               ? "/usr/sbin:/usr/bin:/sbin:/bin"
-                                                               : path->second));
+  TRY(prepared.path,
+      find_program(request.command.front(),
+                   path == request.env.end() ? "/usr/sbin:/usr/bin:/sbin:/bin" : path->second));
   for (const std::string& word : request.command)
     prepared.argv.push_back(const_cast<char*>(word.c_str()));
   prepared.argv.push_back(nullptr);
@@ -83,7 +90,9 @@ Result<Prepared> prepare(const SpawnRequest& request) {
   return prepared;
 }
 
-bool set_descriptor(int from, int to, int null) { return ::dup2(from >= 0 ? from : null, to) >= 0; }
+bool set_descriptor(int from, int to, int null) {
+  return ::dup2(from >= 0 ? from : null, to) >= 0;
+}
 
 // Runs in the child, or in the process that is to be replaced. Async-signal-safe.
 Failure become(const SpawnRequest& request, const Prepared& prepared) {

@@ -10,16 +10,16 @@ namespace heddle::process {
 
 // Where and how a process starts. Descriptors are borrowed for the call; -1: as the caller has it.
 struct SpawnRequest {
-  std::vector<std::string> command;         // command[0] is looked up in PATH of `env`
-  std::map<std::string, std::string> env;   // all of it
-  std::string directory;                    // empty: /
-  std::string cgroup;                       // directory; empty: the caller's
+  std::vector<std::string> command;        // command[0] is looked up in PATH of `env`
+  std::map<std::string, std::string> env;  // all of it
+  std::string directory;                   // empty: /
+  std::string cgroup;                      // directory; empty: the caller's
   int netns = -1;
   int mount_ns = -1;
   int uts_ns = -1;
-  std::string hostname;                     // with uts_ns -1: a UTS namespace of its own; empty: none
-  int input = -1;                           // -1: /dev/null
-  int output = -1;                          // -1: /dev/null
+  std::string hostname;  // with uts_ns -1: a UTS namespace of its own; empty: none
+  int input = -1;        // -1: /dev/null
+  int output = -1;       // -1: /dev/null
   int error = -1;
 };
 
@@ -27,7 +27,8 @@ struct SpawnRequest {
 // Errors: `not_found` for a command that is nowhere in PATH; otherwise the step that failed.
 Result<int> spawn(const SpawnRequest& request);
 
-// Replaces the calling, single-threaded process: for an interactive `exec`. Returns on failure only.
+// Replaces the calling, single-threaded process: for an interactive `exec`. Returns on failure
+// only.
 Error replace_process(const SpawnRequest& request);
 
 }  // namespace heddle::process

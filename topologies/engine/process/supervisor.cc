@@ -58,7 +58,8 @@ class Supervisor::Process final : public Child {
     Ending ending;
     ending.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     ending.exit = ending.signal ? 128 + ending.signal : WEXITSTATUS(status);
-    ending.time = std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - start_);
+    ending.time =
+        std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - start_);
     ending_ = ending;
     changed_.notify_all();
   }

@@ -17,8 +17,8 @@ namespace heddle::process {
 
 // How a process ended.
 struct Ending {
-  int exit = 0;                  // exit status; 128 + signal when a signal ended it, as shells say
-  int signal = 0;                // 0: it exited
+  int exit = 0;    // exit status; 128 + signal when a signal ended it, as shells say
+  int signal = 0;  // 0: it exited
   std::chrono::milliseconds time{0};
 };
 

@@ -116,9 +116,11 @@ void check_json(const format::JsonClaim& claim, const json::value& root, const V
     return;
   }
   if (claim.at_least && *number < *claim.at_least)
-    broken.push_back(claim.pointer + " is " + text + ", not at least " + format_number(*claim.at_least));
+    broken.push_back(claim.pointer + " is " + text + ", not at least " +
+                     format_number(*claim.at_least));
   if (claim.at_most && *number > *claim.at_most)
-    broken.push_back(claim.pointer + " is " + text + ", not at most " + format_number(*claim.at_most));
+    broken.push_back(claim.pointer + " is " + text + ", not at most " +
+                     format_number(*claim.at_most));
 }
 
 void check_exit(const format::Expectation& expect, const control::ExecResult& result,
@@ -139,11 +141,14 @@ void check_exit(const format::Expectation& expect, const control::ExecResult& re
 }  // namespace
 
 std::string expand_known(const std::string& text, const Variables& variables) {
-  const auto expanded = format::expand(text, [&](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(std::string(name));
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  }, format::Unknown::keep);
+  const auto expanded = format::expand(
+      text,
+      [&](std::string_view name) -> std::optional<std::string> {
+        const auto found = variables.find(std::string(name));
+        if (found == variables.end()) return std::nullopt;
+        return found->second;
+      },
+      format::Unknown::keep);
   return expanded ? *expanded : text;
 }
 
@@ -160,7 +165,8 @@ std::vector<std::string> broken_claims(const format::Expectation& expect,
   boost::system::error_code ec;
   const json::value root = json::parse(result.out, ec, {}, options);
   if (ec) {
-    broken.push_back("standard output is not JSON (" + ec.message() + "); it is " + quoted(result.out));
+    broken.push_back("standard output is not JSON (" + ec.message() + "); it is " +
+                     quoted(result.out));
     return broken;
   }
   for (const format::JsonClaim& claim : expect.json) check_json(claim, root, variables, broken);
@@ -178,7 +184,8 @@ std::vector<std::string> claimed_values(const format::Expectation& expect,
   for (const format::JsonClaim& claim : expect.json) {
     boost::system::error_code none;
     const json::value* value = root.find_pointer(claim.pointer, none);
-    if (value && !claim.pointer.empty()) out.push_back(claim.pointer.substr(1) + " " + as_text(*value));
+    if (value && !claim.pointer.empty())
+      out.push_back(claim.pointer.substr(1) + " " + as_text(*value));
   }
   return out;
 }
@@ -193,8 +200,10 @@ Result<Variables> capture(const std::vector<format::Capture>& captures, const st
     TRY(const format::Pattern pattern, format::Pattern::compile(wanted.pattern));
     const auto found = pattern.extract(output);
     if (!found)
-      return fail(Errc::not_found, "nothing to capture as " + wanted.variable + ": standard output "
-                                   "does not match /" + wanted.pattern + "/; it is " + quoted(output));
+      return fail(Errc::not_found, "nothing to capture as " + wanted.variable +
+                                       ": standard output "
+                                       "does not match /" +
+                                       wanted.pattern + "/; it is " + quoted(output));
     out[wanted.variable] = *found;
   }
   return out;

@@ -51,8 +51,10 @@ std::string Printer::paint(const char* code, const std::string& text) const {
 }
 
 void Printer::started(const StepReport& step) {
-  out_ << "\n" << paint("1", "[" + std::to_string(step.number) + "/" + std::to_string(step.total) +
-                                 "] " + printable(step.name)) << "\n";
+  out_ << "\n"
+       << paint("1", "[" + std::to_string(step.number) + "/" + std::to_string(step.total) + "] " +
+                         printable(step.name))
+       << "\n";
   const std::string prompt = step.place.empty() ? "  " : "  " + step.place + "# ";
   bool first = true;
   if (step.command == step.name && step.place.empty()) return;  // a fault that needs no name
@@ -88,8 +90,7 @@ void Printer::finished(const StepReport& step) {
     });
   }
   const std::string time =
-      format_seconds(step.time) +
-      (step.tries > 1 ? ", at try " + std::to_string(step.tries) : "");
+      format_seconds(step.time) + (step.tries > 1 ? ", at try " + std::to_string(step.tries) : "");
   out_ << (step.passed ? paint("32", "  ok") : paint("31", "  FAILED")) << "  " << time << "\n";
   out_.flush();
 }
@@ -97,7 +98,8 @@ void Printer::finished(const StepReport& step) {
 std::string format_summary(const std::string& lab, const RunReport& run) {
   const std::string time = format_seconds(run.time);
   if (run.passed)
-    return "lab " + lab + ": all " + std::to_string(run.steps.size()) + " steps held, in " + time + "\n";
+    return "lab " + lab + ": all " + std::to_string(run.steps.size()) + " steps held, in " + time +
+           "\n";
   const StepReport& failed = run.steps.back();
   return "lab " + lab + ": step " + std::to_string(failed.number) + " of " +
          std::to_string(run.total) + " failed, \"" + failed.name + "\", after " + time + "\n";

@@ -24,7 +24,9 @@ class StepRun {
       : step_(step), variables_(variables), control_(control), report_(report) {}
 
   // What is going to be done, before it is.
-  void describe() { std::visit([&](const auto& action) { describe(action); }, step_.action); }
+  void describe() {
+    std::visit([&](const auto& action) { describe(action); }, step_.action);
+  }
 
   void run() {
     const auto start = control_.now();
@@ -61,7 +63,9 @@ class StepRun {
 
   void run(const format::RunAction& action) {
     if (!action.background.empty()) {
-      change({.op = Op::exec, .target = action.on.front(), .command = expanded(action.command),
+      change({.op = Op::exec,
+              .target = action.on.front(),
+              .command = expanded(action.command),
               .background = action.background});
       return;
     }
@@ -84,8 +88,11 @@ class StepRun {
     std::vector<std::future<Result<ExecResult>>> running;
     for (const std::string& place : action.on) {
       running.push_back(std::async(std::launch::async, [this, &action, place] {
-        return exec({.op = Op::exec, .target = place, .command = expanded(action.command),
-                     .background = "", .timeout = action.timeout});
+        return exec({.op = Op::exec,
+                     .target = place,
+                     .command = expanded(action.command),
+                     .background = "",
+                     .timeout = action.timeout});
       }));
     }
     for (std::size_t i = 0; i < running.size(); ++i) {
@@ -95,12 +102,20 @@ class StepRun {
   }
 
   void run(const format::StopAction& action) {
-    judge(exec({.op = Op::stop, .target = action.background, .command = {}, .background = "",
-                .timeout = action.timeout}), "");
+    judge(exec({.op = Op::stop,
+                .target = action.background,
+                .command = {},
+                .background = "",
+                .timeout = action.timeout}),
+          "");
   }
   void run(const format::AwaitAction& action) {
-    judge(exec({.op = Op::await, .target = action.background, .command = {}, .background = "",
-                .timeout = action.timeout}), "");
+    judge(exec({.op = Op::await,
+                .target = action.background,
+                .command = {},
+                .background = "",
+                .timeout = action.timeout}),
+          "");
   }
   void run(const format::KillAction& action) { change_hosts(Op::kill, action.hosts); }
   void run(const format::StartAction& action) { change_hosts(Op::start, action.hosts); }
@@ -170,7 +185,9 @@ class StepRun {
 
 }  // namespace
 
-void RemoteLab::pause(std::chrono::milliseconds time) { std::this_thread::sleep_for(time); }
+void RemoteLab::pause(std::chrono::milliseconds time) {
+  std::this_thread::sleep_for(time);
+}
 
 RunReport run_steps(const format::Lab& lab, Variables variables, LabControl& control,
                     Listener& listener) {

@@ -23,7 +23,9 @@ class LabControl {
 class RemoteLab final : public LabControl {
  public:
   explicit RemoteLab(std::string socket) : client_(std::move(socket)) {}
-  Result<control::Reply> ask(const control::Request& request) override { return client_.ask(request); }
+  Result<control::Reply> ask(const control::Request& request) override {
+    return client_.ask(request);
+  }
   std::chrono::steady_clock::time_point now() override { return std::chrono::steady_clock::now(); }
   void pause(std::chrono::milliseconds time) override;
 
@@ -32,16 +34,16 @@ class RemoteLab final : public LabControl {
 };
 
 struct StepReport {
-  std::size_t number = 0;      // from 1
+  std::size_t number = 0;  // from 1
   std::size_t total = 0;
   std::string name;
-  std::string place;           // where; empty for faults
-  std::string command;         // as it ran, or the fault in words
+  std::string place;    // where; empty for faults
+  std::string command;  // as it ran, or the fault in words
   bool passed = false;
   std::vector<std::string> problems;
   std::chrono::milliseconds time{0};
-  int tries = 1;               // of `eventually`
-  std::string output;          // of the last try
+  int tries = 1;       // of `eventually`
+  std::string output;  // of the last try
   int exit = 0;
   std::vector<std::string> facts;  // claimed_values(), with the place when there are several
 };
@@ -50,12 +52,12 @@ struct StepReport {
 class Listener {
  public:
   virtual ~Listener() = default;
-  virtual void started(const StepReport& step) = 0;   // name, place and command are set
+  virtual void started(const StepReport& step) = 0;  // name, place and command are set
   virtual void finished(const StepReport& step) = 0;
 };
 
 struct RunReport {
-  std::vector<StepReport> steps;   // up to the first that failed
+  std::vector<StepReport> steps;  // up to the first that failed
   std::size_t total = 0;
   bool passed = false;
   std::chrono::milliseconds time{0};

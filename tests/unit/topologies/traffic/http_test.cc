@@ -36,8 +36,10 @@ TEST(Response, LengthsChunksAndPiecesOfAnySize) {
     EXPECT_TRUE(plain.done());
     EXPECT_EQ(plain.first_line(), "host1");
     EXPECT_FALSE(plain.closes());
-    const auto chunked = fed("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
-                             "3\r\nhos\r\n2;x=y\r\nt2\r\n0\r\nTrailer: x\r\n\r\n", piece);
+    const auto chunked =
+        fed("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            "3\r\nhos\r\n2;x=y\r\nt2\r\n0\r\nTrailer: x\r\n\r\n",
+            piece);
     EXPECT_TRUE(chunked.done());
     EXPECT_EQ(chunked.first_line(), "host2");
     EXPECT_TRUE(fed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", piece).done());
@@ -68,7 +70,9 @@ TEST(Response, GarbageIsRefused) {
 TEST(Dns, AQueryIsWellFormed) {
   const auto query = encode_dns_query(0x1234, "web.app.");
   ASSERT_TRUE(query);
-  EXPECT_EQ(*query, "\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03web\x03"s "app\0\0\x01\0\x01"s);
+  EXPECT_EQ(*query,
+            "\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x03web\x03"s
+            "app\0\0\x01\0\x01"s);
   EXPECT_FALSE(encode_dns_query(1, "a..b"));
   EXPECT_FALSE(encode_dns_query(1, ""));
   EXPECT_FALSE(encode_dns_query(1, std::string(64, 'a')));

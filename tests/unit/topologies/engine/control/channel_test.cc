@@ -53,8 +53,16 @@ TEST(Channel, AClientIsAnsweredAndGarbageToo) {
   const std::string socket = "/tmp/heddle-channel-test-" + std::to_string(::getpid());
   auto server = Server::listen(socket, [](const Request& request, const Server::Gone&) {
     Reply reply;
-    if (request.target == "nobody") reply.error = Error(Errc::not_found, "no such thing");
-    else reply.result = ExecResult{.exit = 3, .signal = 0, .timed_out = false, .time = 0ms, .out = request.target, .err = "", .dropped_bytes = 0};
+    if (request.target == "nobody")
+      reply.error = Error(Errc::not_found, "no such thing");
+    else
+      reply.result = ExecResult{.exit = 3,
+                                .signal = 0,
+                                .timed_out = false,
+                                .time = 0ms,
+                                .out = request.target,
+                                .err = "",
+                                .dropped_bytes = 0};
     return reply;
   });
   ASSERT_TRUE(server) << server.error().text();

@@ -32,8 +32,8 @@ TEST(Lab, HostsGetAddressesInOrderAroundGivenOnes) {
 }
 
 TEST(Lab, SmallUnderlaysUseAllTheirAddresses) {
-  const Lab lab = parse_good(
-      "name: x\nunderlay: {subnet: 10.0.0.0/29}\nhosts: {a: , b: , c: , d: , e: }\n");
+  const Lab lab =
+      parse_good("name: x\nunderlay: {subnet: 10.0.0.0/29}\nhosts: {a: , b: , c: , d: , e: }\n");
   EXPECT_EQ(lab.hosts[4].address.format(), "10.0.0.6");
   EXPECT_THAT(error_of("name: x\nunderlay: {subnet: 10.0.0.0/29}\n"
                        "hosts: {a: , b: , c: , d: , e: , f: }\n"),
@@ -72,12 +72,18 @@ mgmt: {network: custom, ipv4-subnet: 172.100.100.0/24}
 topology:
   kinds: {linux: {image: alpine:latest}}
   nodes:
-    client1: {kind: linux, mgmt-ipv4: 172.100.100.2, exec: ["ip link set eth1 mtu 1400"], labels: {a: b}}
+    client1:
+      kind: linux
+      mgmt-ipv4: 172.100.100.2
+      exec: ["ip link set eth1 mtu 1400"]
+      labels: {a: b}
     br1: {kind: bridge}
   links:
     - endpoints: ["client1:eth1", "br1:eth1"]
     - type: veth
-      endpoints: [{node: client1, interface: eth2, mac: "02:00:00:00:00:01", ipv4: 192.168.1.1/24}, {node: br1, interface: eth2}]
+      endpoints:
+        - {node: client1, interface: eth2, mac: "02:00:00:00:00:01", ipv4: 192.168.1.1/24}
+        - {node: br1, interface: eth2}
       mtu: 9000
 )");
   EXPECT_EQ(lab.links.size(), 2U);
@@ -96,7 +102,8 @@ TEST(Lab, EnvironmentIsExpandedOutsideStepsAndFiles) {
   EXPECT_EQ(lab.nodes[0].env.at("V"), "1");
   EXPECT_EQ(lab.hosts[0].files.at("f"), "${host.name}");
   EXPECT_EQ(std::get<RunAction>(lab.steps[0].action).shown, "echo ${LATER}");
-  EXPECT_THAT(error_of("name: ${NOT_THERE}\n"), HasSubstr("f.yml:1:7: name: ${NOT_THERE} is not set"));
+  EXPECT_THAT(error_of("name: ${NOT_THERE}\n"),
+              HasSubstr("f.yml:1:7: name: ${NOT_THERE} is not set"));
 }
 
 struct Bad {
@@ -126,12 +133,15 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"name: x\nunderlay: {subnet: 10.0.0.1/24}", "underlay.subnet"},
         Bad{"name: x\ntopology: {nodes: {r: {kind: nokia_srlinux}}}",
             "kind \"nokia_srlinux\" is not supported; linux, bridge and host are"},
-        Bad{"name: x\ntopology: {nodes: {a: }, links: [{endpoints: [\"a:eth1\"]}]}", "a list of two"},
-        Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:eth1\", \"c:eth1\"]}]}",
+        Bad{"name: x\ntopology: {nodes: {a: }, links: [{endpoints: [\"a:eth1\"]}]}",
+            "a list of two"},
+        Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:eth1\", "
+            "\"c:eth1\"]}]}",
             "no node or host \"c\""},
         Bad{"name: x\ntopology: {nodes: {a: }, links: [{endpoints: [\"a:eth1\", \"a:eth1\"]}]}",
             "used twice"},
-        Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:e\", \"b:e\"], impair: {}}]}",
+        Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:e\", \"b:e\"], "
+            "impair: {}}]}",
             "impair: not supported yet"},
         Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:e\", \"b:e\"], "
             "ipv4: [10.0.0.1]}]}",

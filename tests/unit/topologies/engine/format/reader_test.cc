@@ -28,9 +28,9 @@ TEST(Reader, NamesAreBounded) {
   EXPECT_TRUE(is_name("h1"));
   EXPECT_TRUE(is_name("a.b-c_d"));
   EXPECT_TRUE(is_name(std::string(63, 'a')));
-  for (const std::string& bad : {std::string(), std::string(64, 'a'), std::string("-a"),
-                                 std::string(".."), std::string("a/b"), std::string("a b"),
-                                 std::string("a\n")})
+  for (const std::string& bad :
+       {std::string(), std::string(64, 'a'), std::string("-a"), std::string(".."),
+        std::string("a/b"), std::string("a b"), std::string("a\n")})
     EXPECT_FALSE(is_name(bad)) << bad;
 }
 

@@ -10,8 +10,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
-constexpr const char* kHead = "name: x\nhosts: {h1: , h2: }\ntopology: {nodes: {br: {kind: bridge}}}\n"
-                              "steps:\n";
+constexpr const char* kHead =
+    "name: x\nhosts: {h1: , h2: }\ntopology: {nodes: {br: {kind: bridge}}}\n"
+    "steps:\n";
 
 Lab parse_good(const std::string& steps) {
   auto lab = parse_lab(kHead + steps, "f.yml", {});
@@ -25,7 +26,8 @@ std::string error_of(const std::string& steps) {
 
 TEST(Steps, AShellLineAndAListOfWords) {
   const Lab lab = parse_good("- {on: h1, run: \"a | b\"}\n- {on: [h1, h2], run: [a, b c]}\n");
-  EXPECT_THAT(std::get<RunAction>(lab.steps[0].action).command, ElementsAre("/bin/sh", "-ec", "a | b"));
+  EXPECT_THAT(std::get<RunAction>(lab.steps[0].action).command,
+              ElementsAre("/bin/sh", "-ec", "a | b"));
   EXPECT_THAT(std::get<RunAction>(lab.steps[1].action).command, ElementsAre("a", "b c"));
   EXPECT_THAT(std::get<RunAction>(lab.steps[1].action).on, ElementsAre("h1", "h2"));
 }
@@ -73,17 +75,21 @@ struct Bad {
   const char* error;
 };
 class BadStep : public ::testing::TestWithParam<Bad> {};
-TEST_P(BadStep, IsRefused) { EXPECT_THAT(error_of(GetParam().steps), HasSubstr(GetParam().error)); }
+TEST_P(BadStep, IsRefused) {
+  EXPECT_THAT(error_of(GetParam().steps), HasSubstr(GetParam().error));
+}
 INSTANTIATE_TEST_SUITE_P(
     Steps, BadStep,
     ::testing::Values(
         Bad{"- {name: a}", "says nothing to do"},
         Bad{"- {on: h1, run: a, kill: h1}", "does two things, run and kill"},
-        Bad{"- {run: a}", "steps[0].on: missing"}, Bad{"- {on: h9, run: a}", "did you mean \"h1\"?"},
-        Bad{"- {on: br, run: a}", "is a bridge"}, Bad{"- {kill: h9}", "no host \"h9\""},
-        Bad{"- {kill: []}", "names no host"}, Bad{"- {on: h1, run: \"\"}", "is empty"},
-        Bad{"- {on: h1, run: a, expct: {}}", "f.yml:5:20: steps[0].expct: unknown key; did you mean "
-                                             "\"expect\"?"},
+        Bad{"- {run: a}", "steps[0].on: missing"},
+        Bad{"- {on: h9, run: a}", "did you mean \"h1\"?"}, Bad{"- {on: br, run: a}", "is a bridge"},
+        Bad{"- {kill: h9}", "no host \"h9\""}, Bad{"- {kill: []}", "names no host"},
+        Bad{"- {on: h1, run: \"\"}", "is empty"},
+        Bad{"- {on: h1, run: a, expct: {}}",
+            "f.yml:5:20: steps[0].expct: unknown key; did you mean "
+            "\"expect\"?"},
         Bad{"- {on: h1, run: a, expect: {stdout: {matches: \"(\"}}}", "not a regular expression"},
         Bad{"- {on: h1, run: a, timeout: 5}", "must be a time"},
         Bad{"- {on: h1, run: a, every: 5s}", "add eventually"},
@@ -97,8 +103,9 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"- {on: h1, run: a, capture: {j: \"(\"}}", "not a regular expression"}));
 
 TEST(Steps, AStoppedNameIsFreeAgain) {
-  EXPECT_EQ(error_of("- {on: h1, run: a, background: b}\n- stop: b\n- {on: h1, run: a, background: b}\n"),
-            "");
+  EXPECT_EQ(
+      error_of("- {on: h1, run: a, background: b}\n- stop: b\n- {on: h1, run: a, background: b}\n"),
+      "");
 }
 
 }  // namespace

@@ -12,7 +12,9 @@ std::optional<std::string> known(std::string_view name) {
   if (name == "h1.address") return "10.0.0.1";
   return std::nullopt;
 }
-std::string kept(const std::string& text) { return *expand(text, known, Unknown::keep); }
+std::string kept(const std::string& text) {
+  return *expand(text, known, Unknown::keep);
+}
 
 TEST(Variables, KnownNamesAreReplacedAndTheShellsStay) {
   EXPECT_EQ(kept("x${a}y${h1.address}"), "x1y10.0.0.1");

@@ -60,8 +60,7 @@ TEST(Yaml, AnAliasInsideItsOwnValueIsRefused) {
 }
 
 TEST(Yaml, DuplicateKeysAreRefused) {
-  EXPECT_EQ(error_of("a: 1\nb: 2\na: 3\n"),
-            "f.yml:3:1: key \"a\" stands twice in the same map");
+  EXPECT_EQ(error_of("a: 1\nb: 2\na: 3\n"), "f.yml:3:1: key \"a\" stands twice in the same map");
 }
 
 TEST(Yaml, SyntaxErrorsNameTheirPlace) {

@@ -19,7 +19,9 @@ format::Lab lab_of(const std::string& text) {
 
 constexpr const char* kLab = R"(
 name: demo
-hosts: {h1: {files: {a/b: "${host.name} ${h2.address} ${host.files}"}, env: {X: y}}, h2: {daemon: false}}
+hosts:
+  h1: {files: {a/b: "${host.name} ${h2.address} ${host.files}"}, env: {X: y}}
+  h2: {daemon: false}
 topology:
   nodes: {out: {underlay: true}, br: {kind: bridge}, me: {kind: host}}
   links:
@@ -56,7 +58,8 @@ TEST(Plan, AnUnknownVariableInAFileIsAnError) {
   const auto plan =
       plan_lab(lab_of("name: x\nhosts: {h: {files: {f: \"${nobody.name}\"}}}\n"), paths_of("x"));
   ASSERT_FALSE(plan);
-  EXPECT_NE(plan.error().text().find("hosts.h.files.f: ${nobody.name} is not set"), std::string::npos);
+  EXPECT_NE(plan.error().text().find("hosts.h.files.f: ${nobody.name} is not set"),
+            std::string::npos);
 }
 
 TEST(Plan, LinksGoWhereTheirEndsAre) {

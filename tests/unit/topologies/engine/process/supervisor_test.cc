@@ -82,7 +82,9 @@ TEST(Spawn, AFailedStepOfTheChildIsNamed) {
   EXPECT_EQ(spawn(SpawnRequest{}).error().code(), Errc::invalid);
 }
 
-TEST(Mounts, RemovingAnAbsentTreeIsSuccess) { EXPECT_TRUE(remove_tree("/tmp/heddle-no-such-tree")); }
+TEST(Mounts, RemovingAnAbsentTreeIsSuccess) {
+  EXPECT_TRUE(remove_tree("/tmp/heddle-no-such-tree"));
+}
 
 }  // namespace
 }  // namespace heddle::process

@@ -6,11 +6,11 @@
 namespace heddle::steps {
 namespace {
 
+using control::ExecResult;
+using format::Expectation;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using control::ExecResult;
-using format::Expectation;
 
 ExecResult printed(const std::string& out, int exit = 0) {
   ExecResult result;
@@ -21,8 +21,7 @@ ExecResult printed(const std::string& out, int exit = 0) {
 
 TEST(Expect, NothingExpectedMeansStatusZero) {
   EXPECT_THAT(broken_claims({}, printed("x"), {}), IsEmpty());
-  EXPECT_THAT(broken_claims({}, printed("x", 1), {}),
-              ElementsAre("it ended with status 1, not 0"));
+  EXPECT_THAT(broken_claims({}, printed("x", 1), {}), ElementsAre("it ended with status 1, not 0"));
 }
 
 TEST(Expect, TextClaimsAreJudgedOneByOne) {
@@ -40,7 +39,8 @@ TEST(Expect, TextClaimsAreJudgedOneByOne) {
 TEST(Expect, VariablesStandInClaims) {
   Expectation expect;
   expect.out.contains = {"${h1.address}"};
-  EXPECT_THAT(broken_claims(expect, printed("at 10.0.0.1"), {{"h1.address", "10.0.0.1"}}), IsEmpty());
+  EXPECT_THAT(broken_claims(expect, printed("at 10.0.0.1"), {{"h1.address", "10.0.0.1"}}),
+              IsEmpty());
 }
 
 TEST(Expect, JsonClaimsCompareNumbersAndTexts) {

@@ -60,7 +60,8 @@ RunReport run(FakeLab& fake, const std::string& steps) {
 TEST(Runner, StopsAtTheFirstStepThatDoesNotHold) {
   FakeLab fake;
   fake.answer = [](const Request& request) { return prints("", request.target == "h2" ? 1 : 0); };
-  const RunReport report = run(fake, "- {on: h1, run: a}\n- {on: h2, run: b}\n- {on: h1, run: c}\n");
+  const RunReport report =
+      run(fake, "- {on: h1, run: a}\n- {on: h2, run: b}\n- {on: h1, run: c}\n");
   EXPECT_FALSE(report.passed);
   EXPECT_EQ(report.steps.size(), 2U);
   EXPECT_EQ(report.total, 3U);
@@ -88,9 +89,9 @@ TEST(Runner, EventuallyEndsAtItsTime) {
 TEST(Runner, CapturesAreUsedByLaterSteps) {
   FakeLab fake;
   fake.answer = [](const Request&) { return prints("join me with TOKEN-7\n"); };
-  const RunReport report =
-      run(fake, "- {on: h1, run: a, capture: {token: \"TOKEN-[0-9]\"}}\n"
-                "- {on: h2, run: \"join ${token} ${h2.address} ${shell}\"}\n");
+  const RunReport report = run(fake,
+                               "- {on: h1, run: a, capture: {token: \"TOKEN-[0-9]\"}}\n"
+                               "- {on: h2, run: \"join ${token} ${h2.address} ${shell}\"}\n");
   EXPECT_TRUE(report.passed);
   EXPECT_EQ(fake.asked[1].command[2], "join TOKEN-7 10.0.0.2 ${shell}");
 }
@@ -106,7 +107,8 @@ TEST(Runner, FaultsAskForWhatTheySay) {
   FakeLab fake;
   fake.answer = [](const Request&) { return Reply{}; };
   const RunReport report =
-      run(fake, "- kill: [h1, h2]\n- start: h1\n- kill-daemon: h1\n- restart-daemon: h1\n- pause: 2s\n");
+      run(fake,
+          "- kill: [h1, h2]\n- start: h1\n- kill-daemon: h1\n- restart-daemon: h1\n- pause: 2s\n");
   EXPECT_TRUE(report.passed);
   std::vector<Op> ops;
   for (const Request& request : fake.asked) ops.push_back(request.op);
@@ -116,7 +118,9 @@ TEST(Runner, FaultsAskForWhatTheySay) {
 
 TEST(Runner, ARefusedFaultFailsItsStep) {
   FakeLab fake;
-  fake.answer = [](const Request&) -> Result<Reply> { return fail(Errc::conflict, "h1 is down already"); };
+  fake.answer = [](const Request&) -> Result<Reply> {
+    return fail(Errc::conflict, "h1 is down already");
+  };
   const RunReport report = run(fake, "- kill: h1\n");
   EXPECT_THAT(report.steps[0].problems, ElementsAre("h1 is down already"));
 }
@@ -126,8 +130,7 @@ TEST(Printer, ShowsStepCommandResultAndTime) {
   fake.answer = [](const Request&) { return prints("one\x1b[2Jtwo\n"); };
   std::ostringstream out;
   Printer printer(out, Printer::Colour::no);
-  const auto report =
-      run_steps(lab_of("- {name: greet, on: h1, run: echo}\n"), {}, fake, printer);
+  const auto report = run_steps(lab_of("- {name: greet, on: h1, run: echo}\n"), {}, fake, printer);
   EXPECT_EQ(out.str(), "\n[1/1] greet\n  h1# echo\n  | one?[2Jtwo\n  ok  0.00 s\n");
   EXPECT_THAT(format_json("x", report), HasSubstr("\"passed\":true"));
   EXPECT_EQ(format_summary("x", report), "lab x: all 1 steps held, in 0.00 s\n");
@@ -138,8 +141,8 @@ TEST(Printer, ShowsTheClaimedValuesOfALongReport) {
   fake.answer = [](const Request&) { return prints(R"({"lost":0,"sent":9,"more":[1,2]})"); };
   std::ostringstream out;
   Printer printer(out, Printer::Colour::no);
-  run_steps(lab_of("- {on: h1, run: a, expect: {json: {.lost: 0, .sent: {at-least: 1}}}}\n"), {}, fake,
-            printer);
+  run_steps(lab_of("- {on: h1, run: a, expect: {json: {.lost: 0, .sent: {at-least: 1}}}}\n"), {},
+            fake, printer);
   EXPECT_THAT(out.str(), HasSubstr("  | lost 0 · sent 9\n"));
 }
 
