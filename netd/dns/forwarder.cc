@@ -109,11 +109,11 @@ Task<Result<Bytes>> exchange_tcp(std::shared_ptr<TimedTcp> timed, Bytes query, S
   const auto [connected] = co_await timed->socket.async_connect(peer, nothrow);
   if (connected) co_return timed->failure(connected, server);
   if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
-  Bytes framed{static_cast<std::uint8_t>(query.size() >> 8),
-               static_cast<std::uint8_t>(query.size())};
-  framed.insert(framed.end(), query.begin(), query.end());
-  const auto [sent, sent_bytes] =
-      co_await asio::async_write(timed->socket, asio::buffer(framed), nothrow);
+  // RFC 1035, section 4.2.2: two bytes of length, then the message.
+  const std::array<std::uint8_t, 2> prefix{static_cast<std::uint8_t>(query.size() >> 8),
+                                           static_cast<std::uint8_t>(query.size())};
+  const std::array<asio::const_buffer, 2> framed{asio::buffer(prefix), asio::buffer(query)};
+  const auto [sent, sent_bytes] = co_await asio::async_write(timed->socket, framed, nothrow);
   if (sent) co_return timed->failure(sent, server);
   if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
   std::array<std::uint8_t, 2> length{};
