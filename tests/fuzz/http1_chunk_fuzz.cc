@@ -1,4 +1,4 @@
-// link: heddle_proxy_http
+// link: heddle_proxy_http heddle_common_base
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
