@@ -21,6 +21,7 @@ extern char** environ;
 namespace heddle::holder {
 namespace {
 
+constexpr int kAttempts = 200;  // 10 ms apart
 constexpr timeval kTimeout{.tv_sec = 5, .tv_usec = 0};
 
 // None when nobody listens: the holder must be started.
@@ -109,6 +110,7 @@ Result<> start_holder(const Settings& settings) {
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kPlaceTaken) return fail(Errc::in_use, text);
   return fail(
       Errc::unavailable,
       text.empty() ? settings.binary + " ended with wait status " + std::to_string(status) : text);
@@ -132,18 +134,24 @@ Result<> check(const std::string& name) {
 }  // namespace
 
 Result<std::unique_ptr<Keeper>> ProcessKeeper::open(const Settings& settings) {
-  TRY(UniqueFd socket, connect_to(settings.socket));
-  const bool started = !socket;
-  if (started) {
-    // Another daemon's start may have won the race: then its holder is the one to use.
-    auto start = start_holder(settings);
-    TRY(socket, connect_to(settings.socket));
-    if (!socket && !start) return std::unexpected(std::move(start).error().during("start holder"));
-    if (!socket) return fail(Errc::unavailable, "the holder at " + settings.socket + " went away");
+  const auto opened = [&](UniqueFd socket, const char* how) {
+    log_info("keeper_opened", {{"kind", how}, {"socket", settings.socket}});
+    return std::unique_ptr<Keeper>(new ProcessKeeper(settings, std::move(socket)));
+  };
+  for (int attempt = 0;; ++attempt) {
+    TRY(UniqueFd found, connect_to(settings.socket));
+    if (found) return opened(std::move(found), "holder, found");
+    auto started = start_holder(settings);
+    if (started) {
+      TRY(UniqueFd fresh, connect_to(settings.socket));
+      if (fresh) return opened(std::move(fresh), "holder, started");
+      started = fail(Errc::unavailable, "it went away at once");
+    }
+    // The place is taken, though nobody answers: one that starts, or ends, at this moment.
+    if (started.error().code() != Errc::in_use || attempt == kAttempts)
+      return std::unexpected(std::move(started).error().during("start the holder"));
+    ::usleep(10'000);
   }
-  log_info("keeper_opened",
-           {{"kind", started ? "holder, started" : "holder, found"}, {"socket", settings.socket}});
-  return std::unique_ptr<Keeper>(new ProcessKeeper(settings, std::move(socket)));
 }
 
 Result<> ProcessKeeper::put(const std::string& name, int fd) {

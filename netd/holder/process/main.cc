@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
   static heddle::process::Server server;
   if (auto opened = server.open(socket); !opened) {
     std::fprintf(stderr, "heddle-holder: %s\n", opened.error().text().c_str());
-    return kFailed;
+    return opened.error().code() == heddle::Errc::in_use ? heddle::holder::kPlaceTaken : kFailed;
   }
   if ((cgroup != nullptr && !join_cgroup(cgroup)) || !allow_descriptors() ||
       !listen_in_background(server)) {

@@ -146,6 +146,19 @@ TEST_F(KeeperTest, SecondHolderOnTheSameSocketRefuses) {
   EXPECT_TRUE(keeper->put("still", pipe_holding("here").get()));
 }
 
+TEST_F(KeeperTest, DaemonsThatStartAtOnceFindTheSameHolder) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      auto keeper = open();
+      ASSERT_TRUE(keeper != nullptr);
+      EXPECT_TRUE(keeper->put("n" + std::to_string(i), pipe_holding("x").get()));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(open()->take_all()->size(), 8u);
+}
+
 TEST_F(KeeperTest, ShutEndsTheProcessAndLeavesNoFiles) {
   auto keeper = open();
   ASSERT_TRUE(keeper->put("a", pipe_holding("x").get()));
