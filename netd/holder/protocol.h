@@ -14,7 +14,8 @@ inline constexpr std::size_t kMaxName = 128;
 inline constexpr std::size_t kMaxKept = 4096;
 inline constexpr std::size_t kPage = 32;  // descriptors in one reply; the kernel's limit is 253
 
-// Exit status of a holder that finds the socket's place taken; 1 is any other failure, 2 wrong usage.
+// Exit status of a holder that finds the socket's place taken; 1 is any other failure, 2 wrong
+// usage.
 inline constexpr int kPlaceTaken = 3;
 
 enum class Command : std::uint32_t {
