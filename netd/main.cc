@@ -86,8 +86,7 @@ Result<std::unique_ptr<bpf::Programs>> load_programs(const config::Settings& set
   const std::string bpffs = settings.run_dir + "/bpf";
   TRY_DO(make_directory(bpffs, 0700));
   TRY_DO(bpf::mount_bpffs(bpffs));
-  return bpf::Programs::load(
-      {.pin_dir = bpffs, .cgroup = settings.cgroup, .link_group = instance});
+  return bpf::Programs::load({.pin_dir = bpffs, .cgroup = settings.cgroup, .link_group = instance});
 }
 
 Result<control::SystemInfo> system_facts(const probe::Probes& probes, bpf::Programs* programs) {
@@ -148,19 +147,18 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   control::Resolvers resolvers(*dns, *keeper, kept);
 
   std::atomic<bool> reset = false;
-  control::Control control(
-      {.state_dir = settings.state_dir,
-       .run_dir = settings.run_dir,
-       .cgroup = settings.workload_cgroup,
-       .node_name = settings.node_name,
-       .local_pools = settings.local_pools,
-       .audit_interval = settings.audit_interval,
-       .system_info = [&] { return system_facts(probes, kernel->programs()); },
-       .ask_to_end =
-           [&reset] {
-             reset = true;
-             ::kill(::getpid(), SIGTERM);
-           }});
+  control::Control control({.state_dir = settings.state_dir,
+                            .run_dir = settings.run_dir,
+                            .cgroup = settings.workload_cgroup,
+                            .node_name = settings.node_name,
+                            .local_pools = settings.local_pools,
+                            .audit_interval = settings.audit_interval,
+                            .system_info = [&] { return system_facts(probes, kernel->programs()); },
+                            .ask_to_end =
+                                [&reset] {
+                                  reset = true;
+                                  ::kill(::getpid(), SIGTERM);
+                                }});
 
   TRY(const auto mesh,
       mesh::Mesh::start({.run_dir = settings.run_dir,
@@ -171,17 +169,17 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   listeners.mesh = mesh.get();
 
   TRY(const auto cluster,
-      cluster::Cluster::open({.state_dir = settings.state_dir + "/swarm",
-                              .run_dir = settings.run_dir,
-                              .node_name = settings.node_name,
-                              .etcd_cgroup = settings.workload_cgroup + "/etcd"},
-                             {.on_state = [&control](cluster::SwarmState state) {
-                                control.swarm_changed(std::move(state));
-                              },
-                              .on_session = [](bool connected) {
-                                log_info("swarm.session",
-                                         {{"connected", connected ? "yes" : "no"}});
-                              }}));
+      cluster::Cluster::open(
+          {.state_dir = settings.state_dir + "/swarm",
+           .run_dir = settings.run_dir,
+           .node_name = settings.node_name,
+           .etcd_cgroup = settings.workload_cgroup + "/etcd"},
+          {.on_state =
+               [&control](cluster::SwarmState state) { control.swarm_changed(std::move(state)); },
+           .on_session =
+               [](bool connected) {
+                 log_info("swarm.session", {{"connected", connected ? "yes" : "no"}});
+               }}));
 
   TRY_DO(control.start({.clock = &kClock,
                         .store = store.get(),

@@ -16,13 +16,15 @@ Result<int> parse_number(std::string_view text, int max) {
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (ec != std::errc{} || end != text.data() + text.size() || value < 0 || value > max ||
       (text.size() > 1 && text[0] == '0')) {
-    return fail(Errc::invalid, "'" + std::string(text) + "' is not a number from 0 to " +
-                                   std::to_string(max));
+    return fail(Errc::invalid,
+                "'" + std::string(text) + "' is not a number from 0 to " + std::to_string(max));
   }
   return value;
 }
 
-int bits_of(const IpAddr& address) { return address.is_v4() ? 32 : 128; }
+int bits_of(const IpAddr& address) {
+  return address.is_v4() ? 32 : 128;
+}
 
 IpAddr masked(const IpAddr& address, int length) {
   auto bytes = address.bytes();
@@ -39,8 +41,8 @@ IpAddr masked(const IpAddr& address, int length) {
 Result<std::pair<IpAddr, int>> parse_with_length(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) {
-    return fail(Errc::invalid, "'" + std::string(text) +
-                                   "' has no prefix length; write it as 10.40.0.0/20");
+    return fail(Errc::invalid,
+                "'" + std::string(text) + "' has no prefix length; write it as 10.40.0.0/20");
   }
   TRY(const IpAddr address, IpAddr::parse(text.substr(0, slash)));
   TRY(const int length, parse_number(text.substr(slash + 1), bits_of(address))
@@ -92,7 +94,9 @@ std::uint32_t IpAddr::v4_be() const {
   return be;
 }
 
-std::uint32_t IpAddr::v4_value() const { return ntohl(v4_be()); }
+std::uint32_t IpAddr::v4_value() const {
+  return ntohl(v4_be());
+}
 
 IpAddr IpAddr::unmapped() const {
   static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -109,14 +113,18 @@ bool IpAddr::is_loopback() const {
   return bytes_ == kOne;
 }
 
-bool IpAddr::is_multicast() const { return v4_ ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff; }
+bool IpAddr::is_multicast() const {
+  return v4_ ? (bytes_[0] & 0xf0) == 0xe0 : bytes_[0] == 0xff;
+}
 
-bool IpAddr::is_unspecified() const { return bytes_ == std::array<std::uint8_t, 16>{}; }
+bool IpAddr::is_unspecified() const {
+  return bytes_ == std::array<std::uint8_t, 16>{};
+}
 
 Result<Prefix> Prefix::make(IpAddr address, int length) {
   if (length < 0 || length > bits_of(address)) {
-    return fail(Errc::invalid, "prefix length " + std::to_string(length) + " does not fit " +
-                                   address.format());
+    return fail(Errc::invalid,
+                "prefix length " + std::to_string(length) + " does not fit " + address.format());
   }
   Prefix result;
   result.address_ = masked(address, length);
@@ -141,7 +149,9 @@ Prefix Prefix::containing(IpAddr address, int length) {
   return result;
 }
 
-std::string Prefix::format() const { return address_.format() + "/" + std::to_string(length_); }
+std::string Prefix::format() const {
+  return address_.format() + "/" + std::to_string(length_);
+}
 
 bool Prefix::contains(const IpAddr& address) const {
   return address.is_v4() == is_v4() && masked(address, length_) == address_;
@@ -151,7 +161,9 @@ bool Prefix::contains(const Prefix& other) const {
   return other.length_ >= length_ && contains(other.address_);
 }
 
-bool Prefix::overlaps(const Prefix& other) const { return contains(other) || other.contains(*this); }
+bool Prefix::overlaps(const Prefix& other) const {
+  return contains(other) || other.contains(*this);
+}
 
 std::uint64_t Prefix::size() const {
   CHECK(is_v4());
@@ -168,7 +180,9 @@ Result<IfAddr> IfAddr::parse(std::string_view text) {
   return IfAddr{parts.first, parts.second};
 }
 
-std::string IfAddr::format() const { return address.format() + "/" + std::to_string(length); }
+std::string IfAddr::format() const {
+  return address.format() + "/" + std::to_string(length);
+}
 
 Result<SocketAddr> SocketAddr::parse(std::string_view text) {
   const auto colon = text.rfind(':');
@@ -180,8 +194,8 @@ Result<SocketAddr> SocketAddr::parse(std::string_view text) {
   if (bracketed) host = host.substr(1, host.size() - 2);
   TRY(const IpAddr address, IpAddr::parse(host));
   if (address.is_v4() == bracketed) {
-    return fail(Errc::invalid, "'" + std::string(text) +
-                                   "': IPv6 takes brackets, [::1]:80, and IPv4 none");
+    return fail(Errc::invalid,
+                "'" + std::string(text) + "': IPv6 takes brackets, [::1]:80, and IPv4 none");
   }
   TRY(const int port,
       parse_number(text.substr(colon + 1), 65535).during("port of '" + std::string(text) + "'"));

@@ -23,7 +23,8 @@ Result<std::string> host_name() {
 
 Result<> check_directory(std::string_view flag, const std::string& path) {
   // A unix socket's path has 107 bytes; ours are up to 60 below the run directory.
-  if (path.starts_with('/') && path.find("/../") == std::string::npos && path.size() <= 200) return {};
+  if (path.starts_with('/') && path.find("/../") == std::string::npos && path.size() <= 200)
+    return {};
   return fail(Errc::invalid, std::string(flag) + " '" + path + "' must be an absolute path");
 }
 
@@ -32,8 +33,9 @@ Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
   TRY_DO(check_directory("--run-dir", settings.run_dir));
   if (settings.socket.empty()) settings.socket = settings.run_dir + "/heddled.sock";
   if (settings.socket.size() > 107) {
-    return fail(Errc::invalid, "--socket '" + settings.socket + "' is longer than 107 bytes, which "
-                                                                "unix(7) does not allow");
+    return fail(Errc::invalid, "--socket '" + settings.socket +
+                                   "' is longer than 107 bytes, which "
+                                   "unix(7) does not allow");
   }
   if (settings.node_name.empty()) {
     TRY(settings.node_name, host_name());
@@ -52,7 +54,8 @@ Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
   for (const std::string& text : pools) {
     TRY(const Prefix pool, Prefix::parse(text).during("--local-pool"));
     if (!pool.is_v4() || pool.length() > 20) {
-      return fail(Errc::invalid, "--local-pool " + text + " must be IPv4 and hold at least one /20");
+      return fail(Errc::invalid,
+                  "--local-pool " + text + " must be IPv4 and hold at least one /20");
     }
     settings.local_pools.push_back(pool);
   }
@@ -85,8 +88,9 @@ Result<Parsed> parse_command_line(int argc, const char* const* argv) {
       ->check(CLI::Range(1, 3600));
   app.add_option("--log-level", s.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  app.footer("Every path is made when it is absent. heddled needs root: CAP_NET_ADMIN, CAP_BPF and\n"
-             "CAP_SYS_ADMIN. Several on one host need different --state-dir, --run-dir and --cgroup.");
+  app.footer(
+      "Every path is made when it is absent. heddled needs root: CAP_NET_ADMIN, CAP_BPF and\n"
+      "CAP_SYS_ADMIN. Several on one host need different --state-dir, --run-dir and --cgroup.");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -113,9 +117,10 @@ Result<std::string> find_cgroup2(const std::string& mountinfo) {
     fields >> skipped >> skipped >> skipped >> root >> mount_point;
     if (root == "/") return mount_point;
   }
-  return fail(Errc::unsupported,
-              "no cgroup2 is mounted; mount it (mount -t cgroup2 none /sys/fs/cgroup/unified) or name "
-              "a directory of one with --cgroup");
+  return fail(
+      Errc::unsupported,
+      "no cgroup2 is mounted; mount it (mount -t cgroup2 none /sys/fs/cgroup/unified) or name "
+      "a directory of one with --cgroup");
 }
 
 }  // namespace heddle::config

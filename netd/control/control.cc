@@ -37,7 +37,9 @@ model::Id new_id() {
 Control::Control(Settings settings)
     : settings_(std::move(settings)), view_(std::make_shared<const model::View>()) {}
 
-Control::~Control() { stop(); }
+Control::~Control() {
+  stop();
+}
 
 Result<> Control::start(Parts parts) {
   // A plan without the swarm would take its networks out of a kernel that carries their packets.
@@ -57,8 +59,8 @@ Result<> Control::start(Parts parts) {
     });
     TRY(Objects objects, Objects::load(*parts_.store));
     objects_ = std::move(objects);
-    // A kernel that still has our hooks has our map entries too: the same epoch. An empty one starts
-    // a new epoch, and until the managers told it to the others they send nothing here.
+    // A kernel that still has our hooks has our map entries too: the same epoch. An empty one
+    // starts a new epoch, and until the managers told it to the others they send nothing here.
     if (auto observed = parts_.kernel->observe({})) applied_ = *std::move(observed);
     adopted_ = applied_.underlay && applied_.underlay->epoch != 0;
     facts_.epoch = adopted_ ? applied_.underlay->epoch : random_number() | 1;
@@ -150,7 +152,8 @@ Result<SystemInfo> Control::system_info() {
 
 Result<> Control::reset(Deadline) {
   if (parts_.cluster->role() != cluster::Cluster::Role::none) {
-    return fail(Errc::in_use, "this node is in a swarm; leave it first: heddle swarm leave --force");
+    return fail(Errc::in_use,
+                "this node is in a swarm; leave it first: heddle swarm leave --force");
   }
   TRY_DO(executor_.call([this]() -> Result<> {
     started_ = false;

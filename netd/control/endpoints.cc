@@ -15,8 +15,7 @@ constexpr int kBlockAttempts = 3;
 const Error* failure_of(const auto& failures, const model::Endpoint& endpoint,
                         const std::string& sandbox) {
   for (const auto& failure : failures) {
-    const auto* ensure =
-        std::get_if<dataplane::Ensure<dataplane::Attachment>>(&failure.operation);
+    const auto* ensure = std::get_if<dataplane::Ensure<dataplane::Attachment>>(&failure.operation);
     if (ensure != nullptr && ensure->object.sandbox == sandbox &&
         std::ranges::find(ensure->object.addresses, endpoint.address) !=
             ensure->object.addresses.end()) {
@@ -78,7 +77,8 @@ ipam::Pool& Control::pool_of(const model::Network& network) {
   const auto current = view();
   for (const auto& [id, endpoint] : current->endpoints) {
     if (endpoint.network != network.id) continue;
-    // Another node's endpoint outside our blocks is not ours to count; a clash shows when asked for.
+    // Another node's endpoint outside our blocks is not ours to count; a clash shows when asked
+    // for.
     (void)pool.claim(endpoint.address.address, endpoint.workload_name).has_value();
   }
   for (const auto& [id, service] : current->services) {
@@ -137,10 +137,9 @@ Result<> Control::check_service(const ConnectSpec& spec, const model::Network& n
   for (const auto& [id, service] : current->services) {
     if (service.network != network.id || service.name != spec.service) continue;
     if (service.ports != spec.ports) {
-      return fail(Errc::conflict, "service '" + spec.service + "' has ports " +
-                                      describe_ports(service.ports) + ", not " +
-                                      describe_ports(spec.ports) +
-                                      "; all its backends have the same");
+      return fail(Errc::conflict,
+                  "service '" + spec.service + "' has ports " + describe_ports(service.ports) +
+                      ", not " + describe_ports(spec.ports) + "; all its backends have the same");
     }
   }
   return {};
@@ -186,8 +185,8 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   endpoint.service = spec.service;
   endpoint.ports = spec.ports;
   // A backend is ready when its ports answer; what serves nobody is ready at once.
-  endpoint.state = spec.service.empty() ? model::EndpointState::ready
-                                        : model::EndpointState::starting;
+  endpoint.state =
+      spec.service.empty() ? model::EndpointState::ready : model::EndpointState::starting;
   endpoint.created = now();
   auto committed = commit_endpoint(std::move(endpoint), workload);
   if (!committed) {

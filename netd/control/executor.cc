@@ -4,7 +4,9 @@ namespace heddle::control {
 
 Executor::Executor() : thread_([this] { run(); }) {}
 
-Executor::~Executor() { stop(); }
+Executor::~Executor() {
+  stop();
+}
 
 void Executor::post(std::function<void()> work) {
   const std::lock_guard lock(mutex_);

@@ -53,8 +53,8 @@ void finish(std::vector<Attempt>& attempts) {
     for (const Attempt& a : attempts) {
       if (!a.done) waiting.push_back({a.socket.get(), POLLOUT, 0});
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (waiting.empty() || left.count() <= 0) return;
     if (::poll(waiting.data(), waiting.size(), static_cast<int>(left.count())) <= 0) continue;
     for (Attempt& a : attempts) {
@@ -64,8 +64,8 @@ void finish(std::vector<Attempt>& attempts) {
       if (ready == waiting.end()) continue;
       int error = 0;
       socklen_t size = sizeof error;
-      a.accepted = ::getsockopt(a.socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 &&
-                   error == 0;
+      a.accepted =
+          ::getsockopt(a.socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
       a.done = true;
     }
   }

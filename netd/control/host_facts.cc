@@ -73,8 +73,8 @@ Result<HostAddress> find_host_address(const IpAddr& address) {
   for (const HostAddress& a : addresses) {
     if (a.address.address == address) return a;
   }
-  return fail(Errc::invalid, address.format() + " is not an address of this host; it has " +
-                                 list_of(addresses));
+  return fail(Errc::invalid,
+              address.format() + " is not an address of this host; it has " + list_of(addresses));
 }
 
 Result<std::vector<HostRoute>> host_routes() {

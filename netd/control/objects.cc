@@ -11,8 +11,12 @@ constexpr std::chrono::seconds kCommitBudget{5};
 
 template <class T>
 store::Object object_of(const char* kind, const model::Id& id, std::string name, const T& value) {
-  return {.kind = kind, .id = id, .name = std::move(name), .labels = {},
-          .payload = api::encode(value), .revision = 0};
+  return {.kind = kind,
+          .id = id,
+          .name = std::move(name),
+          .labels = {},
+          .payload = api::encode(value),
+          .revision = 0};
 }
 
 template <class T>
@@ -21,8 +25,8 @@ Result<> read_into(store::Store& store, const char* kind, std::map<model::Id, T>
   for (const store::Object& object : listing.objects) {
     auto value = api::decode<T>(object.payload);
     if (!value) {
-      return std::unexpected(std::move(value).error().during(
-          std::string("stored ") + kind + " " + object.id));
+      return std::unexpected(
+          std::move(value).error().during(std::string("stored ") + kind + " " + object.id));
     }
     out.emplace(object.id, *std::move(value));
   }
@@ -51,11 +55,11 @@ Result<> Objects::commit(Batch batch) {
 
 // Names are unique where users meet them: networks, workloads and load balancers. Services are
 // unique in their network, which the control executor checks.
-#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                                   \
-  Objects::Batch& Objects::Batch::put(model::Type value) {                                     \
-    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value));                 \
+#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                                     \
+  Objects::Batch& Objects::Batch::put(model::Type value) {                                       \
+    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value));                   \
     edits_.push_back([value = std::move(value)](Objects& o) { o.member[value.id_of] = value; }); \
-    return *this;                                                                              \
+    return *this;                                                                                \
   }
 HEDDLE_BATCH_PUT(Network, "network", networks_, id, value.name)
 HEDDLE_BATCH_PUT(Workload, "workload", workloads_, id, value.name)
@@ -65,11 +69,11 @@ HEDDLE_BATCH_PUT(Sidecar, "sidecar", sidecars_, workload, "")
 HEDDLE_BATCH_PUT(LoadBalancer, "load_balancer", load_balancers_, id, value.name)
 #undef HEDDLE_BATCH_PUT
 
-#define HEDDLE_BATCH_REMOVE(kind, member)                                  \
-  Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) {     \
-    transaction_.deletes.push_back({#kind, id});                           \
-    edits_.push_back([id](Objects& o) { o.member.erase(id); });            \
-    return *this;                                                          \
+#define HEDDLE_BATCH_REMOVE(kind, member)                              \
+  Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) { \
+    transaction_.deletes.push_back({#kind, id});                       \
+    edits_.push_back([id](Objects& o) { o.member.erase(id); });        \
+    return *this;                                                      \
   }
 HEDDLE_BATCH_REMOVE(network, networks_)
 HEDDLE_BATCH_REMOVE(workload, workloads_)

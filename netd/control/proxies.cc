@@ -46,9 +46,8 @@ Result<> check_groups(const LoadBalancerSpec& spec) {
       return fail(Errc::invalid, "listener port must be from 1 to 65535");
     }
     if (!has_group(listener.default_target_group)) {
-      return fail(Errc::invalid, "listener " + listener.address.format() +
-                                     " names target group '" + listener.default_target_group +
-                                     "', which is not given");
+      return fail(Errc::invalid, "listener " + listener.address.format() + " names target group '" +
+                                     listener.default_target_group + "', which is not given");
     }
     for (const auto& rule : listener.rules) {
       if (!has_group(rule.target_group)) {
@@ -64,9 +63,8 @@ Result<> check_groups(const LoadBalancerSpec& spec) {
 }  // namespace
 
 std::optional<mesh::ProxyStatus> Control::proxy_status(const model::Id& workload) {
-  auto status = executor_.call([&]() -> Result<std::optional<mesh::ProxyStatus>> {
-    return parts_.mesh->status(workload);
-  });
+  auto status = executor_.call(
+      [&]() -> Result<std::optional<mesh::ProxyStatus>> { return parts_.mesh->status(workload); });
   return status.value_or(std::nullopt);
 }
 
@@ -78,7 +76,8 @@ Result<> Control::wait_for_proxy(const model::Id& workload, Deadline deadline) {
       return fail(Errc::unavailable, "the proxy does not start: " + status->problem);
     }
     if (std::chrono::steady_clock::now() >= deadline) {
-      return fail(Errc::timeout, "the proxy is not ready yet; see heddle sidecar ls or heddle lb ls");
+      return fail(Errc::timeout,
+                  "the proxy is not ready yet; see heddle sidecar ls or heddle lb ls");
     }
     std::this_thread::sleep_for(kReadyPoll);
   }
@@ -89,7 +88,8 @@ Result<ProxiedWorkload> Control::inject_sidecar(std::string reference, Deadline 
     const auto current = view();
     TRY(const model::Workload* found, model::find_workload(*current, reference));
     if (found->kind == model::WorkloadKind::load_balancer) {
-      return fail(Errc::invalid, "'" + found->name + "' is a load balancer: it has a proxy already");
+      return fail(Errc::invalid,
+                  "'" + found->name + "' is a load balancer: it has a proxy already");
     }
     if (objects_->sidecars().contains(found->id)) {
       return fail(Errc::exists, "'" + found->name + "' has a sidecar already");
@@ -98,8 +98,9 @@ Result<ProxiedWorkload> Control::inject_sidecar(std::string reference, Deadline 
       return entry.second.workload == found->id;
     });
     if (!attached) {
-      return fail(Errc::invalid, "'" + found->name + "' is connected to no network; connect it "
-                                                     "first: heddle network connect NET " +
+      return fail(Errc::invalid, "'" + found->name +
+                                     "' is connected to no network; connect it "
+                                     "first: heddle network connect NET " +
                                      found->name);
     }
     const model::Workload target = *found;
@@ -168,8 +169,8 @@ Result<model::LoadBalancer> Control::create_load_balancer(LoadBalancerSpec spec,
     made.listeners = spec.listeners;
     made.target_groups = spec.target_groups;
     made.created = now();
-    // Its proxy lives in a sandbox of its own, which is an ordinary endpoint of the network; only its
-    // listeners are the host's.
+    // Its proxy lives in a sandbox of its own, which is an ordinary endpoint of the network; only
+    // its listeners are the host's.
     model::Workload workload;
     workload.id = made.id;
     workload.name = spec.name;
@@ -192,8 +193,8 @@ Result<model::LoadBalancer> Control::create_load_balancer(LoadBalancerSpec spec,
   attach_to.network = balancer.network;
   attach_to.workload = balancer.id;
   auto outcome = connect(std::move(attach_to), deadline);
-  auto ready = outcome ? wait_for_proxy(balancer.id, deadline)
-                       : Result<>(std::unexpected(outcome.error()));
+  auto ready =
+      outcome ? wait_for_proxy(balancer.id, deadline) : Result<>(std::unexpected(outcome.error()));
   if (!ready) {
     const Result<> undone = remove_load_balancer(balancer.id, deadline);
     if (!undone) log_warn("lb.undo_failed", {{"error", undone.error()}});

@@ -19,7 +19,8 @@ constexpr std::chrono::milliseconds kRetryDelay{500};
 }  // namespace
 
 std::vector<Control::Failure> Control::refresh() {
-  const auto next = std::make_shared<const model::View>(build_view(*objects_, swarm_, unreachable_));
+  const auto next =
+      std::make_shared<const model::View>(build_view(*objects_, swarm_, unreachable_));
   update_facts(*next);
   // Listeners first: a sandbox is never steered to a proxy whose sockets do not exist.
   parts_.mesh->update(next);
@@ -194,7 +195,8 @@ Result<Verified> Control::verify(Repair repair) {
       TRY(const dataplane::HostState after, parts_.kernel->observe(wanted));
       const auto left = reconcile::explain(wanted, after, *view());
       for (const std::string& difference : result.differences) {
-        if (std::ranges::find(left, difference) == left.end()) result.repaired.push_back(difference);
+        if (std::ranges::find(left, difference) == left.end())
+          result.repaired.push_back(difference);
       }
     }
     return result;

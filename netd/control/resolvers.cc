@@ -20,7 +20,9 @@ std::string keep_name(const model::Id& workload, std::string_view transport) {
   return "dns/" + workload + std::string(transport);
 }
 
-UniqueFd duplicate(const UniqueFd& fd) { return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)); }
+UniqueFd duplicate(const UniqueFd& fd) {
+  return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+}
 
 }  // namespace
 
@@ -44,8 +46,7 @@ void Resolvers::update(const model::View& view, const std::set<std::string>& mis
   auto zones = dns::build_zones(view);
   std::erase_if(zones, [&](const auto& zone) {
     const auto workload = view.workloads.find(zone.first);
-    return workload == view.workloads.end() ||
-           missing_sandboxes.contains(workload->second.sandbox);
+    return workload == view.workloads.end() || missing_sandboxes.contains(workload->second.sandbox);
   });
   for (auto it = open_.begin(); it != open_.end();) {
     const model::Id id = (it++)->first;

@@ -31,8 +31,8 @@ Result<model::Node> Control::swarm_init(SwarmInit request, Deadline deadline) {
   TRY(const Prefix default_pool, Prefix::parse("10.32.0.0/11"));
   init.pool = request.pool.value_or(default_pool);
   if (!init.pool.is_v4() || init.pool.length() > kSwarmSubnetLength) {
-    return fail(Errc::invalid, "address pool " + init.pool.format() +
-                                   " must be IPv4 and hold at least one /20");
+    return fail(Errc::invalid,
+                "address pool " + init.pool.format() + " must be IPv4 and hold at least one /20");
   }
   init.subnet_length = kSwarmSubnetLength;
   return parts_.cluster->init(init, deadline);

@@ -63,16 +63,15 @@ Result<model::Workload> Control::adopt_workload(const std::string& reference) {
   }
   model::Workload workload;
   workload.id = new_id();
-  workload.kind = reference.starts_with("pid:") ? model::WorkloadKind::pid
-                                                : model::WorkloadKind::netns;
+  workload.kind =
+      reference.starts_with("pid:") ? model::WorkloadKind::pid : model::WorkloadKind::netns;
   // A DNS name of its own: pid-123, or the last part of the path.
   workload.name = workload.kind == model::WorkloadKind::pid
                       ? "pid-" + reference.substr(4)
                       : std::filesystem::path(ref.path).filename().string();
   for (char& c : workload.name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const bool taken = std::ranges::any_of(current->workloads, [&](const auto& entry) {
-    return entry.second.name == workload.name;
-  });
+  const bool taken = std::ranges::any_of(
+      current->workloads, [&](const auto& entry) { return entry.second.name == workload.name; });
   if (taken || !model::check_name("workload name", workload.name)) {
     workload.name = "w-" + workload.id;
   }
@@ -85,7 +84,8 @@ Result<model::Workload> Control::adopt_workload(const std::string& reference) {
 
 Result<model::Workload> Control::create_run(const RunSpec& spec) {
   if (spec.command.empty() || spec.command.front().empty()) {
-    return fail(Errc::invalid, "no command; write it after --: heddle run --network app -- CMD ARG");
+    return fail(Errc::invalid,
+                "no command; write it after --: heddle run --network app -- CMD ARG");
   }
   if (!spec.directory.empty() && !spec.directory.starts_with('/')) {
     return fail(Errc::invalid, "directory '" + spec.directory + "' is not absolute");
@@ -165,7 +165,8 @@ Result<> Control::start_process(const model::Id& id) {
   spec.sandbox = workload.sandbox;
   spec.command = workload.command;
   spec.environment = workload.environment;
-  spec.environment.try_emplace("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+  spec.environment.try_emplace("PATH",
+                               "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
   spec.directory = workload.directory;
   spec.cgroup = workload_cgroup(id);
   spec.log_file = settings_.run_dir + "/workloads/" + id + "/log";
@@ -250,7 +251,8 @@ void Control::schedule_restart(const model::Id& id) {
   });
 }
 
-// After our own restart: living processes are watched again. After the host's: what should run does.
+// After our own restart: living processes are watched again. After the host's: what should run
+// does.
 void Control::resume_workloads() {
   for (auto [id, workload] : std::map(objects_->workloads())) {
     const bool ours = workload.kind == model::WorkloadKind::run ||
@@ -303,7 +305,8 @@ void Control::resume_workloads() {
   }
 }
 
-// Takes a workload with its endpoints, sidecar and (ours) sandbox away; its process must have ended.
+// Takes a workload with its endpoints, sidecar and (ours) sandbox away; its process must have
+// ended.
 Result<> Control::erase_workload(const model::Id& id) {
   const auto found = objects_->workloads().find(id);
   if (found == objects_->workloads().end()) return {};
@@ -341,8 +344,9 @@ Result<> Control::remove_workload(std::string reference, Force force, Deadline d
     const auto current = view();
     TRY(const model::Workload* found, model::find_workload(*current, reference));
     if (found->kind == model::WorkloadKind::load_balancer) {
-      return fail(Errc::in_use, "'" + found->name + "' belongs to a load balancer; remove that: "
-                                                    "heddle lb rm NAME");
+      return fail(Errc::in_use, "'" + found->name +
+                                    "' belongs to a load balancer; remove that: "
+                                    "heddle lb rm NAME");
     }
     if (found->pid != 0 && force == Force::no) {
       return fail(Errc::in_use, "workload '" + found->name + "' is running; stop it, or use -f");
@@ -350,8 +354,8 @@ Result<> Control::remove_workload(std::string reference, Force force, Deadline d
     stopping_.insert(found->id);
     return *found;
   }));
-  const bool serving = executor_.call([&]() -> Result<bool> { return drain(workload.id); })
-                           .value_or(false);
+  const bool serving =
+      executor_.call([&]() -> Result<bool> { return drain(workload.id); }).value_or(false);
   if (serving) std::this_thread::sleep_for(kDrainTime);
   if (workload.pid != 0) {
     auto ended = std::make_shared<std::promise<void>>();

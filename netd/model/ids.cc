@@ -14,13 +14,14 @@ Result<> check_name(std::string_view what, std::string_view name) {
                                  "with a letter or digit");
 }
 
-std::string_view format(Scope scope) { return scope == Scope::local ? "local" : "swarm"; }
+std::string_view format(Scope scope) {
+  return scope == Scope::local ? "local" : "swarm";
+}
 
 Result<Scope> parse_scope(std::string_view text) {
   if (text == "local") return Scope::local;
   if (text == "swarm") return Scope::swarm;
-  return fail(Errc::invalid,
-              "scope '" + std::string(text) + "' is unknown; choose local or swarm");
+  return fail(Errc::invalid, "scope '" + std::string(text) + "' is unknown; choose local or swarm");
 }
 
 }  // namespace heddle::model

@@ -16,8 +16,9 @@ Result<const T*> find_in(const std::map<Id, T>& objects, std::string_view kind,
     for (auto it = objects.lower_bound(std::string(ref)); it != objects.end(); ++it) {
       if (!it->first.starts_with(ref)) break;
       if (found != nullptr) {
-        return fail(Errc::conflict, "several " + std::string(kind) + "s have an id that starts with '" +
-                                        std::string(ref) + "'; give more digits");
+        return fail(Errc::conflict, "several " + std::string(kind) +
+                                        "s have an id that starts with '" + std::string(ref) +
+                                        "'; give more digits");
       }
       found = &it->second;
     }

@@ -45,7 +45,8 @@ class Service final : public v1::Heddle::Service {
                        model::v1::Network* reply) override {
     return finish([&]() -> Result<> {
       TRY(control::NetworkSpec spec, network_spec(*request));
-      TRY(const model::Network made, daemon_.create_network(std::move(spec), deadline_of(*context)));
+      TRY(const model::Network made,
+          daemon_.create_network(std::move(spec), deadline_of(*context)));
       api::to_proto(made, *reply);
       return {};
     }());
@@ -140,8 +141,8 @@ class Service final : public v1::Heddle::Service {
       const Deadline deadline = deadline_of(*context);
       TRY(const model::Node node, daemon_.swarm_init(init, deadline));
       api::to_proto(node, *reply->mutable_node());
-      TRY(const auto token, daemon_.join_token(model::NodeRole::worker,
-                                               cluster::Cluster::Rotate::no, {}, deadline));
+      TRY(const auto token,
+          daemon_.join_token(model::NodeRole::worker, cluster::Cluster::Rotate::no, {}, deadline));
       reply->set_join_command(join_command(token.token, token.manager));
       return {};
     }());
@@ -249,11 +250,10 @@ class Service final : public v1::Heddle::Service {
     return finish(daemon_.remove_load_balancer(request->ref(), deadline_of(*context)));
   }
 
-  Status Verify(ServerContext*, const v1::VerifyRequest* request,
-                v1::VerifyReply* reply) override {
+  Status Verify(ServerContext*, const v1::VerifyRequest* request, v1::VerifyReply* reply) override {
     return finish([&]() -> Result<> {
-      TRY(const auto verified, daemon_.verify(request->repair() ? control::Repair::yes
-                                                                : control::Repair::no));
+      TRY(const auto verified,
+          daemon_.verify(request->repair() ? control::Repair::yes : control::Repair::no));
       for (const auto& text : verified.differences) reply->add_differences(text);
       for (const auto& text : verified.repaired) reply->add_repaired(text);
       return {};

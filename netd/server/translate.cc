@@ -9,8 +9,8 @@ namespace {
 
 Result<std::uint16_t> port_of(std::uint32_t number, std::string_view what) {
   if (number > 65535) {
-    return fail(Errc::invalid, std::string(what) + " " + std::to_string(number) +
-                                   " is not from 1 to 65535");
+    return fail(Errc::invalid,
+                std::string(what) + " " + std::to_string(number) + " is not from 1 to 65535");
   }
   return static_cast<std::uint16_t>(number);
 }
@@ -23,9 +23,12 @@ Result<std::optional<IpAddr>> optional_address(const std::string& text, std::str
 
 constexpr std::string_view state_name(mesh::ProxyState state) {
   switch (state) {
-    case mesh::ProxyState::starting: return "starting";
-    case mesh::ProxyState::ready: return "ready";
-    case mesh::ProxyState::failed: return "failed";
+    case mesh::ProxyState::starting:
+      return "starting";
+    case mesh::ProxyState::ready:
+      return "ready";
+    case mesh::ProxyState::failed:
+      return "failed";
   }
   return "failed";
 }
@@ -76,10 +79,17 @@ Result<control::RunSpec> run_spec(const api::v1::RunRequest& request) {
   spec.environment = {request.environment().begin(), request.environment().end()};
   spec.directory = request.directory();
   switch (request.restart()) {
-    case model::v1::RESTART_NO: spec.restart = model::RestartPolicy::no; break;
-    case model::v1::RESTART_ON_FAILURE: spec.restart = model::RestartPolicy::on_failure; break;
-    case model::v1::RESTART_ALWAYS: spec.restart = model::RestartPolicy::always; break;
-    default: return fail(Errc::invalid, "restart policy is none of no, on-failure, always");
+    case model::v1::RESTART_NO:
+      spec.restart = model::RestartPolicy::no;
+      break;
+    case model::v1::RESTART_ON_FAILURE:
+      spec.restart = model::RestartPolicy::on_failure;
+      break;
+    case model::v1::RESTART_ALWAYS:
+      spec.restart = model::RestartPolicy::always;
+      break;
+    default:
+      return fail(Errc::invalid, "restart policy is none of no, on-failure, always");
   }
   for (const auto& network : request.networks()) {
     TRY(control::ConnectSpec value, connect_spec(network));

@@ -9,8 +9,8 @@
 #include "proxy/http/body_decoder.h"
 #include "proxy/http/serialize.h"
 
-// A chunked body decodes the same in any steps (the first byte chooses one), and what is written for
-// it decodes to the same again.
+// A chunked body decodes the same in any steps (the first byte chooses one), and what is written
+// for it decodes to the same again.
 namespace {
 
 using namespace heddle::http;

@@ -79,8 +79,8 @@ TEST_F(HealthTest, AllPortsMustAnswer) {
   health.set_checks({{"e1", sandbox_, {address_, second}}});
   {
     std::unique_lock lock(mutex_);
-    EXPECT_FALSE(changed_.wait_for(lock, std::chrono::milliseconds(400),
-                                   [&] { return !seen_.empty(); }));
+    EXPECT_FALSE(
+        changed_.wait_for(lock, std::chrono::milliseconds(400), [&] { return !seen_.empty(); }));
   }
   const UniqueFd other = *netns::listen_tcp(netns_.get(), second);
   ASSERT_TRUE(wait_for({true}));

@@ -38,7 +38,8 @@ TEST(Prefix, RefusesHostBitsAndNamesTheRange) {
 }
 
 TEST(Prefix, RefusesBadLengths) {
-  for (const char* text : {"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0", "10.0.0.0/08", "::/129"}) {
+  for (const char* text :
+       {"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0", "10.0.0.0/08", "::/129"}) {
     EXPECT_FALSE(Prefix::parse(text).has_value()) << text;
   }
 }

@@ -47,7 +47,9 @@ class ControlTest : public testing::Test {
     workload.name = name;
     workload.kind = model::WorkloadKind::netns;
     workload.sandbox = sandbox(name);
-    ASSERT_TRUE(store_->commit({.puts = {{.kind = "workload", .id = workload.id, .name = name,
+    ASSERT_TRUE(store_->commit({.puts = {{.kind = "workload",
+                                          .id = workload.id,
+                                          .name = name,
                                           .payload = api::encode(workload)}}},
                                after(std::chrono::seconds(1))));
   }
@@ -55,15 +57,15 @@ class ControlTest : public testing::Test {
   void start() {
     std::map<std::string, UniqueFd> kept;
     resolvers_ = std::make_unique<Resolvers>(*dns_, keeper_, kept);
-    control_ = std::make_unique<Control>(Control::Settings{
-        .state_dir = dir_,
-        .run_dir = dir_ + "/run",
-        .cgroup = "/cgroup",
-        .node_name = "h1",
-        .local_pools = {*Prefix::parse("172.20.0.0/14")},
-        .audit_interval = std::chrono::hours(1),
-        .system_info = [] { return SystemInfo{}; },
-        .ask_to_end = [] {}});
+    control_ = std::make_unique<Control>(
+        Control::Settings{.state_dir = dir_,
+                          .run_dir = dir_ + "/run",
+                          .cgroup = "/cgroup",
+                          .node_name = "h1",
+                          .local_pools = {*Prefix::parse("172.20.0.0/14")},
+                          .audit_interval = std::chrono::hours(1),
+                          .system_info = [] { return SystemInfo{}; },
+                          .ask_to_end = [] {}});
     const auto started = control_->start({.clock = &clock_,
                                           .store = store_.get(),
                                           .kernel = &kernel_,

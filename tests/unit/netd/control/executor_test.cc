@@ -12,7 +12,8 @@ TEST(Executor, RunsInOrderOfArrivalAndReturnsResults) {
   Executor executor;
   std::vector<int> seen;
   for (int i = 0; i < 100; ++i) executor.post([&seen, i] { seen.push_back(i); });
-  const Result<int> size = executor.call([&]() -> Result<int> { return static_cast<int>(seen.size()); });
+  const Result<int> size =
+      executor.call([&]() -> Result<int> { return static_cast<int>(seen.size()); });
   EXPECT_EQ(*size, 100);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(seen[static_cast<std::size_t>(i)], i);
 }
