@@ -56,7 +56,7 @@ class ProxyTest : public ::testing::Test {
     options.arguments = std::move(arguments);
     options.arguments.insert(options.arguments.end(), {"--log-level", "warn"});
     proxy_ = std::make_unique<ProxyProcess>(options);
-    ASSERT_TRUE(control_->wait_for_ack(snapshot_.revision(), std::chrono::seconds(10)));
+    ASSERT_TRUE(control_->wait_for_ack(snapshot_.revision(), std::chrono::seconds(60)));
     ASSERT_EQ(control_->ack_error(snapshot_.revision()), "");
   }
 
