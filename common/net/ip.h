@@ -23,10 +23,10 @@ class IpAddr {
   std::string format() const;  // RFC 5952 for IPv6
 
   bool is_v4() const { return v4_; }
-  std::uint32_t v4_value() const;                      // host order; CHECKs is_v4()
-  std::uint32_t v4_be() const;                         // network order; CHECKs is_v4()
+  std::uint32_t v4_value() const;  // host order; CHECKs is_v4()
+  std::uint32_t v4_be() const;     // network order; CHECKs is_v4()
   const std::array<std::uint8_t, 16>& bytes() const { return bytes_; }  // v4 in the first 4
-  IpAddr unmapped() const;                             // ::ffff:a.b.c.d -> a.b.c.d
+  IpAddr unmapped() const;                                              // ::ffff:a.b.c.d -> a.b.c.d
   bool is_loopback() const;
   bool is_multicast() const;
   bool is_unspecified() const;

@@ -8,7 +8,8 @@
 
 namespace heddle {
 
-// One `key=value` of a log line. Values with spaces, quotes or control bytes are quoted and escaped.
+// One `key=value` of a log line. Values with spaces, quotes or control bytes are quoted and
+// escaped.
 struct Field {
   std::string_view key;
   std::string value;

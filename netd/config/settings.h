@@ -12,19 +12,19 @@ namespace heddle::config {
 // What heddled is told at start. settings.cc gives each its name, type, range, default and help in
 // one place; `heddled --help` prints it.
 struct Settings {
-  std::string socket;             // API; default <run_dir>/heddled.sock
+  std::string socket;  // API; default <run_dir>/heddled.sock
   std::string state_dir = "/var/lib/heddle";
   std::string run_dir = "/run/heddle";
-  std::string cgroup;             // cgroup2 directory the hooks attach to; default: its mount point
-  std::string workload_cgroup;    // below which workloads and proxies get theirs; follows `cgroup`
-  std::string node_name;          // default: the host's
+  std::string cgroup;           // cgroup2 directory the hooks attach to; default: its mount point
+  std::string workload_cgroup;  // below which workloads and proxies get theirs; follows `cgroup`
+  std::string node_name;        // default: the host's
   std::string log_level = "info";
   std::vector<Prefix> local_pools;  // of local networks; default 172.20.0.0/14
   std::chrono::milliseconds audit_interval{5000};
 };
 
 struct Parsed {
-  bool exit = false;   // --help or --version was asked: text is on standard output
+  bool exit = false;  // --help or --version was asked: text is on standard output
   Settings settings;
 };
 

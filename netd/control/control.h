@@ -29,17 +29,17 @@
 
 namespace heddle::control {
 
-// The node: its one writer of state. Operations change objects, `refresh` turns objects into a View,
-// the View into an intent, and the difference to what was applied into kernel operations, names,
-// proxies and a report to the managers; `audit` compares with the kernel itself.
-// Threads: operations from any; everything private runs on the control executor, apart from what
+// The node: its one writer of state. Operations change objects, `refresh` turns objects into a
+// View, the View into an intent, and the difference to what was applied into kernel operations,
+// names, proxies and a report to the managers; `audit` compares with the kernel itself. Threads:
+// operations from any; everything private runs on the control executor, apart from what
 //          waits for managers, which runs on the caller's thread between two visits to it.
 class Control final : public Daemon {
  public:
   struct Settings {
     std::string state_dir;
     std::string run_dir;
-    std::string cgroup;       // cgroup2 directory that workloads' and proxies' cgroups go below
+    std::string cgroup;  // cgroup2 directory that workloads' and proxies' cgroups go below
     std::string node_name;
     std::vector<Prefix> local_pools;
     int local_subnet_length = 20;
@@ -64,7 +64,8 @@ class Control final : public Daemon {
   ~Control() override;  // stop()
 
   // Reads the state, adopts or rebuilds what the kernel has, starts workloads that should run, and
-  // begins to audit. Errors: a store that does not read; kernel failures are logged and tried again.
+  // begins to audit. Errors: a store that does not read; kernel failures are logged and tried
+  // again.
   Result<> start(Parts parts);
   // Ends timers and callbacks. Containers, proxies, rules and programs stay as they are.
   void stop();
@@ -173,10 +174,10 @@ class Control final : public Daemon {
   std::set<model::Id> unreachable_;
   driver::NodeFacts facts_;
   dataplane::HostState applied_;
-  std::map<model::Id, ipam::Pool> pools_;            // by network; the first subnet's
+  std::map<model::Id, ipam::Pool> pools_;  // by network; the first subnet's
   std::map<model::Id, std::chrono::milliseconds> restart_delay_;
   std::map<model::Id, std::chrono::steady_clock::time_point> started_at_;
-  std::set<model::Id> stopping_;                     // workloads being removed: not restarted
+  std::set<model::Id> stopping_;  // workloads being removed: not restarted
   bool retry_pending_ = false;
   bool started_ = false;
 

@@ -49,7 +49,8 @@ class Executor {
 
   bool on_executor() const { return std::this_thread::get_id() == thread_.get_id(); }
 
-  // Runs what is queued, drops timers, ends the thread. Later posts are dropped; later calls refused.
+  // Runs what is queued, drops timers, ends the thread. Later posts are dropped; later calls
+  // refused.
   void stop();
 
  private:

@@ -21,7 +21,7 @@ class Health {
  public:
   struct Check {
     model::Id endpoint;
-    std::string sandbox;  // network namespace path
+    std::string sandbox;            // network namespace path
     std::vector<SocketAddr> ports;  // all must accept
     friend bool operator==(const Check&, const Check&) = default;
   };

@@ -27,11 +27,11 @@ struct Network {
   std::string name;
   std::string driver;  // bridge, overlay
   Scope scope = Scope::local;
-  std::vector<Subnet> subnets;  // at least one
-  bool internal = false;        // no way out of the network
+  std::vector<Subnet> subnets;                 // at least one
+  bool internal = false;                       // no way out of the network
   std::map<std::string, std::string> options;  // the driver's, validated by it
   Labels labels;
-  Vni vni;                      // overlay: unique in the swarm; else none
+  Vni vni;  // overlay: unique in the swarm; else none
   Time created{};
   friend bool operator==(const Network&, const Network&) = default;
 };
@@ -48,22 +48,23 @@ enum class WorkloadState { starting, running, exited, gone };
 // Whatever endpoints belong to; lives on one node.
 struct Workload {
   Id id;
-  std::string name;          // unique on its node
+  std::string name;  // unique on its node
   WorkloadKind kind = WorkloadKind::netns;
-  std::string sandbox;       // path of its network namespace
-  std::string sandbox_owner; // pid: `PID:STARTTIME` (proc(5)), so that a reused pid is not taken for it
+  std::string sandbox;  // path of its network namespace
+  std::string
+      sandbox_owner;  // pid: `PID:STARTTIME` (proc(5)), so that a reused pid is not taken for it
   // kind run only
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;
-  std::string directory;     // where the command starts; absolute
+  std::string directory;  // where the command starts; absolute
   RestartPolicy restart = RestartPolicy::no;
   Labels labels;
   Time created{};
   // Status, written by this node alone.
   WorkloadState state = WorkloadState::starting;
   std::int64_t pid = 0;
-  std::string pid_start;     // STARTTIME of pid
-  int exit_status = 0;       // of the last end; 128 + signal
+  std::string pid_start;  // STARTTIME of pid
+  int exit_status = 0;    // of the last end; 128 + signal
   std::uint32_t restarts = 0;
   friend bool operator==(const Workload&, const Workload&) = default;
 };
@@ -72,8 +73,8 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };
 enum class AppProtocol : std::uint8_t { automatic, tcp, http1, http2 };
 
 struct ServicePort {
-  std::string name;             // SRV: _http; "" when there is one port without a name
-  std::uint16_t port = 0;       // at the VIP and at the endpoint
+  std::string name;        // SRV: _http; "" when there is one port without a name
+  std::uint16_t port = 0;  // at the VIP and at the endpoint
   Protocol protocol = Protocol::tcp;
   AppProtocol app = AppProtocol::automatic;
   friend bool operator==(const ServicePort&, const ServicePort&) = default;
@@ -87,12 +88,12 @@ struct Endpoint {
   Id network;
   Id workload;
   std::string workload_name;
-  Id node;                      // "" for a node outside a swarm
+  Id node;  // "" for a node outside a swarm
   IfAddr address;
   Mac mac;
-  std::string interface;        // inside the sandbox: eth0
+  std::string interface;  // inside the sandbox: eth0
   std::vector<std::string> aliases;
-  std::string service;          // "" or the name of the service that it is a backend of
+  std::string service;             // "" or the name of the service that it is a backend of
   std::vector<ServicePort> ports;  // of the service
   std::uint32_t weight = 1;
   EndpointState state = EndpointState::starting;
@@ -104,11 +105,11 @@ struct Endpoint {
 // first of them comes, gone with the last unless declared by hand.
 struct Service {
   Id id;
-  std::string name;             // unique in its network
+  std::string name;  // unique in its network
   Id network;
   IpAddr vip;
   std::vector<ServicePort> ports;
-  bool declared = false;        // by `service create`: outlives its backends
+  bool declared = false;  // by `service create`: outlives its backends
   Labels labels;
   Time created{};
   friend bool operator==(const Service&, const Service&) = default;
@@ -119,13 +120,14 @@ enum class NodeStatus { unknown, ready, down };
 
 struct Node {
   Id id;
-  std::string name;             // host name at join; unique
+  std::string name;  // host name at join; unique
   NodeRole role = NodeRole::worker;
-  IpAddr address;               // node API
+  IpAddr address;  // node API
   std::uint16_t api_port = 7373;
-  IpAddr data_address;          // VTEP
+  IpAddr data_address;  // VTEP
   // Changes at each start that found the kernel empty (a reboot). A probe's answer counts only when
-  // it carries this number: what other nodes know of this one is then at least as new as its kernel.
+  // it carries this number: what other nodes know of this one is then at least as new as its
+  // kernel.
   std::uint64_t epoch = 0;
   NodeStatus status = NodeStatus::unknown;  // the manager's view: does its session live?
   Time joined{};
@@ -147,14 +149,14 @@ struct Sidecar {
 
 // A listener on an outside address of one node, in front of services of one network.
 struct LbRule {
-  std::uint32_t priority = 0;     // lowest first
-  std::string host;               // exact or *.suffix; "" any
-  std::string path_prefix;        // "" any
+  std::uint32_t priority = 0;  // lowest first
+  std::string host;            // exact or *.suffix; "" any
+  std::string path_prefix;     // "" any
   std::string target_group;
   friend bool operator==(const LbRule&, const LbRule&) = default;
 };
 struct LbListener {
-  SocketAddr address;             // on the node; 0.0.0.0 for all
+  SocketAddr address;  // on the node; 0.0.0.0 for all
   AppProtocol protocol = AppProtocol::http1;
   std::string default_target_group;
   std::vector<LbRule> rules;
@@ -163,7 +165,7 @@ struct LbListener {
 enum class LbAlgorithm { round_robin, least_request };
 struct TargetGroup {
   std::string name;
-  std::string service;            // by name, in the load balancer's network
+  std::string service;  // by name, in the load balancer's network
   std::uint16_t port = 0;
   LbAlgorithm algorithm = LbAlgorithm::round_robin;
   friend bool operator==(const TargetGroup&, const TargetGroup&) = default;
@@ -183,7 +185,7 @@ struct LoadBalancer {
 struct Swarm {
   Id id;
   std::uint16_t vxlan_port = 4789;
-  Prefix pool;                    // subnets of swarm networks come from it
+  Prefix pool;  // subnets of swarm networks come from it
   int subnet_length = 20;
   friend bool operator==(const Swarm&, const Swarm&) = default;
 };

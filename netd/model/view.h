@@ -12,15 +12,15 @@ namespace heddle::model {
 // shared only as `shared_ptr<const View>`.
 struct View {
   std::optional<Swarm> swarm;
-  Id self;                                 // this node's id; "" outside a swarm
-  std::map<Id, Node> nodes;                // of the swarm, this one too
+  Id self;                   // this node's id; "" outside a swarm
+  std::map<Id, Node> nodes;  // of the swarm, this one too
   std::map<Id, Network> networks;
-  std::map<Id, Workload> workloads;        // this node's
-  std::map<Id, Endpoint> endpoints;        // this node's, and others' of networks present here
+  std::map<Id, Workload> workloads;  // this node's
+  std::map<Id, Endpoint> endpoints;  // this node's, and others' of networks present here
   std::map<Id, Service> services;
-  std::map<Id, Sidecar> sidecars;          // by workload
+  std::map<Id, Sidecar> sidecars;  // by workload
   std::map<Id, LoadBalancer> load_balancers;
-  std::vector<AddressBlock> blocks;        // this node's
+  std::vector<AddressBlock> blocks;  // this node's
   // Nodes that do not answer probes along the data path now: their endpoints carry no new traffic.
   std::set<Id> unreachable;
 

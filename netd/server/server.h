@@ -9,8 +9,8 @@ namespace heddle::server {
 
 // The API of netd/api/heddle.proto on a unix socket: translates messages to calls of the Daemon and
 // back, and refuses what does not translate. Holds no state.
-// Access:  root and the group of the socket (mode 0660); `group` is left out when it does not exist.
-// Threads: gRPC's; each call blocks one of them. Messages over 1 MiB are refused.
+// Access:  root and the group of the socket (mode 0660); `group` is left out when it does not
+// exist. Threads: gRPC's; each call blocks one of them. Messages over 1 MiB are refused.
 class Server {
  public:
   struct Settings {
