@@ -342,6 +342,7 @@ Result<model::Node> ClusterImpl::init_here(const InitRequest& request, Deadline 
     return fail(Errc::invalid, "subnets of /" + std::to_string(request.subnet_length) +
                                    " do not fit the pool " + request.pool.format());
   }
+  TRY_DO(check_node_name(settings_.node_name));
   model::Swarm swarm{make_id(), request.vxlan_port, request.pool, request.subnet_length};
   TRY_DO(dir_.wipe());
   TRY(const auto identity, Manager::make_identity(dir_, swarm.id, request.advertise, clock_));
@@ -389,6 +390,7 @@ Result<std::string> ClusterImpl::join_key() {
 Result<model::Node> ClusterImpl::join_there(const JoinRequest& request, Deadline deadline) {
   TRY(const identity::JoinToken token, identity::parse_token(request.token));
   TRY(const HostPort target, parse_manager(request.manager));
+  TRY_DO(check_node_name(settings_.node_name));
   TRY(const std::string root, identity::fetch_root({target.host, target.port, token.root,
                                                     std::string(identity::kManagerName)},
                                                    clock_, deadline));

@@ -28,7 +28,8 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{5000};
 constexpr int kStopMilliseconds = 5000;
-constexpr ::off_t kMaxLog = 1 << 20;  // a longer log is begun anew at the next start
+constexpr ::off_t kMaxLog = 1 << 20;  // a longer log is begun anew
+constexpr int kLogCheckMilliseconds = 600'000;
 
 std::vector<std::string> command_line(const EtcdChild::Settings& settings) {
   const std::string client = "https://" + settings.client.format();
@@ -117,7 +118,8 @@ class Child final : public EtcdChild {
  private:
   void run();
   Result<::pid_t> launch() const;
-  bool wait_for_stop(int pid_fd, int milliseconds) const;
+  enum class Woke { by_stop, by_end, by_time };
+  Woke wait(int pid_fd, int milliseconds) const;  // pid_fd -1: no child
   void stop_child(::pid_t pid, int pid_fd) const;
 
   const Settings settings_;
@@ -166,12 +168,12 @@ Result<::pid_t> Child::launch() const {
   return pid;
 }
 
-// True when the end was asked for; false when the child ended or the time is over.
-bool Child::wait_for_stop(int pid_fd, int milliseconds) const {
+Child::Woke Child::wait(int pid_fd, int milliseconds) const {
   pollfd polls[] = {{stop_.get(), POLLIN, 0}, {pid_fd, POLLIN, 0}};
   while (::poll(polls, pid_fd >= 0 ? 2 : 1, milliseconds) < 0 && errno == EINTR) {
   }
-  return (polls[0].revents & POLLIN) != 0;
+  if ((polls[0].revents & POLLIN) != 0) return Woke::by_stop;
+  return (polls[1].revents & POLLIN) != 0 ? Woke::by_end : Woke::by_time;
 }
 
 void Child::stop_child(::pid_t pid, int pid_fd) const {
@@ -191,7 +193,12 @@ void Child::run() {
     const auto pid = launch();
     if (pid) {
       const UniqueFd pid_fd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
-      if (wait_for_stop(pid_fd.get(), -1)) return stop_child(*pid, pid_fd.get());
+      Woke woke = Woke::by_time;
+      while (woke == Woke::by_time) {
+        woke = wait(pid_fd.get(), kLogCheckMilliseconds);
+        (void)open_log(settings_.log_file);  // cuts it when it has grown
+      }
+      if (woke == Woke::by_stop) return stop_child(*pid, pid_fd.get());
       int status = 0;
       ::waitpid(*pid, &status, 0);
       log_warn("etcd_ended", {{"status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
@@ -201,7 +208,7 @@ void Child::run() {
       log_error("etcd_not_started", {{"error", pid.error()}});
     }
     if (std::chrono::steady_clock::now() - started > kLongestPause) pause = kFirstPause;
-    if (wait_for_stop(-1, static_cast<int>(pause.count()))) return;
+    if (wait(-1, static_cast<int>(pause.count())) == Woke::by_stop) return;
     pause = std::min(pause * 2, kLongestPause);
   }
 }

@@ -21,24 +21,14 @@ using namespace node::v1;
 using grpc::ServerContext;
 using grpc::Status;
 
-constexpr std::size_t kMaxHostName = 253;
 constexpr std::size_t kMaxRequest = 16 << 10;  // bytes of a certificate request
 constexpr std::size_t kMaxMemory = 512 << 20;  // that callers may make libgrpc buffer
 constexpr std::chrono::seconds kCallTime{10};
+constexpr std::chrono::seconds kMarkTime{2};
 // How long a node may be without a session before it counts as down: a restart of its heddled takes
 // less, and the packets go on flowing meanwhile.
 constexpr std::chrono::seconds kGrace{2};
 constexpr std::chrono::seconds kReturn{5};  // what nodes get beside it to find a restarted manager
-
-Result<> check_host_name(const std::string& name) {
-  bool good = !name.empty() && name.size() <= kMaxHostName;
-  for (const unsigned char c : name) {
-    good = good && (std::isalnum(c) || c == '-' || c == '.' || c == '_');
-  }
-  if (good) return {};
-  return fail(Errc::invalid,
-              "the node's name must be a host name of letters, digits, '-', '.', '_'");
-}
 
 Deadline deadline_of(const ServerContext& context) {
   const auto left = context.deadline() - std::chrono::system_clock::now();
@@ -192,7 +182,7 @@ Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& 
   model::Node& node = admission.node;
   node.id = admission.key_digest.substr(0, 16);
   node.name = request.name();
-  TRY_DO(check_host_name(node.name));
+  TRY_DO(check_node_name(node.name));
   TRY(node.address, IpAddr::parse(request.address()).during("address"));
   TRY(node.data_address, IpAddr::parse(request.data_address()).during("data address"));
   if (request.api_port() == 0 || request.api_port() > 65535) {
@@ -254,7 +244,7 @@ Status Server::Session(ServerContext* context, SessionStream* stream) {
   Status status = host.run();
   const std::lock_guard lock(mutex_);
   sessions_.erase(&host);
-  ended_.push_back({std::chrono::steady_clock::now(), *node, host.session()});
+  if (host.began()) ended_.push_back({std::chrono::steady_clock::now(), *node, host.session()});
   return status;
 }
 
@@ -310,12 +300,16 @@ void Server::keep_house() {
 }
 
 void Server::end_sessions(std::vector<Ended> ended) {
-  for (Ended& each : ended) {
-    auto marked = registry_.end_session(each.node, each.session, after(kCallTime));
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    auto marked = registry_.end_session(ended[i].node, ended[i].session, after(kMarkTime));
     if (marked) continue;
-    log_warn("node_down_not_stored", {{"node", each.node}, {"error", marked.error()}});
+    // The others would fail alike: all of them later.
+    log_warn("node_down_not_stored", {{"node", ended[i].node}, {"error", marked.error()}});
     const std::lock_guard lock(mutex_);
-    ended_.push_back(std::move(each));
+    for (; i < ended.size(); ++i) {
+      ended[i].at = std::chrono::steady_clock::now();
+      ended_.push_back(std::move(ended[i]));
+    }
   }
 }
 

@@ -10,6 +10,7 @@ namespace heddle::cluster {
 namespace {
 
 constexpr int kTries = 32;
+constexpr std::size_t kMaxHostName = 253;  // RFC 1035, section 2.3.4, as text
 
 const char* id_of(model::NodeRole role) {
   return role == model::NodeRole::manager ? "manager" : "worker";
@@ -54,6 +55,17 @@ Result<> check_newcomer(const Objects& objects, const model::Node& node) {
 }
 
 }  // namespace
+
+Result<> check_node_name(const std::string& name) {
+  bool good = !name.empty() && name.size() <= kMaxHostName;
+  for (const unsigned char c : name) {
+    good = good && (std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_');
+  }
+  if (good) return {};
+  return fail(Errc::invalid, "the host name '" + name.substr(0, 80) +
+                                 "' is no name for a node: it must be 1 to 253 letters, digits, "
+                                 "'-', '.' and '_'");
+}
 
 Result<store::Revision> Registry::transact(const Fill& fill, Deadline deadline) {
   for (int tries = 0; tries < kTries; ++tries) {

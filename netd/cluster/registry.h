@@ -83,6 +83,9 @@ class Registry {
   const Clock& clock_;
 };
 
+// A host name: letters, digits, '-', '.', '_'; at most 253. Errors: `invalid`.
+Result<> check_node_name(const std::string& name);
+
 // One node's report as changes of objects: endpoints, the services they make and unmake, and VIPs.
 // Fills `draft` and returns what it refused. Pure.
 std::vector<Registry::Refusal> draft_report(const Objects& objects, const model::Id& node,

@@ -10,6 +10,7 @@ namespace heddle::cluster {
 namespace {
 
 constexpr std::chrono::seconds kCommitTime{5};
+constexpr std::size_t kMaxAnswers = 256;  // that wait for a node which reports but does not read
 
 }  // namespace
 
@@ -90,7 +91,7 @@ Result<> SessionHost::begin(const node::v1::Hello& hello) {
   const Deadline deadline = after(kCommitTime);
   TRY(const auto outcome, registry_.begin_session(node_, session_, std::move(report), deadline));
   TRY_DO(replica_.wait_for(outcome.revision, deadline));
-  answer(0, outcome);
+  TRY_DO(answer(0, outcome));
   const std::lock_guard lock(mutex_);
   sent_ = hello.revision();
   begun_ = true;
@@ -103,11 +104,10 @@ Result<> SessionHost::take(const node::v1::Report& report) {
   if (!begun_) return fail(Errc::invalid, "a report before the hello");
   TRY(Registry::Report changes, from_proto(report).during("report"));
   TRY(const auto outcome, registry_.report(node_, std::move(changes), after(kCommitTime)));
-  answer(report.number(), outcome);
-  return {};
+  return answer(report.number(), outcome);
 }
 
-void SessionHost::answer(std::uint64_t number, const Registry::Outcome& outcome) {
+Result<> SessionHost::answer(std::uint64_t number, const Registry::Outcome& outcome) {
   node::v1::SessionDown down;
   auto& answer = *down.mutable_answer();
   answer.set_number(number);
@@ -118,8 +118,17 @@ void SessionHost::answer(std::uint64_t number, const Registry::Outcome& outcome)
     refusal.set_text(each.error.text());
   }
   const std::lock_guard lock(mutex_);
+  if (answers_.size() >= kMaxAnswers) {
+    return fail(Errc::exhausted, "the node does not read the answers to its reports");
+  }
   answers_.push_back(std::move(down));
   wake_.notify_all();
+  return {};
+}
+
+bool SessionHost::began() {
+  const std::lock_guard lock(mutex_);
+  return begun_;
 }
 
 void SessionHost::write_all() {

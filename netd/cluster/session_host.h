@@ -31,12 +31,13 @@ class SessionHost final : public Replica::Listener {
 
   const model::Id& node() const { return node_; }
   const std::string& session() const { return session_; }
+  bool began();  // the store knows of it
 
  private:
   grpc::Status read_all();
   Result<> begin(const node::v1::Hello& hello);
   Result<> take(const node::v1::Report& report);
-  void answer(std::uint64_t number, const Registry::Outcome& outcome);
+  Result<> answer(std::uint64_t number, const Registry::Outcome& outcome);
   void write_all();
   bool write(const node::v1::SessionDown& message);
   bool write_state();

@@ -151,8 +151,12 @@ Result<> verify(X509* leaf, X509* root, std::chrono::system_clock::time_point no
   if (X509_verify_cert(context.get()) == 1) return {};
   const int code = X509_STORE_CTX_get_error(context.get());
   ERR_clear_error();
-  return fail(Errc::denied, std::string("the certificate does not verify: ") +
-                                X509_verify_cert_error_string(code));
+  std::string text = "the certificate does not verify: ";
+  text += X509_verify_cert_error_string(code);
+  if (code == X509_V_ERR_CERT_NOT_YET_VALID || code == X509_V_ERR_CERT_HAS_EXPIRED) {
+    text += "; is the clock of this host right?";
+  }
+  return fail(Errc::denied, text);
 }
 
 }  // namespace heddle::identity

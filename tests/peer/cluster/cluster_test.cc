@@ -317,6 +317,51 @@ TEST_F(ClusterTest, LeavingTakesEverythingWithIt) {
   EXPECT_TRUE(worker_->leave(Cluster::Force::yes, after(std::chrono::seconds(1))));
 }
 
+// Goal: a busy node's first report fits one transaction and one message. Method: a thousand
+// endpoints of a hundred services, told at once, and told again after a reconnection.
+TEST_F(ClusterTest, AThousandEndpointsAreOneReport) {
+  join(worker_);
+  const model::Network app = network("app");
+  std::vector<model::Endpoint> all;
+  while (all.size() < 1000) {
+    const auto block = worker_->claim_block(app.id, soon());
+    ASSERT_TRUE(block) << block.error().text();
+    for (std::uint64_t i = 1; i + 1 < block->prefix.size() && all.size() < 1000; ++i) {
+      const std::string number = std::to_string(10000 + all.size());
+      model::Endpoint each = endpoint("000000000" + number + "ee", app, block->prefix.at(i));
+      each.service = "s" + std::to_string(all.size() % 100);
+      each.ports = {{"", 80, model::Protocol::tcp, {}}};
+      all.push_back(each);
+    }
+  }
+  const auto told = [](const SwarmState& state) {
+    return state.endpoints.size() == 1000 && state.services.size() == 100;
+  };
+  {
+    const Step step("report 1000 endpoints of 100 services");
+    worker_->report({1, all});
+    ASSERT_TRUE(manager_.wait(told));
+  }
+  worker_.close();
+  worker_.open();
+  EXPECT_TRUE(worker_.wait(told));
+  worker_->report({1, all});
+  EXPECT_TRUE(worker_.wait_session(true));
+  {
+    const Step step("change one of 1000 endpoints");
+    all[500].state = model::EndpointState::draining;
+    worker_->report({1, all});
+    ASSERT_TRUE(manager_.wait([&](const SwarmState& state) {
+      const auto* found = find_endpoint(state, all[500].id);
+      return found != nullptr && found->state == model::EndpointState::draining;
+    }));
+  }
+  const Step step("take 1000 endpoints away");
+  worker_->report({1, {}});
+  EXPECT_TRUE(manager_.wait(
+      [](const SwarmState& state) { return state.endpoints.empty() && state.services.empty(); }));
+}
+
 TEST_F(ClusterTest, ANodeThatDiedWithItsManagerIsDownAfterTheManagersReturn) {
   join(worker_);
   const model::Id id = worker_.state().self;

@@ -124,6 +124,15 @@ TEST_F(ProbeTableTest, KnownPeersKeepTheirStateAndGonePeersAreForgotten) {
   EXPECT_THAT(unreachable(), ElementsAre("a"));
 }
 
+TEST_F(ProbeTableTest, APeerThatWasReachableBeforeARestartBeginsSo) {
+  Prober::Peer known = peer_;
+  known.reachable = true;
+  set({known});
+  EXPECT_EQ(table_.take_change(), std::nullopt);
+  for (int i = 0; i < 6; ++i) round(0);
+  EXPECT_THAT(unreachable(), ElementsAre("a"));
+}
+
 TEST_F(ProbeTableTest, ProbesDoNotPileUpAfterAPause) {
   set({peer_});
   round(7);

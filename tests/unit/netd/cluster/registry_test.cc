@@ -123,6 +123,15 @@ TEST_F(RegistryTest, JoiningAgainWithTheSameKeyIsTheSameNode) {
   EXPECT_EQ(other.error().code(), Errc::conflict);
 }
 
+TEST(NodeName, IsAHostName) {
+  EXPECT_TRUE(check_node_name("h1"));
+  EXPECT_TRUE(check_node_name("Web-1.example.org"));
+  for (const std::string bad : {"", "a b", "a/b", "\xc3\xa9", "a\n"}) {
+    EXPECT_FALSE(check_node_name(bad)) << bad;
+  }
+  EXPECT_FALSE(check_node_name(std::string(254, 'a')));
+}
+
 TEST_F(RegistryTest, NetworksGetFreeSubnetsAndVnis) {
   const auto first = network("one");
   const auto second = create("two", "", {prefix("10.32.16.0/24")});
