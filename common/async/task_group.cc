@@ -11,7 +11,9 @@ namespace heddle {
 
 TaskGroup::TaskGroup(asio::any_io_executor executor) : executor_(executor), empty_(executor) {}
 
-TaskGroup::~TaskGroup() { CHECK(members_.empty()); }
+TaskGroup::~TaskGroup() {
+  CHECK(members_.empty());
+}
 
 void TaskGroup::spawn(Task<> task) {
   members_.emplace_back();

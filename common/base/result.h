@@ -38,8 +38,8 @@ inline std::unexpected<Error> fail_errno(int sys_errno, std::string_view what) {
 // TRY(auto x, f()): x is the value of f(), or the function returns f()'s error.
 // TRY_DO(f()): the same for a Result<>. CO_TRY and CO_TRY_DO in coroutines: give the awaited result
 // a name first (`auto r = co_await f(); CO_TRY(auto x, std::move(r));`), see docs/decisions.
-#define HEDDLE_TRY_(tmp, ret, decl, ...)                    \
-  auto tmp = (__VA_ARGS__);                                 \
+#define HEDDLE_TRY_(tmp, ret, decl, ...)                     \
+  auto tmp = (__VA_ARGS__);                                  \
   if (!tmp) ret ::std::unexpected(::std::move(tmp).error()); \
   decl = *::std::move(tmp)
 #define HEDDLE_TRY_DO_(tmp, ret, ...) \
