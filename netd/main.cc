@@ -145,6 +145,7 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
   control::Resolvers resolvers(*dns, *keeper, kept);
+  kept.clear();  // the mesh takes its own
 
   std::atomic<bool> reset = false;
   control::Control control({.state_dir = settings.state_dir,

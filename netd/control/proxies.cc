@@ -50,6 +50,11 @@ Result<> check_groups(const LoadBalancerSpec& spec) {
                                      listener.default_target_group + "', which is not given");
     }
     for (const auto& rule : listener.rules) {
+      if (std::ranges::count(listener.rules, rule.priority, &model::LbRule::priority) > 1) {
+        return fail(Errc::invalid, "listener " + listener.address.format() +
+                                       " has several rules of priority " +
+                                       std::to_string(rule.priority));
+      }
       if (!has_group(rule.target_group)) {
         return fail(Errc::invalid, "rule " + std::to_string(rule.priority) +
                                        " names target group '" + rule.target_group +
