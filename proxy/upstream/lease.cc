@@ -33,7 +33,7 @@ bool Lease::reuse() {
   return reused_;
 }
 
-Task<Result<>> Lease::connect(asio::any_io_executor executor, Deadline deadline) {
+Task<Result<>> Lease::connect(const asio::any_io_executor& executor, Deadline deadline) {
   connection_ = std::make_unique<Connection>(io::Stream::Socket(executor), target_->deadlines_);
   reused_ = false;
   auto connected = co_await connection_->stream.connect(target_->endpoint_, deadline);

@@ -21,7 +21,8 @@ class Lease final : public Use {
   // Takes an idle connection that is still quiet. False if there is none.
   bool reuse();
   // Errors: those of Stream::connect. A failure is remembered by the target.
-  Task<Result<>> connect(asio::any_io_executor executor, Deadline deadline);
+  // `executor` is the caller's until the end.
+  Task<Result<>> connect(const asio::any_io_executor& executor, Deadline deadline);
 
   // How long the peer may leave sent bytes unacknowledged. `brief` notices within seconds that a
   // host died without a word; `long_body` lets a target read a large body as slowly as it likes.
