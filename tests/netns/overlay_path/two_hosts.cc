@@ -23,6 +23,8 @@ for h in h1 h2; do
 done
 container() { # host name address mac
   ip netns add $2; ip -n $2 link set lo up
+  # Neighbour discovery on its own account would be counted as drops.
+  ip netns exec $2 sysctl -qw net.ipv6.conf.default.disable_ipv6=1
   ip -n $1 link add hv$2 mtu 1450 address 02:00:00:00:00:fe type veth \
      peer name eth0 netns $2 mtu 1450 address $4
   ip -n $1 link set hv$2 up
