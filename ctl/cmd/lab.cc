@@ -235,6 +235,7 @@ Result<int> run(const Arguments& arguments, Context& context) {
                                               lab->name});
 
   const bool human = context.format == Format::table;
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone must not leave the lab behind
   InterruptGuard guard;
   guard.watch([&] { (void)lab::destroy(*paths, [](const control::Progress&) {}); });
   if (human) context.out << "lab " << lab->name << ": deploy\n";

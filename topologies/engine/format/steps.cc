@@ -11,6 +11,7 @@ namespace {
 
 constexpr MapReader::Range kCount{0, 1'000'000'000};
 constexpr MapReader::Range kExit{0, 255};
+constexpr Milliseconds kShortestTry{2000};
 constexpr std::size_t kMaxCommandBytes = 64 * 1024;
 
 bool is_variable(std::string_view name) {
@@ -189,6 +190,10 @@ class StepReader {
 
   void read_eventually(Step& step) {
     step.eventually = map_.duration("eventually");
+    auto* run = std::get_if<RunAction>(&step.action);
+    // A try that hangs must not outlast what it is a try of.
+    if (step.eventually && run && !map_.find("timeout"))
+      run->timeout = std::max(*step.eventually, kShortestTry);
     if (const auto every = map_.duration("every")) {
       step.every = std::max(*every, Milliseconds{10});
       if (!step.eventually)

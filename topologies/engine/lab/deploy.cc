@@ -13,6 +13,7 @@
 #include "topologies/engine/format/lab.h"
 #include "topologies/engine/format/reader.h"
 #include "topologies/engine/lab/lab.h"
+#include "topologies/engine/lab/root.h"
 #include "topologies/engine/process/cgroup.h"
 #include "topologies/engine/process/spawn.h"
 
@@ -62,9 +63,21 @@ std::map<std::string, std::string> own_environment() {
   return out;
 }
 
+// A parent that was not there before is marked, so that the last destroy takes it away again, and
+// no directory that the machine had.
+Result<> make_root(const std::string& root) {
+  const bool had_parent = ::access(fs::path(root).parent_path().c_str(), F_OK) == 0;
+  TRY_DO(make_directories(root));
+  if (had_parent) return {};
+  auto marked = write_file(root + "/" + kMadeParent, "");
+  if (!marked && marked.error().code() == Errc::exists) return {};
+  return marked;
+}
+
 // Creating the run directory is what claims the name: the kernel lets one caller succeed.
 Result<> claim(const plan::LabPaths& paths, const std::string& text) {
-  TRY_DO(make_directories(paths.roots().run));
+  TRY_DO(make_root(paths.roots().run));
+  TRY_DO(make_root(paths.roots().state));
   if (::mkdir(paths.run_dir().c_str(), 0700) < 0) {
     if (errno != EEXIST) return fail_errno(errno, "make directory " + paths.run_dir());
     return fail(Errc::exists, "lab " + paths.lab() +

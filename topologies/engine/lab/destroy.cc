@@ -11,6 +11,7 @@
 
 #include "common/base/unique_fd.h"
 #include "topologies/engine/lab/lab.h"
+#include "topologies/engine/lab/root.h"
 #include "topologies/engine/process/cgroup.h"
 #include "topologies/engine/process/mounts.h"
 
@@ -30,6 +31,17 @@ std::string first_line(const std::string& path) {
   std::string line;
   std::getline(file, line);
   return line;
+}
+
+// After the last lab: the directory, and its parent when that was made with it and is empty again.
+void remove_root(const std::string& root) {
+  const std::string marker = root + "/" + kMadeParent;
+  std::error_code ec;
+  int others = 0;
+  for (const auto& entry : fs::directory_iterator(root, ec)) others += entry.path() != marker;
+  if (others > 0) return;
+  const bool made_parent = ::unlink(marker.c_str()) == 0;
+  if (::rmdir(root.c_str()) == 0 && made_parent) ::rmdir(fs::path(root).parent_path().c_str());
 }
 
 // Runs the parts of a teardown; a failed one does not stop the next.
@@ -83,13 +95,8 @@ Result<> destroy(const plan::LabPaths& paths, const OnProgress& on_progress) {
   // Last: while it stands, the lab is listed and can be destroyed again.
   teardown.part("removed " + paths.run_dir(),
                 [&] { return process::remove_tree(paths.run_dir()); });
-  // Ours alone, and empty after the last lab.
-  ::rmdir(paths.roots().run.c_str());
-  ::rmdir(paths.roots().state.c_str());
-  if (paths.roots().tag.empty()) {
-    ::rmdir("/run/heddle");
-    ::rmdir("/var/lib/heddle");
-  }
+  remove_root(paths.roots().run);
+  remove_root(paths.roots().state);
   return teardown.result();
 }
 
@@ -98,6 +105,7 @@ Result<std::vector<Entry>> list(const std::string& lab_dir) {
   std::vector<Entry> out;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(any.roots().run, ec)) {
+    if (!entry.is_directory(ec)) continue;
     const std::string name = first_line(entry.path().string() + "/name");
     // Without a name: killed while it was claimed. Its directory's name serves.
     auto paths = locate(name.empty() ? entry.path().filename().string() : name, lab_dir);
@@ -115,6 +123,7 @@ Result<> need_deployed(const plan::LabPaths& paths) {
   const std::string& run = paths.roots().run;
   std::error_code ec;
   for (const auto& entry : fs::directory_iterator(run, ec)) {
+    if (!entry.is_directory(ec)) continue;
     const std::string name = first_line(entry.path().string() + "/name");
     others +=
         (others.empty() ? "" : ", ") + (name.empty() ? entry.path().filename().string() : name);
