@@ -184,9 +184,10 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   endpoint.aliases = spec.aliases;
   endpoint.service = spec.service;
   endpoint.ports = spec.ports;
-  // A backend is ready when its ports answer; what serves nobody is ready at once.
-  endpoint.state =
-      spec.service.empty() ? model::EndpointState::ready : model::EndpointState::starting;
+  // A process that is not started yet serves nobody, whatever its ports are.
+  const bool waits = Health::decides(endpoint) || (workload.kind == model::WorkloadKind::run &&
+                                                   workload.pid == 0 && !endpoint.service.empty());
+  endpoint.state = waits ? model::EndpointState::starting : model::EndpointState::ready;
   endpoint.created = now();
   auto committed = commit_endpoint(std::move(endpoint), workload);
   if (!committed) {

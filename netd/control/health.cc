@@ -73,6 +73,13 @@ void finish(std::vector<Attempt>& attempts) {
 
 }  // namespace
 
+bool Health::decides(const model::Endpoint& endpoint) {
+  return !endpoint.service.empty() &&
+         std::ranges::any_of(endpoint.ports, [](const model::ServicePort& port) {
+           return port.protocol == model::Protocol::tcp;
+         });
+}
+
 Health::Health(OnChange on_change) : on_change_(std::move(on_change)), thread_([this] { run(); }) {}
 
 Health::~Health() {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/net/ip.h"
-#include "netd/model/ids.h"
+#include "netd/model/objects.h"
 
 namespace heddle::control {
 
@@ -19,6 +19,10 @@ namespace heddle::control {
 //          called on its thread and must only hand over.
 class Health {
  public:
+  // Whether an endpoint's ports decide that it is ready: a backend with a TCP port. Others are
+  // ready when their workload runs (UDP has no answer to wait for).
+  static bool decides(const model::Endpoint& endpoint);
+
   struct Check {
     model::Id endpoint;
     std::string sandbox;            // network namespace path

@@ -76,7 +76,7 @@ void Control::update_facts(const model::View& view) {
 void Control::update_health(const model::View& view) {
   std::vector<Health::Check> checks;
   for (const auto& [id, endpoint] : view.endpoints) {
-    if (!view.is_local(endpoint) || endpoint.service.empty()) continue;
+    if (!view.is_local(endpoint) || !Health::decides(endpoint)) continue;
     const auto workload = view.workloads.find(endpoint.workload);
     if (workload == view.workloads.end() ||
         facts_.missing_sandboxes.contains(workload->second.sandbox)) {
@@ -89,7 +89,7 @@ void Control::update_health(const model::View& view) {
     for (const model::ServicePort& port : endpoint.ports) {
       if (port.protocol == model::Protocol::tcp) check.ports.push_back({address, port.port});
     }
-    if (!check.ports.empty()) checks.push_back(std::move(check));
+    checks.push_back(std::move(check));
   }
   health_->set_checks(std::move(checks));
 }

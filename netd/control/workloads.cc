@@ -185,7 +185,9 @@ Result<> Control::start_process(const model::Id& id) {
   for (const auto& [endpoint_id, endpoint] : std::map(objects_->endpoints())) {
     if (endpoint.workload != id) continue;
     health_->restart_check(endpoint_id);
-    if (endpoint.service.empty()) set_endpoint_state(endpoint_id, model::EndpointState::ready);
+    if (!Health::decides(endpoint)) {
+      set_endpoint_state(endpoint_id, model::EndpointState::ready);
+    }
   }
   refresh();
   log_info("workload.started", {{"workload", workload.name}, {"pid", process.pid}});

@@ -175,6 +175,16 @@ TEST_F(ControlTest, AServiceHasAVipAndGoesWithItsLastBackend) {
   EXPECT_TRUE(control_->view()->services.empty());
 }
 
+TEST_F(ControlTest, ABackendWithoutTcpPortsIsReadyAtOnce) {
+  start();
+  ASSERT_TRUE(create({.name = "blue"}));
+  const model::ServicePort port{.name = "", .port = 53, .protocol = model::Protocol::udp};
+  const auto endpoint =
+      connect({.network = "blue", .workload = "c1", .service = "names", .ports = {port}});
+  ASSERT_TRUE(endpoint) << endpoint.error().text();
+  EXPECT_EQ(endpoint->state, model::EndpointState::ready);
+}
+
 TEST_F(ControlTest, ARestartTouchesNothingThatMatches) {
   start();
   ASSERT_TRUE(create({.name = "blue"}));
