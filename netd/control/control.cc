@@ -159,7 +159,6 @@ Result<> Control::reset(Deadline) {
     started_ = false;
     prober_.reset();
     health_->set_checks({});
-    parts_.mesh->remove_everything();
     Result<> first;
     for (const auto& [id, workload] : std::map(objects_->workloads())) {
       stopping_.insert(id);  // nobody starts it again
@@ -168,6 +167,8 @@ Result<> Control::reset(Deadline) {
       }
       if (auto r = erase_workload(id); !r && first) first = r;
     }
+    // After the last refresh: it would start again what a remaining sidecar wants.
+    parts_.mesh->remove_everything();
     Objects::Batch batch;
     for (const auto& [id, network] : objects_->networks()) batch.remove_network(id);
     for (const auto& [id, service] : objects_->services()) batch.remove_service(id);
