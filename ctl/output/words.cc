@@ -14,6 +14,10 @@ std::string_view word(model::WorkloadKind kind) {
       return "pid";
     case model::WorkloadKind::load_balancer:
       return "load-balancer";
+    case model::WorkloadKind::docker:
+      return "docker";
+    case model::WorkloadKind::podman:
+      return "podman";
   }
   return "?";
 }

@@ -57,6 +57,7 @@ class FakeKernel final : public Kernel {
   Result<> need_sandbox(const SandboxPath& sandbox) const;
 
   Result<> put(const Bridge& bridge);
+  Result<> put(const VlanDevice& vlan);
   Result<> put(const Attachment& attachment);
   Result<> put(const Underlay& underlay);
   Result<> put(const HostRoute& route);
@@ -74,7 +75,9 @@ class FakeKernel final : public Kernel {
   Result<> take(const RemoveService& op);
   Result<> take(const RemoveMember& op);
   Result<> take(const RemoveInterception& op);
-  Result<> take(const SetMasquerades& op);
+  Result<> take(const RemoveVlan& op);
+  Result<> take(const SetRules& op);
+  Result<> take(const ChangePublished& op);
   Result<> take(const SetSysctl& op);
 
   bool is_ours(const std::string& name) const;

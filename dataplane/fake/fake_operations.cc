@@ -18,7 +18,19 @@ Result<> FakeKernel::put(const Bridge& bridge) {
   return {};
 }
 
+Result<> FakeKernel::put(const VlanDevice& vlan) {
+  if (!has_link(vlan.parent))
+    return fail(Errc::not_found, "there is no network device " + vlan.parent);
+  if (devices_.contains(vlan.name)) return taken(vlan.name);
+  if (is_ours(vlan.name) && !state_.vlans.contains(vlan.name)) return taken(vlan.name);
+  if (!is_ours(vlan.name)) indexes_[vlan.name] = next_index_++;
+  state_.vlans[vlan.name] = vlan;
+  return {};
+}
+
 Result<> FakeKernel::put(const Attachment& attachment) {
+  if (!attachment.parent.empty() && !has_link(attachment.parent))
+    return fail(Errc::not_found, "there is no network device " + attachment.parent);
   if (attachment.overlay) TRY_DO(need_programs());
   TRY_DO(need_sandbox(attachment.sandbox));
   if (!attachment.bridge.empty() && !state_.bridges.contains(attachment.bridge))
@@ -155,8 +167,20 @@ Result<> FakeKernel::take(const RemoveInterception& op) {
   return {};
 }
 
-Result<> FakeKernel::take(const SetMasquerades& op) {
+Result<> FakeKernel::take(const SetRules& op) {
   state_.masquerades = op.masquerades;
+  state_.rules = op.rules;
+  return {};
+}
+
+Result<> FakeKernel::take(const RemoveVlan& op) {
+  if (state_.vlans.contains(op.name)) delete_link(op.name);
+  return {};
+}
+
+Result<> FakeKernel::take(const ChangePublished& op) {
+  for (const PublishedKey& key : op.removed) state_.published.erase(key);
+  for (const auto& [key, target] : op.put) state_.published[key] = target;
   return {};
 }
 

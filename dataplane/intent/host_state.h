@@ -25,7 +25,8 @@ struct Bridge {
   std::string name;               // unique, 1..15 bytes
   Mac mac;                        // fixed: a bridge otherwise takes its lowest port's
   std::uint32_t mtu = 1500;       // bytes
-  std::vector<IfAddr> addresses;  // the gateway's; sorted
+  std::vector<IfAddr> addresses;  // the gateways'; sorted
+  bool multicast_snooping = true;
   friend auto operator<=>(const Bridge&, const Bridge&) = default;
 };
 
@@ -35,11 +36,26 @@ struct Route {
   friend auto operator<=>(const Route&, const Route&) = default;
 };
 
-// One endpoint's veth pair: host side here, the other in the workload's sandbox. veth(4).
-// A bridge endpoint's host side is a port of `bridge`; an overlay endpoint's has the overlay
-// program on its clsact ingress and an entry in `ports`.
+// A VLAN of a device of the host, as parent of endpoints. IEEE 802.1Q.
+struct VlanDevice {
+  std::string name;      // unique, 1..15 bytes: eth0.50
+  std::string parent;    // eth0
+  std::uint16_t id = 0;  // 1..4094
+  friend auto operator<=>(const VlanDevice&, const VlanDevice&) = default;
+};
+
+enum class LinkKind { veth, macvlan, ipvlan };
+// How endpoints of one parent see each other: the first four are macvlan's, the last three
+// ipvlan's. ip-link(8).
+enum class ParentMode { none, bridge, vepa, separate, passthru, l2, l3, l3s };
+
+// One endpoint's interface. Of kind veth, a pair: host side here, the other in the workload's
+// sandbox. veth(4). A bridge endpoint's host side is a port of `bridge`; an overlay endpoint's has
+// the overlay program on its clsact ingress and an entry in `ports`. Of kind macvlan or ipvlan
+// there is no host side: the interface lies on `parent`, and carries `host_name` as its alias.
 struct Attachment {
   std::string host_name;  // host side, unique, 1..15 bytes
+  LinkKind kind = LinkKind::veth;
   SandboxPath sandbox;
   std::string name;               // inside the sandbox: eth0
   Mac host_mac;                   // overlay: the anycast gateway's
@@ -49,6 +65,12 @@ struct Attachment {
   std::vector<Route> routes;      // inside, through this interface; sorted
   std::string bridge;             // name of the master, or empty
   std::optional<Vni> overlay;     // set: program attached, port entry present
+  std::string parent;             // macvlan, ipvlan: a device of the daemon's namespace
+  ParentMode mode = ParentMode::none;
+  bool isolated = false;       // bridge port that exchanges nothing with other isolated ones
+  std::uint64_t rate_in = 0;   // bits a second of Ethernet frames towards the sandbox; 0: no limit
+  std::uint64_t rate_out = 0;  // and from it
+  std::map<std::string, std::string> sysctls;  // inside, of this interface only
   friend auto operator<=>(const Attachment&, const Attachment&) = default;
 };
 
@@ -80,6 +102,32 @@ struct Masquerade {
   friend auto operator<=>(const Masquerade&, const Masquerade&) = default;
 };
 
+// What the host's forwarding allows one network: replies to what its endpoints began and its
+// published ports always, what else `inbound` and `outbound` say; never traffic with other networks
+// of ours. It only ever refuses: the host's own rules decide after it. nft(8).
+struct NetworkRules {
+  std::string device;           // bridge, or the VXLAN device
+  std::vector<Prefix> subnets;  // sorted
+  bool inbound = false;         // others may begin: the network is routed
+  bool outbound = true;         // endpoints may begin: the network is not internal
+  friend auto operator<=>(const NetworkRules&, const NetworkRules&) = default;
+};
+
+enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };  // IPPROTO_*
+
+// One port of the host that leads to an endpoint.
+struct PublishedKey {
+  Protocol protocol = Protocol::tcp;
+  IpAddr address;  // of the host; unspecified: all of this family
+  std::uint16_t port = 0;
+  friend auto operator<=>(const PublishedKey&, const PublishedKey&) = default;
+};
+struct PublishedTarget {
+  IpAddr address;  // of the key's family
+  std::uint16_t port = 0;
+  friend auto operator<=>(const PublishedTarget&, const PublishedTarget&) = default;
+};
+
 // --- what the eBPF programs read; see ebpf/abi ---
 
 // One overlay network on this node.
@@ -101,8 +149,6 @@ struct OverlayAddress {
   std::optional<IpAddr> vtep;  // the remote node's data address, or absent when local
   friend auto operator<=>(const OverlayAddress&, const OverlayAddress&) = default;
 };
-
-enum class Protocol : std::uint8_t { tcp = 6, udp = 17 };  // IPPROTO_*
 
 struct BackendAddress {
   IpAddr address;
@@ -144,7 +190,10 @@ struct HostState {
   std::map<std::string, Attachment> attachments;  // by host_name
   std::optional<Underlay> underlay;
   std::map<IpAddr, HostRoute> host_routes;
+  std::map<std::string, VlanDevice> vlans;  // by name
   std::set<Masquerade> masquerades;
+  std::set<NetworkRules> rules;
+  std::map<PublishedKey, PublishedTarget> published;
   std::map<Vni, OverlayNetwork> overlay_networks;
   std::map<std::pair<Vni, IpAddr>, OverlayAddress> overlay_addresses;
   using ServiceKey = std::tuple<IpAddr, std::uint16_t, Protocol>;  // vip, port, protocol

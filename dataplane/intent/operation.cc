@@ -5,8 +5,8 @@ namespace {
 
 std::string text(std::string_view protocol_of, const HostState::ServiceKey& key) {
   const auto& [vip, port, protocol] = key;
-  return std::string(protocol_of) + " " + SocketAddr{vip, port}.format() +
-         (protocol == Protocol::tcp ? "/tcp" : "/udp");
+  return std::string(protocol_of) + " " + SocketAddr{vip, port}.format() + "/" +
+         std::string(name(protocol));
 }
 
 std::string vni(Vni value) {
@@ -35,10 +35,15 @@ struct Describe {
   std::string operator()(const Ensure<Bridge>& op) const {
     return "set up bridge " + op.object.name + " (" + list(op.object.addresses) + ")";
   }
+  std::string operator()(const Ensure<VlanDevice>& op) const {
+    return "set up VLAN device " + op.object.name + " (" + std::to_string(op.object.id) + " of " +
+           op.object.parent + ")";
+  }
   std::string operator()(const Ensure<Attachment>& op) const {
     const Attachment& a = op.object;
     return "attach " + a.sandbox + " as " + a.host_name + " (" + a.name + ", " + list(a.addresses) +
            (a.bridge.empty() ? "" : ", bridge " + a.bridge) +
+           (a.parent.empty() ? "" : ", parent " + a.parent) +
            (a.overlay ? ", " + vni(*a.overlay) : "") + ")";
   }
   std::string operator()(const Ensure<Underlay>& op) const {
@@ -94,11 +99,27 @@ struct Describe {
   std::string operator()(const RemoveInterception& op) const {
     return "stop intercepting " + op.sandbox;
   }
-  std::string operator()(const SetMasquerades& op) const {
-    if (op.masquerades.empty()) return "masquerade nothing";
+  std::string operator()(const SetRules& op) const {
     std::string all;
     for (const Masquerade& m : op.masquerades) all += " " + m.subnet.format();
-    return "masquerade" + all;
+    std::string guarded;
+    for (const NetworkRules& r : op.rules) guarded += " " + r.device;
+    return (all.empty() ? "masquerade nothing" : "masquerade" + all) +
+           (guarded.empty() ? "" : ", guard" + guarded);
+  }
+  std::string operator()(const RemoveVlan& op) const { return "remove VLAN device " + op.name; }
+  std::string operator()(const ChangePublished& op) const {
+    const auto count = [](std::size_t n) {
+      return std::to_string(n) + (n == 1 ? " port" : " ports");
+    };
+    const auto first = [](const PublishedKey& key) { return " (" + format(key) + ")"; };
+    std::string text;
+    if (!op.put.empty()) text += "publish " + count(op.put.size()) + first(op.put.begin()->first);
+    if (!op.removed.empty()) {
+      text += (text.empty() ? "" : ", ") + std::string("withdraw ") + count(op.removed.size()) +
+              first(*op.removed.begin());
+    }
+    return text.empty() ? "publish nothing" : text;
   }
   std::string operator()(const SetSysctl& op) const {
     return "set sysctl " + op.name + " to " + op.value;
@@ -106,6 +127,22 @@ struct Describe {
 };
 
 }  // namespace
+
+std::string_view name(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::tcp:
+      return "tcp";
+    case Protocol::udp:
+      return "udp";
+    case Protocol::sctp:
+      return "sctp";
+  }
+  return "unknown";
+}
+
+std::string format(const PublishedKey& key) {
+  return SocketAddr{key.address, key.port}.format() + "/" + std::string(name(key.protocol));
+}
 
 std::string describe(const Operation& operation) {
   return std::visit(Describe{}, operation);

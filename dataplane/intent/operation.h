@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -52,10 +53,23 @@ struct RemoveInterception {
   SandboxPath sandbox;
   friend bool operator==(const RemoveInterception&, const RemoveInterception&) = default;
 };
-// The whole nft table, replaced in one transaction; empty removes it.
-struct SetMasquerades {
+struct RemoveVlan {
+  std::string name;
+  friend bool operator==(const RemoveVlan&, const RemoveVlan&) = default;
+};
+// All rules of the nft table, replaced in one transaction that leaves the published ports; when
+// both are empty and nothing is published, the table goes.
+struct SetRules {
   std::set<Masquerade> masquerades;
-  friend bool operator==(const SetMasquerades&, const SetMasquerades&) = default;
+  std::set<NetworkRules> rules;
+  friend bool operator==(const SetRules&, const SetRules&) = default;
+};
+// Published ports, in one transaction: `put` are there afterwards whatever they led to before,
+// `removed` are not. Connections through a port that leads elsewhere now are forgotten.
+struct ChangePublished {
+  std::map<PublishedKey, PublishedTarget> put;
+  std::set<PublishedKey> removed;
+  friend bool operator==(const ChangePublished&, const ChangePublished&) = default;
 };
 struct SetSysctl {
   std::string name;  // net/ipv4/ip_forward
@@ -64,13 +78,17 @@ struct SetSysctl {
 };
 
 using Operation =
-    std::variant<Ensure<Bridge>, Ensure<Attachment>, Ensure<Underlay>, Ensure<HostRoute>,
-                 Ensure<OverlayNetwork>, Ensure<OverlayAddress>, Ensure<ServiceEntry>,
-                 Ensure<Member>, Ensure<Interception>, RemoveBridge, RemoveAttachment,
-                 RemoveUnderlay, RemoveHostRoute, RemoveOverlayNetwork, RemoveOverlayAddress,
-                 RemoveService, RemoveMember, RemoveInterception, SetMasquerades, SetSysctl>;
+    std::variant<Ensure<Bridge>, Ensure<VlanDevice>, Ensure<Attachment>, Ensure<Underlay>,
+                 Ensure<HostRoute>, Ensure<OverlayNetwork>, Ensure<OverlayAddress>,
+                 Ensure<ServiceEntry>, Ensure<Member>, Ensure<Interception>, RemoveBridge,
+                 RemoveAttachment, RemoveUnderlay, RemoveHostRoute, RemoveOverlayNetwork,
+                 RemoveOverlayAddress, RemoveService, RemoveMember, RemoveInterception, RemoveVlan,
+                 SetRules, ChangePublished, SetSysctl>;
 
 // `remove attachment hv12ab (10.40.0.5 of c1)`: one line for verify and logs.
 std::string describe(const Operation& operation);
+
+std::string_view name(Protocol protocol);     // tcp
+std::string format(const PublishedKey& key);  // 0.0.0.0:8080/tcp
 
 }  // namespace heddle::dataplane

@@ -77,6 +77,23 @@ Result<> addresses(const std::vector<IfAddr>& all) {
   return {};
 }
 
+// A parent and its mode go with the kinds that have one, and nothing else of theirs with a bridge.
+Result<> kind(const Attachment& a) {
+  if (a.kind == LinkKind::veth) {
+    if (a.parent.empty() && a.mode == ParentMode::none) return {};
+    return fail(Errc::invalid, "a veth pair has no parent");
+  }
+  TRY_DO(validate_device(a.parent));
+  const bool of_macvlan = a.mode >= ParentMode::bridge && a.mode <= ParentMode::passthru;
+  const bool of_ipvlan = a.mode >= ParentMode::l2 && a.mode <= ParentMode::l3s;
+  if (a.kind == LinkKind::macvlan ? !of_macvlan : !of_ipvlan)
+    return fail(Errc::invalid, "the mode does not belong to the kind of interface");
+  if (!a.bridge.empty() || a.overlay || a.isolated || a.rate_in || a.rate_out)
+    return fail(Errc::invalid,
+                "an interface on a parent has no host side: no bridge, no overlay, no rates");
+  return {};
+}
+
 struct Validate {
   Result<> operator()(const Ensure<Bridge>& op) const {
     TRY_DO(validate_device(op.object.name));
@@ -84,14 +101,22 @@ struct Validate {
     TRY_DO(mac(op.object.mac));
     return addresses(op.object.addresses);
   }
+  Result<> operator()(const Ensure<VlanDevice>& op) const {
+    TRY_DO(validate_device(op.object.name));
+    TRY_DO(validate_device(op.object.parent));
+    if (op.object.id >= 1 && op.object.id <= 4094) return {};
+    return fail(Errc::invalid, "a VLAN is 1 to 4094, not " + std::to_string(op.object.id));
+  }
   Result<> operator()(const Ensure<Attachment>& op) const {
     const Attachment& a = op.object;
+    TRY_DO(kind(a));
+    for (const auto& [name, value] : a.sysctls) TRY_DO(validate_interface_sysctl(name, value));
     TRY_DO(validate_device(a.host_name));
     TRY_DO(validate_device(a.name));
     TRY_DO(sandbox(a.sandbox));
     TRY_DO(mtu(a.mtu));
-    TRY_DO(mac(a.host_mac));
-    TRY_DO(mac(a.mac));
+    if (a.kind == LinkKind::veth) TRY_DO(mac(a.host_mac));
+    if (a.kind != LinkKind::ipvlan) TRY_DO(mac(a.mac));
     TRY_DO(addresses(a.addresses));
     if (!a.bridge.empty()) TRY_DO(validate_device(a.bridge));
     if (!a.overlay) return {};
@@ -147,12 +172,23 @@ struct Validate {
     if (!op.object.inbound.empty()) return port(op.object.inbound_port, "the inbound port");
     return {};
   }
-  Result<> operator()(const SetMasquerades& op) const {
+  Result<> operator()(const SetRules& op) const {
     for (const Masquerade& masquerade : op.masquerades) {
       if (masquerade.subnet.length() == 0)
         return fail(Errc::invalid,
                     "masquerading needs a subnet, not " + masquerade.subnet.format());
       if (!masquerade.except_device.empty()) TRY_DO(validate_device(masquerade.except_device));
+    }
+    for (const NetworkRules& rules : op.rules) TRY_DO(validate_device(rules.device));
+    return {};
+  }
+  Result<> operator()(const ChangePublished& op) const {
+    for (const auto& [key, target] : op.put) {
+      TRY_DO(port(key.port, "a published port"));
+      TRY_DO(port(target.port, "an endpoint's port"));
+      if (key.address.is_v4() != target.address.is_v4() || target.address.is_unspecified() ||
+          key.address.is_multicast())
+        return fail(Errc::invalid, format(key) + " cannot lead to " + target.address.format());
     }
     return {};
   }
@@ -190,6 +226,29 @@ Result<> validate_sysctl(const std::string& name, const std::string& value) {
   if (value.empty() || value.size() > 5 ||
       !std::ranges::all_of(value, [](unsigned char c) { return std::isdigit(c); }))
     return fail(Errc::invalid, "sysctl " + name + " takes a small number, not \"" + value + "\"");
+  return {};
+}
+
+Result<> validate_interface_sysctl(const std::string& name, const std::string& value) {
+  constexpr std::array<std::string_view, 4> kOfOneInterface{"net/ipv4/conf/", "net/ipv6/conf/",
+                                                            "net/ipv4/neigh/", "net/ipv6/neigh/"};
+  const auto prefix = std::ranges::find_if(
+      kOfOneInterface, [&](std::string_view start) { return name.starts_with(start); });
+  const bool characters = std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '/' || c == '-' || c == '.';
+  });
+  const std::string rest = prefix == kOfOneInterface.end() ? "" : name.substr(prefix->size());
+  const auto slash = rest.find('/');
+  if (!characters || slash == std::string::npos || slash + 1 == rest.size() ||
+      rest.find('/', slash + 1) != std::string::npos || rest.contains("..") ||
+      !validate_device(rest.substr(0, slash)))
+    return fail(Errc::invalid, "sysctl " + name +
+                                   " is none of one interface (net/ipv4/conf/NAME/..., "
+                                   "net/ipv6/conf/NAME/..., net/ipv4/neigh/NAME/..., "
+                                   "net/ipv6/neigh/NAME/...)");
+  if (value.empty() || value.size() > 64 ||
+      !std::ranges::all_of(value, [](unsigned char c) { return c >= ' ' && c < 0x7f; }))
+    return fail(Errc::invalid, "sysctl " + name + " has no printable value of 1 to 64 bytes");
   return {};
 }
 

@@ -16,4 +16,7 @@ Result<> validate_device(const std::string& name);
 // The name of a setting of one network namespace that Heddle may write, and a small number.
 Result<> validate_sysctl(const std::string& name, const std::string& value);
 
+// A setting of one interface inside a sandbox, which the sandbox's owner asked for.
+Result<> validate_interface_sysctl(const std::string& name, const std::string& value);
+
 }  // namespace heddle::dataplane

@@ -59,7 +59,16 @@ struct LinuxKernel::Impl {
   }
   Result<> operator()(const RemoveMember& op) { return mesh.remove_member(op.sandbox); }
   Result<> operator()(const RemoveInterception& op) { return mesh.remove_interception(op.sandbox); }
-  Result<> operator()(const SetMasquerades& op) { return table->replace(op.masquerades); }
+  Result<> operator()(const SetRules& op) {
+    if (!op.rules.empty()) return fail(Errc::unsupported, "rules of networks");
+    return table->replace(op.masquerades);
+  }
+  Result<> operator()(const ChangePublished& op) {
+    if (op.put.empty()) return {};
+    return fail(Errc::unsupported, "published ports");
+  }
+  Result<> operator()(const Ensure<VlanDevice>&) { return fail(Errc::unsupported, "VLAN devices"); }
+  Result<> operator()(const RemoveVlan&) { return {}; }
   Result<> operator()(const SetSysctl& op) { return write_sysctl(op.name, op.value); }
 
   Result<std::map<SandboxPath, SandboxView>> look_into_wanted(const HostState& wanted);

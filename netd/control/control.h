@@ -77,9 +77,12 @@ class Control final : public Daemon {
   std::shared_ptr<const model::View> view() override;
   Result<model::Network> create_network(NetworkSpec spec, Deadline deadline) override;
   Result<> remove_network(std::string network, Deadline deadline) override;
+  Result<model::Network> update_network(NetworkUpdate update, Deadline deadline) override;
+  Result<std::vector<SubnetUse>> subnet_use(std::string network) override;
   std::string device_of(const model::Network& network) override;
   Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) override;
   Result<> disconnect(std::string network, std::string workload, Deadline deadline) override;
+  Result<model::Endpoint> publish(PublishSpec spec, Deadline deadline) override;
   Result<Started> run(RunSpec spec, Deadline deadline) override;
   Result<> remove_workload(std::string workload, Force force, Deadline deadline) override;
   Result<model::Node> swarm_init(SwarmInit request, Deadline deadline) override;

@@ -18,22 +18,71 @@ namespace heddle::control {
 // References are names, ids or unique prefixes of ids; a workload also `netns:PATH` or `pid:N`.
 struct NetworkSpec {
   std::string name;
-  std::string driver;  // "": bridge
+  std::string driver;                 // "": bridge
+  std::optional<model::Scope> scope;  // the driver's, if given
+  // Ranges of either family. Each gateway, range and reserved address belongs to the one subnet
+  // that contains it.
   std::vector<Prefix> subnets;
   std::vector<IpAddr> gateways;
+  std::vector<Prefix> ranges;
+  std::map<std::string, IpAddr> reserved;
+  bool ipv4 = true;   // without an IPv4 subnet: choose one
+  bool ipv6 = false;  // without an IPv6 subnet: choose one, of a unique local prefix (RFC 4193)
   bool internal = false;
+  bool attachable = true;
+  bool config_only = false;
+  std::string config_from;
   std::map<std::string, std::string> options;
   model::Labels labels;
+};
+
+// What is absent stays as it is.
+struct NetworkUpdate {
+  std::string network;
+  // New ranges; one that contains a present one of its network and starts with its first address
+  // replaces it (it grows).
+  std::vector<Prefix> subnets;
+  std::vector<IpAddr> gateways;
+  std::vector<Prefix> ranges;
+  std::map<std::string, IpAddr> reserved;
+  bool ipv6 = false;                           // as in NetworkSpec
+  std::map<std::string, std::string> options;  // set; "" takes one away
+  model::Labels labels;
+  std::vector<std::string> removed_labels;
+};
+
+struct SubnetUse {
+  Prefix prefix;
+  std::uint64_t used = 0;
+  std::uint64_t free = 0;  // that could be given now; at most 2^63
+  std::string conflict;    // what of this host overlaps it now, in words
 };
 
 struct ConnectSpec {
   std::string network;
   std::string workload;
   std::optional<IpAddr> address;
+  std::optional<IpAddr> address6;
+  std::vector<IpAddr> link_local;
+  std::optional<Mac> mac;
   std::string interface;
   std::vector<std::string> aliases;
   std::string service;
   std::vector<model::ServicePort> ports;
+  std::vector<model::PublishedPort> published;
+  int gateway_priority = 0;
+  std::map<std::string, std::string> sysctls;
+  std::map<std::string, std::string> options;
+  std::uint64_t rate_in = 0;  // bits a second; 0: no limit
+  std::uint64_t rate_out = 0;
+};
+
+// Ports of an endpoint that is there.
+struct PublishSpec {
+  std::string network;  // "": the workload's only one
+  std::string workload;
+  std::vector<model::PublishedPort> add;
+  std::vector<model::PublishedPort> remove;
 };
 
 struct RunSpec {
@@ -100,10 +149,14 @@ class Daemon {
 
   virtual Result<model::Network> create_network(NetworkSpec spec, Deadline deadline) = 0;
   virtual Result<> remove_network(std::string network, Deadline deadline) = 0;
+  virtual Result<model::Network> update_network(NetworkUpdate update, Deadline deadline) = 0;
+  // By subnet, in the network's order; of a swarm network what this node has of it.
+  virtual Result<std::vector<SubnetUse>> subnet_use(std::string network) = 0;
   // The link that carries a network on this node; "" while none is needed.
   virtual std::string device_of(const model::Network& network) = 0;
   virtual Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) = 0;
   virtual Result<> disconnect(std::string network, std::string workload, Deadline deadline) = 0;
+  virtual Result<model::Endpoint> publish(PublishSpec spec, Deadline deadline) = 0;
 
   struct Started {
     model::Workload workload;

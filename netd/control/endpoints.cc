@@ -275,6 +275,10 @@ Result<> Control::disconnect(std::string network_ref, std::string workload_ref, 
   });
 }
 
+Result<model::Endpoint> Control::publish(PublishSpec, Deadline) {
+  return fail(Errc::unsupported, "ports cannot be published yet");
+}
+
 Result<> Control::detach(const model::Id& id) {
   const model::Endpoint endpoint = objects_->endpoints().at(id);
   const model::Workload workload = objects_->workloads().at(endpoint.workload);

@@ -143,6 +143,14 @@ Result<> Control::remove_network(std::string reference, Deadline deadline) {
   return parts_.cluster->remove_network(found.id, deadline);
 }
 
+Result<model::Network> Control::update_network(NetworkUpdate, Deadline) {
+  return fail(Errc::unsupported, "networks cannot be changed yet");
+}
+
+Result<std::vector<SubnetUse>> Control::subnet_use(std::string) {
+  return fail(Errc::unsupported, "the use of subnets is not counted yet");
+}
+
 std::string Control::device_of(const model::Network& network) {
   const auto current = view();
   const bool present = std::ranges::any_of(current->endpoints, [&](const auto& entry) {

@@ -18,6 +18,13 @@ struct NodeFacts {
   std::uint32_t underlay_mtu = 1500;  // bytes
   std::uint64_t epoch = 0;            // model::Node::epoch; 0: probes are not answered
 
+  std::uint32_t egress_mtu = 1500;  // of the device of the host's default route; bridges' default
+  // What the kernel can do, of what drivers ask for. dataplane/probe.
+  bool has_macvlan = true;
+  bool has_ipvlan = true;
+  bool has_vlan = true;
+  std::set<std::string> devices;  // links of the host that are not ours: parents
+
   // cgroup2 directory of this daemon, in which each sidecar's proxy has one of its own.
   std::string cgroup;
   std::uint16_t sidecar_outbound = 15001;

@@ -16,19 +16,27 @@ namespace heddle::model {
 using Labels = std::map<std::string, std::string>;
 using Time = std::chrono::sys_seconds;
 
+// One IPv4 or IPv6 range of a network.
 struct Subnet {
   Prefix prefix;
-  IpAddr gateway;
+  IpAddr gateway;                          // unspecified: the network has none in this range
+  std::optional<Prefix> range;             // addresses that nobody names are chosen from it
+  std::map<std::string, IpAddr> reserved;  // somebody else's in this range, by name: never given
   friend bool operator==(const Subnet&, const Subnet&) = default;
 };
 
 struct Network {
   Id id;
   std::string name;
-  std::string driver;  // bridge, overlay
+  std::string driver;  // bridge, overlay, macvlan, ipvlan, host, none
   Scope scope = Scope::local;
-  std::vector<Subnet> subnets;                 // at least one
-  bool internal = false;                       // no way out of the network
+  std::vector<Subnet> subnets;  // none for the drivers host and none; IPv4 ones first
+  bool internal = false;        // no way out of the network
+  bool attachable = true;       // else only endpoints that name a service may be made
+  // Holds subnets, options and labels for networks made with its name as `config_from`, and cannot
+  // be connected to.
+  bool config_only = false;
+  std::string config_from;                     // name; "": the network has its own
   std::map<std::string, std::string> options;  // the driver's, validated by it
   Labels labels;
   Vni vni;  // overlay: unique in the swarm; else none
@@ -41,6 +49,8 @@ enum class WorkloadKind {
   netns,          // a namespace somebody else made, by path
   pid,            // the namespace of a process somebody else started
   load_balancer,  // a sandbox that heddled made for a load balancer's proxy
+  docker,         // a container of the Docker engine; it stays known while it is stopped
+  podman,         // a container of Podman, likewise
 };
 enum class RestartPolicy { no, on_failure, always };
 enum class WorkloadState { starting, running, exited, gone };
@@ -53,6 +63,7 @@ struct Workload {
   std::string sandbox;  // path of its network namespace
   std::string
       sandbox_owner;  // pid: `PID:STARTTIME` (proc(5)), so that a reused pid is not taken for it
+  std::string container;  // docker, podman: the container's whole id
   // kind run only
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;
@@ -80,6 +91,18 @@ struct ServicePort {
   friend bool operator==(const ServicePort&, const ServicePort&) = default;
 };
 
+// What `-p` asks for: ports of the host that lead to an endpoint. `count` of them in a row, one to
+// one.
+enum class PublishedProtocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };  // IPPROTO_*
+struct PublishedPort {
+  std::optional<IpAddr> host_address;  // absent: each address of the host, of both families
+  std::uint16_t host_port = 0;         // the first
+  std::uint16_t port = 0;              // the first, of the endpoint
+  std::uint16_t count = 1;
+  PublishedProtocol protocol = PublishedProtocol::tcp;
+  friend auto operator<=>(const PublishedPort&, const PublishedPort&) = default;
+};
+
 enum class EndpointState { starting, ready, draining, gone };
 
 // One workload's attachment to one network.
@@ -88,13 +111,21 @@ struct Endpoint {
   Id network;
   Id workload;
   std::string workload_name;
-  Id node;  // "" for a node outside a swarm
-  IfAddr address;
+  Id node;                         // "" for a node outside a swarm
+  IfAddr address;                  // IPv4; the IPv6 one in a network without IPv4
+  std::optional<IfAddr> address6;  // IPv6, beside an IPv4 one
+  std::vector<IfAddr> link_local;  // further ones, of 169.254.0.0/16 or fe80::/10
   Mac mac;
   std::string interface;  // inside the sandbox: eth0
   std::vector<std::string> aliases;
   std::string service;             // "" or the name of the service that it is a backend of
   std::vector<ServicePort> ports;  // of the service
+  std::vector<PublishedPort> published;
+  int gateway_priority = 0;  // the endpoint with the highest gives its sandbox the way out
+  // Of its interface: `net.ipv4.conf.IFNAME.rp_filter` -> 2, with IFNAME as it stands.
+  std::map<std::string, std::string> sysctls;
+  std::uint64_t rate_in = 0;   // bits a second towards the workload; 0: no limit
+  std::uint64_t rate_out = 0;  // and from it
   std::uint32_t weight = 1;
   EndpointState state = EndpointState::starting;
   Time created{};

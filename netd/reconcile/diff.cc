@@ -47,6 +47,8 @@ void add_removals(const HostState& wanted, const HostState& observed, Operations
                 [&](const auto& key) { steps.push_back(dataplane::RemoveAttachment{key}); });
   each_unwanted(wanted.overlay_networks, observed.overlay_networks,
                 [&](const auto& key) { steps.push_back(dataplane::RemoveOverlayNetwork{key}); });
+  each_unwanted(wanted.vlans, observed.vlans,
+                [&](const auto& key) { steps.push_back(dataplane::RemoveVlan{key}); });
   each_unwanted(wanted.bridges, observed.bridges,
                 [&](const auto& key) { steps.push_back(dataplane::RemoveBridge{key}); });
   if (observed.underlay && !wanted.underlay) steps.push_back(dataplane::RemoveUnderlay{});
@@ -73,6 +75,16 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
   }
 }
 
+void add_published(const HostState& wanted, const HostState& observed, Operations& steps) {
+  dataplane::ChangePublished change;
+  each_unwanted(wanted.published, observed.published,
+                [&](const auto& key) { change.removed.insert(key); });
+  for (const auto& [key, target] : wanted.published) {
+    if (!holds(observed.published, key, target)) change.put.emplace(key, target);
+  }
+  if (!change.put.empty() || !change.removed.empty()) steps.push_back(std::move(change));
+}
+
 }  // namespace
 
 Operations diff(const HostState& wanted, const HostState& observed) {
@@ -82,6 +94,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
     if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
   }
   ensure_differing(wanted.bridges, observed.bridges, steps);
+  ensure_differing(wanted.vlans, observed.vlans, steps);
   if (wanted.underlay && wanted.underlay != observed.underlay) {
     steps.push_back(Ensure<dataplane::Underlay>{*wanted.underlay});
   }
@@ -90,9 +103,10 @@ Operations diff(const HostState& wanted, const HostState& observed) {
   ensure_differing(wanted.members, observed.members, steps);
   ensure_differing(wanted.services, observed.services, steps);
   ensure_differing(wanted.interceptions, observed.interceptions, steps);
-  if (wanted.masquerades != observed.masquerades) {
-    steps.push_back(dataplane::SetMasquerades{wanted.masquerades});
+  if (wanted.masquerades != observed.masquerades || wanted.rules != observed.rules) {
+    steps.push_back(dataplane::SetRules{wanted.masquerades, wanted.rules});
   }
+  add_published(wanted, observed, steps);
   return steps;
 }
 

@@ -32,8 +32,8 @@ class Names final {
   }
   std::string service(const dataplane::ServiceEntry& entry) const {
     const auto found = services_.find(entry.vip);
-    const std::string where = SocketAddr{entry.vip, entry.port}.format() +
-                              (entry.protocol == dataplane::Protocol::tcp ? "/tcp" : "/udp");
+    const std::string where = SocketAddr{entry.vip, entry.port}.format() + "/" +
+                              std::string(dataplane::name(entry.protocol));
     return found != services_.end() ? found->second + " (" + where + ")" : where;
   }
 
@@ -110,8 +110,32 @@ std::string title(const dataplane::Attachment& it, const Names& names) {
          "of " + names.workload(it.sandbox);
 }
 
+std::string word(dataplane::LinkKind kind) {
+  switch (kind) {
+    case dataplane::LinkKind::veth:
+      return "veth";
+    case dataplane::LinkKind::macvlan:
+      return "macvlan";
+    case dataplane::LinkKind::ipvlan:
+      return "ipvlan";
+  }
+  return "unknown";
+}
+
+std::string word(dataplane::ParentMode mode) {
+  constexpr const char* kWords[] = {"", "bridge", "vepa", "private", "passthru", "l2", "l3", "l3s"};
+  return kWords[static_cast<std::size_t>(mode)];
+}
+
+std::string format_settings(const std::map<std::string, std::string>& settings) {
+  return join(settings, [](const auto& it) { return it.first + "=" + it.second; });
+}
+
 std::string differences(const dataplane::Attachment& should, const dataplane::Attachment& is) {
   Fields fields;
+  fields.add("kind", word(is.kind), word(should.kind));
+  fields.add("parent", is.parent, should.parent);
+  fields.add("mode", word(is.mode), word(should.mode));
   fields.add("sandbox", is.sandbox, should.sandbox);
   fields.add("interface", is.name, should.name);
   fields.add("MAC", is.mac.format(), should.mac.format());
@@ -124,6 +148,10 @@ std::string differences(const dataplane::Attachment& should, const dataplane::At
     return vni ? "for VNI " + std::to_string(vni->value) : std::string();
   };
   fields.add("overlay program", program(is.overlay), program(should.overlay));
+  fields.add("isolation", is.isolated ? "on" : "off", should.isolated ? "on" : "off");
+  fields.add("rate towards it", is.rate_in, should.rate_in);
+  fields.add("rate from it", is.rate_out, should.rate_out);
+  fields.add("sysctls", format_settings(is.sysctls), format_settings(should.sysctls));
   return fields.text();
 }
 
@@ -137,9 +165,23 @@ void explain_links(const HostState& wanted, const HostState& observed, const Nam
         fields.add("MAC", is.mac.format(), should.mac.format());
         fields.add("MTU", is.mtu, should.mtu);
         fields.add("address", format_addresses(is.addresses), format_addresses(should.addresses));
+        fields.add("multicast snooping", is.multicast_snooping ? "on" : "off",
+                   should.multicast_snooping ? "on" : "off");
         return "bridge " + should.name + ": " + fields.text();
       },
       [](const dataplane::Bridge& it) { return "bridge " + it.name + " belongs to no network"; });
+  compare(
+      wanted.vlans, observed.vlans, out,
+      [](const dataplane::VlanDevice& it) { return "VLAN device " + it.name + " is missing"; },
+      [](const dataplane::VlanDevice& should, const dataplane::VlanDevice& is) {
+        Fields fields;
+        fields.add("parent", is.parent, should.parent);
+        fields.add("VLAN", is.id, should.id);
+        return "VLAN device " + should.name + ": " + fields.text();
+      },
+      [](const dataplane::VlanDevice& it) {
+        return "VLAN device " + it.name + " belongs to no network";
+      });
   compare(
       wanted.attachments, observed.attachments, out,
       [&](const dataplane::Attachment& it) {
@@ -292,6 +334,33 @@ void explain_tables(const HostState& wanted, const HostState& observed, Sentence
   }
 }
 
+void explain_firewall(const HostState& wanted, const HostState& observed, Sentences& out) {
+  for (const dataplane::NetworkRules& it : observed.rules) {
+    if (!wanted.rules.contains(it)) out.push_back("firewall: foreign rules for " + it.device);
+  }
+  for (const dataplane::NetworkRules& it : wanted.rules) {
+    if (!observed.rules.contains(it))
+      out.push_back("firewall: rules for " + it.device + " are missing");
+  }
+  for (const auto& [key, target] : observed.published) {
+    if (!wanted.published.contains(key)) {
+      out.push_back("published port " + dataplane::format(key) + " belongs to no endpoint");
+    }
+  }
+  for (const auto& [key, target] : wanted.published) {
+    const std::string title = "published port " + dataplane::format(key);
+    const std::string should = SocketAddr{target.address, target.port}.format();
+    const auto found = observed.published.find(key);
+    if (found == observed.published.end()) {
+      out.push_back(title + " is missing, should lead to " + should);
+    } else if (found->second != target) {
+      out.push_back(title + " leads to " +
+                    SocketAddr{found->second.address, found->second.port}.format() +
+                    ", should lead to " + should);
+    }
+  }
+}
+
 void explain_sysctls(const HostState& wanted, const HostState& observed, Sentences& out) {
   for (const auto& [name, value] : wanted.sysctls) {
     const auto found = observed.sysctls.find(name);
@@ -311,6 +380,7 @@ Sentences explain(const HostState& wanted, const HostState& observed, const View
   explain_overlay(wanted, observed, names, out);
   explain_members(wanted, observed, names, out);
   explain_tables(wanted, observed, out);
+  explain_firewall(wanted, observed, out);
   return out;
 }
 

@@ -82,6 +82,7 @@ void plan_whole_tables(const Survey& survey, const driver::NodeFacts& facts,
     }
   }
   into.masquerades = std::move(all.masquerades);
+  into.rules = std::move(all.rules);
   into.sysctls = std::move(all.sysctls);
 }
 

@@ -300,25 +300,25 @@ TEST_P(KernelConformance, BadValuesAreInvalid) {
   Bridge tiny = bridge();
   tiny.mtu = 67;
   EXPECT_EQ(expect_failure(Ensure<Bridge>{tiny}), Errc::invalid);
-  EXPECT_EQ(expect_failure(SetMasquerades{{{range("0.0.0.0/0"), ""}}}), Errc::invalid);
+  EXPECT_EQ(expect_failure(SetRules{{{range("0.0.0.0/0"), ""}}}), Errc::invalid);
   EXPECT_EQ(observe(), HostState());
 }
 
 TEST_P(KernelConformance, MasqueradesAreReplacedAsAWhole) {
   ensure(bridge());
   wanted_.masquerades = {{range("10.77.0.0/24"), "hbr0"}, {range("10.78.0.0/24"), ""}};
-  expect_done(SetMasquerades{wanted_.masquerades});
+  expect_done(SetRules{wanted_.masquerades});
   EXPECT_EQ(observe(), wanted_);
   wanted_.masquerades = {{range("10.79.0.0/16"), "hbr0"}};
-  expect_done(SetMasquerades{wanted_.masquerades});
+  expect_done(SetRules{wanted_.masquerades});
   EXPECT_EQ(observe(), wanted_);
   by_hand().alter_masquerades();
   EXPECT_NE(observe(), wanted_);
-  expect_done(SetMasquerades{wanted_.masquerades});
+  expect_done(SetRules{wanted_.masquerades});
   EXPECT_EQ(observe(), wanted_);
   wanted_.masquerades = {};
-  expect_done(SetMasquerades{});
-  expect_done(SetMasquerades{});
+  expect_done(SetRules{});
+  expect_done(SetRules{});
   EXPECT_EQ(observe(), wanted_);
 }
 
@@ -342,7 +342,7 @@ TEST_P(KernelConformance, RemoveEverythingLeavesOnlyOthersThings) {
   ensure(bridged("hv1", by_hand().add_sandbox("c1"), 5));
   ensure(overlaid("hv2", by_hand().add_sandbox("c2"), 6));
   ensure(HostRoute{ip("10.77.0.6"), "hv2", mac(6)});
-  expect_done(SetMasquerades{{{range("10.77.0.0/24"), "hbr0"}}});
+  expect_done(SetRules{{{range("10.77.0.0/24"), "hbr0"}}});
   EXPECT_TRUE(kernel().remove_everything());
   wanted_ = {};
   EXPECT_EQ(observe(), HostState());

@@ -83,7 +83,7 @@ TEST_F(BridgePath, WhatLeavesTheSubnetIsMasqueradedAndWhatStaysIsNot) {
   const auto outside = host_.add_sandbox("outside");
   apply(Ensure<Attachment>{endpoint(c1, 5)});
   apply(SetSysctl{"net/ipv4/ip_forward", "1"});
-  apply(SetMasquerades{{{Prefix::parse("10.77.0.0/20").value(), "hbr0"}}});
+  apply(SetRules{{{Prefix::parse("10.77.0.0/20").value(), "hbr0"}}});
   host::run("ip link add out0 type veth peer name eth0 netns " + outside +
             " && ip addr add 192.0.2.1/24 dev out0 && ip link set out0 up && "
             "nsenter --net=" +
@@ -98,7 +98,7 @@ TEST_F(BridgePath, WhatLeavesTheSubnetIsMasqueradedAndWhatStaysIsNot) {
   host::run_in(c1, "ping -c 1 -W 2 10.77.0.1");
   EXPECT_EQ(counters, host::run("nft list table inet heddle_test"));
 
-  apply(SetMasquerades{});
+  apply(SetRules{});
   EXPECT_NE(host::status_of("nsenter --net=" + c1 + " ping -c 1 -W 1 192.0.2.2"), 0);
 }
 

@@ -164,7 +164,7 @@ TEST_F(OverlayNodes, TheHostReachesItsOwnEndpointsAndTheyTheOutside) {
   one_->attach(c1, 5);
   host::run_in(one_->netns(), "ping -c 2 -i 0.05 -W 2 10.40.1.5");
   one_->apply(SetSysctl{"net/ipv4/ip_forward", "1"});
-  one_->apply(SetMasquerades{{{Prefix::parse("10.40.0.0/16").value(), ""}}});
+  one_->apply(SetRules{{{Prefix::parse("10.40.0.0/16").value(), ""}}});
   host::run_in(c1, "ping -c 2 -i 0.05 -W 2 192.0.2.2");
 }
 

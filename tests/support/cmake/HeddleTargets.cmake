@@ -55,6 +55,12 @@ pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
+# Tests run for milliseconds and compile for minutes: what lies in tests/ is not optimized, whatever
+# the preset says of the programs.
+function(heddle_unoptimized target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
+endfunction()
+
 # What ./dev asks for by name: the programs, the sources that are made, the benchmarks.
 add_custom_target(programs)
 add_custom_target(generated)
@@ -68,6 +74,9 @@ function(heddle_library path)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(${name} STATIC ${sources} ${ARG_EXTRA})
   target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
+  if(path MATCHES "^tests/")
+    heddle_unoptimized(${name})
+  endif()
 endfunction()
 
 # heddle_program(heddled netd/main.cc DEPS ...)
@@ -105,6 +114,7 @@ function(heddle_test path)
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS} GTest::gtest GTest::gmock
     GTest::gtest_main)
+  heddle_unoptimized(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)

@@ -65,7 +65,7 @@ TEST(FakeKernel, WithoutProgramsOnlyTheOverlayIsRefused) {
       {.network = 1, .vip = IpAddr::v4(0x0a000001), .port = 80, .backends = {}}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Errc::unsupported);
-  EXPECT_TRUE(kernel.apply(SetMasquerades{}));
+  EXPECT_TRUE(kernel.apply(SetRules{}));
 }
 
 TEST(FakeKernel, AnObservationCanFail) {

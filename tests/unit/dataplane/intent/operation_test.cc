@@ -34,8 +34,8 @@ TEST(Describe, IsOneLineInTheWordsOfPeople) {
             "balance 10.4.0.200:80/tcp over 1 backend");
   EXPECT_EQ(describe(RemoveService{{ip("10.4.0.200"), 53, Protocol::udp}}),
             "stop balancing 10.4.0.200:53/udp");
-  EXPECT_EQ(describe(SetMasquerades{}), "masquerade nothing");
-  EXPECT_EQ(describe(SetMasquerades{{{Prefix::parse("10.4.0.0/16").value(), "br0"}}}),
+  EXPECT_EQ(describe(SetRules{}), "masquerade nothing");
+  EXPECT_EQ(describe(SetRules{{{Prefix::parse("10.4.0.0/16").value(), "br0"}}}),
             "masquerade 10.4.0.0/16");
   EXPECT_EQ(describe(SetSysctl{"net/ipv4/ip_forward", "1"}), "set sysctl net/ipv4/ip_forward to 1");
 }

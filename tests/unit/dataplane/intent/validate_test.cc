@@ -135,7 +135,7 @@ TEST(Validate, RemovingWhatCannotExistIsNoMistake) {
   EXPECT_TRUE(accepted(RemoveBridge{"a/b"}));
   EXPECT_TRUE(accepted(RemoveAttachment{"if#12"}));
   EXPECT_TRUE(accepted(RemoveMember{"cookie:12"}));
-  EXPECT_TRUE(accepted(SetMasquerades{}));
+  EXPECT_TRUE(accepted(SetRules{}));
 }
 
 }  // namespace

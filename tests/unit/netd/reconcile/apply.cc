@@ -50,7 +50,16 @@ struct Applier {
   void operator()(const RemoveService& it) { state.services.erase(it.key); }
   void operator()(const RemoveMember& it) { state.members.erase(it.sandbox); }
   void operator()(const RemoveInterception& it) { state.interceptions.erase(it.sandbox); }
-  void operator()(const SetMasquerades& it) { state.masquerades = it.masquerades; }
+  void operator()(const Ensure<VlanDevice>& it) { state.vlans[it.object.name] = it.object; }
+  void operator()(const RemoveVlan& it) { state.vlans.erase(it.name); }
+  void operator()(const SetRules& it) {
+    state.masquerades = it.masquerades;
+    state.rules = it.rules;
+  }
+  void operator()(const ChangePublished& it) {
+    for (const PublishedKey& key : it.removed) state.published.erase(key);
+    for (const auto& [key, target] : it.put) state.published[key] = target;
+  }
   void operator()(const SetSysctl& it) { state.sysctls[it.name] = it.value; }
 };
 

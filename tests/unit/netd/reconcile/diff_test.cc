@@ -155,13 +155,12 @@ TEST(Diff, RealizesBeforeAttachingAndDetachesBeforeRetiring) {
                   kind<Ensure<Attachment>>(), kind<Ensure<HostRoute>>(),
                   kind<Ensure<OverlayAddress>>(), kind<Ensure<OverlayAddress>>(),
                   kind<Ensure<Member>>(), kind<Ensure<ServiceEntry>>(),
-                  kind<Ensure<Interception>>(), kind<SetMasquerades>()));
-  EXPECT_THAT(
-      kinds(diff({}, host)),
-      ElementsAre(kind<RemoveInterception>(), kind<RemoveService>(), kind<RemoveMember>(),
-                  kind<RemoveOverlayAddress>(), kind<RemoveOverlayAddress>(),
-                  kind<RemoveHostRoute>(), kind<RemoveAttachment>(), kind<RemoveOverlayNetwork>(),
-                  kind<RemoveUnderlay>(), kind<SetMasquerades>()));
+                  kind<Ensure<Interception>>(), kind<SetRules>()));
+  EXPECT_THAT(kinds(diff({}, host)),
+              ElementsAre(kind<RemoveInterception>(), kind<RemoveService>(), kind<RemoveMember>(),
+                          kind<RemoveOverlayAddress>(), kind<RemoveOverlayAddress>(),
+                          kind<RemoveHostRoute>(), kind<RemoveAttachment>(),
+                          kind<RemoveOverlayNetwork>(), kind<RemoveUnderlay>(), kind<SetRules>()));
 }
 
 TEST(Diff, AnAttachmentMadeAnewTakesItsRouteAndAddressAlong) {
