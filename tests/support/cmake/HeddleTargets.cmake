@@ -36,6 +36,8 @@ if(HEDDLE_SANITIZE)
 endif()
 
 find_package(Threads REQUIRED)
+# For all alike: -pthread defines a macro, and what is precompiled asks for the same ones.
+target_link_libraries(heddle_flags INTERFACE Threads::Threads)
 find_package(PkgConfig REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
 find_package(GTest REQUIRED)
@@ -55,11 +57,45 @@ pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
+# Precompiled headers, in release builds alone: the other presets show what a file forgot to include.
+# `std` for libraries, `asio` for those that talk to sockets with it, `gtest` for tests; all that use
+# one have the same flags.
+set(HEDDLE_PRECOMPILE OFF)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(HEDDLE_PRECOMPILE ON)
+endif()
+function(heddle_precompiled name)
+  if(HEDDLE_PRECOMPILE)
+    target_link_libraries(heddle_pch_${name} PRIVATE heddle_flags)
+    target_precompile_headers(heddle_pch_${name} PRIVATE
+      ${CMAKE_SOURCE_DIR}/tests/support/cmake/precompiled/${name}.h)
+  endif()
+endfunction()
+function(heddle_precompile target name)
+  if(HEDDLE_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM heddle_pch_${name})
+  endif()
+endfunction()
+if(HEDDLE_PRECOMPILE)
+  set(empty ${CMAKE_SOURCE_DIR}/tests/support/cmake/precompiled/empty.cc)
+  add_library(heddle_pch_std STATIC EXCLUDE_FROM_ALL ${empty})
+  add_library(heddle_pch_asio STATIC EXCLUDE_FROM_ALL ${empty})
+  add_executable(heddle_pch_gtest EXCLUDE_FROM_ALL ${empty})  # -fPIE, as tests are compiled
+  target_link_libraries(heddle_pch_gtest PRIVATE GTest::gmock GTest::gtest_main)
+endif()
+
 # Tests run for milliseconds and compile for minutes: what lies in tests/ is not optimized, whatever
 # the preset says of the programs.
 function(heddle_unoptimized target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0>)
 endfunction()
+
+if(HEDDLE_PRECOMPILE)
+  heddle_precompiled(std)
+  heddle_precompiled(asio)
+  heddle_precompiled(gtest)
+  heddle_unoptimized(heddle_pch_gtest)
+endif()
 
 # What ./dev asks for by name: the programs, the sources that are made, the benchmarks.
 add_custom_target(programs)
@@ -67,8 +103,9 @@ add_custom_target(generated)
 add_custom_target(bench)
 
 # heddle_library(netd/ipam DEPS heddle_common ...): libraries that its headers show go to DEPS.
+# PRECOMPILED: which headers (std).
 function(heddle_library path)
-  cmake_parse_arguments(ARG "" "" "DEPS;EXTRA" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "DEPS;EXTRA" ${ARGN})
   string(REPLACE "/" "_" name heddle_${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
@@ -76,6 +113,10 @@ function(heddle_library path)
   target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
   if(path MATCHES "^tests/")
     heddle_unoptimized(${name})
+  elseif(ARG_PRECOMPILED)
+    heddle_precompile(${name} ${ARG_PRECOMPILED})
+  else()
+    heddle_precompile(${name} std)
   endif()
 endfunction()
 
@@ -115,6 +156,7 @@ function(heddle_test path)
   target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS} GTest::gtest GTest::gmock
     GTest::gtest_main)
   heddle_unoptimized(${name})
+  heddle_precompile(${name} gtest)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
