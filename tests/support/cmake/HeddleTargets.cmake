@@ -77,6 +77,8 @@ function(heddle_precompile target name)
   endif()
 endfunction()
 if(HEDDLE_PRECOMPILE)
+  # What ccache asks for.
+  target_compile_options(heddle_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
   set(empty ${CMAKE_SOURCE_DIR}/tests/support/cmake/precompiled/empty.cc)
   add_library(heddle_pch_std STATIC EXCLUDE_FROM_ALL ${empty})
   add_library(heddle_pch_asio STATIC EXCLUDE_FROM_ALL ${empty})

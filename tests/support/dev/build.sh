@@ -7,7 +7,7 @@ build_dir=build/$preset
 # build TARGET...
 build() {
   # So that a second checkout finds what the first one compiled.
-  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
   export NINJA_STATUS="[%f/%t, %e s] "
   if [ ! -e "$build_dir/build.ninja" ]; then
     step "configuring" cmake --preset "$preset" -Wno-dev
