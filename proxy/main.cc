@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <optional>
 #include <thread>
 
 #include "common/async/task_group.h"
@@ -87,7 +88,8 @@ class Program {
   std::vector<std::unique_ptr<CoreThread>> cores_;
   std::unique_ptr<control::Subscription> control_;
   std::unique_ptr<admin::Admin> admin_;
-  std::size_t draining_ = 0;  // cores
+  std::optional<asio::signal_set> signals_;  // to the end: another SIGTERM must not cut a drain
+  std::size_t draining_ = 0;                 // cores
 };
 
 void Program::start_cores() {
@@ -162,8 +164,8 @@ Task<> Program::drain_core(CoreThread& core, Deadline deadline) {
 
 Task<> Program::stop_on_signal() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
-  const auto [ec, number] = co_await signals.async_wait(nothrow);
+  signals_.emplace(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+  const auto [ec, number] = co_await signals_->async_wait(nothrow);
   if (ec) co_return;
   log_info("stopping", {{"signal", number}});
   draining_ = cores_.size();

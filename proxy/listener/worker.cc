@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "common/observe/log.h"
@@ -30,8 +31,10 @@ Worker::Worker(asio::any_io_executor executor, const Settings& settings,
 Worker::~Worker() = default;
 
 void Worker::apply(const control::ConfigEvent& event) {
-  if (draining_) return;
-  std::visit(Overloaded{[&](const control::ListenersChanged& changed) { apply_listeners(changed); },
+  std::visit(Overloaded{[&](const control::ListenersChanged& changed) {
+                          // Requests under way still need to hear of their targets, not of these.
+                          if (!draining_) apply_listeners(changed);
+                        },
                         [&](const control::GroupChanged& changed) {
                           auto& slot = core_.groups[changed.group->name];
                           if (slot) {
@@ -79,7 +82,13 @@ void Worker::apply_listeners(const control::ListenersChanged& event) {
     found->second->update(std::move(shared));
     listeners_.insert(old.extract(found));
   }
-  for (auto& [name, listener] : old) listener->stop(after(core_.settings.drain));
+  for (auto& [name, listener] : old) {
+    const bool queue_goes_on = std::ranges::any_of(*event.listeners, [&](const auto& config) {
+      return config.socket == listener->config().socket;
+    });
+    listener->stop(after(core_.settings.drain),
+                   queue_goes_on ? Listener::Queue::left : Listener::Queue::served);
+  }
   for (auto& config : added) start(std::move(config));
 }
 
@@ -105,7 +114,7 @@ Task<> Worker::run_listener(std::shared_ptr<Listener> listener) {
 
 Task<> Worker::drain(Deadline deadline) {
   draining_ = true;
-  for (auto& [name, listener] : listeners_) listener->stop(deadline);
+  for (auto& [name, listener] : listeners_) listener->stop(deadline, Listener::Queue::left);
   co_await running_.join();
   listeners_.clear();
   core_.groups.clear();
