@@ -22,11 +22,9 @@ bool is_same_listener(const snapshot::Listener& a, const snapshot::Listener& b) 
 }  // namespace
 
 Worker::Worker(asio::any_io_executor executor, const Settings& settings,
-               telemetry::Metrics& metrics, telemetry::AccessLog& access_log,
-               const std::map<std::string, int>& sockets, Destinations::Ask ask, std::uint64_t seed)
-    : core_(executor, settings, metrics, access_log, std::move(ask), seed),
-      sockets_(sockets),
-      running_(executor) {}
+               telemetry::Metrics& metrics, telemetry::AccessLog& access_log, Destinations::Ask ask,
+               std::uint64_t seed)
+    : core_(executor, settings, metrics, access_log, std::move(ask), seed), running_(executor) {}
 
 Worker::~Worker() = default;
 
@@ -89,13 +87,14 @@ void Worker::apply_listeners(const control::ListenersChanged& event) {
     listener->stop(after(core_.settings.drain),
                    queue_goes_on ? Listener::Queue::left : Listener::Queue::served);
   }
-  for (auto& config : added) start(std::move(config));
+  for (auto& config : added) start(std::move(config), *event.sockets);
 }
 
-void Worker::start(std::shared_ptr<const snapshot::Listener> config) {
-  const auto socket = sockets_.find(config->socket);
-  if (socket == sockets_.end()) return;  // refused before: see ConfigStore
-  UniqueFd copy(::fcntl(socket->second, F_DUPFD_CLOEXEC, 3));
+void Worker::start(std::shared_ptr<const snapshot::Listener> config,
+                   const control::Sockets& sockets) {
+  const auto socket = sockets.find(config->socket);
+  if (socket == sockets.end()) return;  // refused before: see ConfigStore
+  UniqueFd copy(::fcntl(socket->second->get(), F_DUPFD_CLOEXEC, 3));
   const std::string name = config->name;
   auto opened = Listener::open(core_, std::move(config), std::move(copy));
   if (!opened) {
