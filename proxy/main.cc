@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <optional>
 #include <thread>
 
 #include "common/async/task_group.h"
@@ -66,7 +67,7 @@ class Program {
   Program(Options options, listener::HandedSockets sockets,
           std::unique_ptr<telemetry::AccessLog> access_log)
       : options_(std::move(options)),
-        sockets_(std::move(sockets)),
+        handed_(std::move(sockets)),
         metrics_(HEDDLE_VERSION),
         access_log_(std::move(access_log)) {}
 
@@ -80,14 +81,15 @@ class Program {
   admin::Admin::Page page(std::string_view path);
 
   const Options options_;
-  listener::HandedSockets sockets_;
+  const listener::HandedSockets handed_;  // numbers; their owners are control and admin
   telemetry::Metrics metrics_;
   std::unique_ptr<telemetry::AccessLog> access_log_;
   listener::Settings settings_;
   std::vector<std::unique_ptr<CoreThread>> cores_;
   std::unique_ptr<control::Subscription> control_;
   std::unique_ptr<admin::Admin> admin_;
-  std::size_t draining_ = 0;  // cores
+  std::optional<asio::signal_set> signals_;  // to the end: another SIGTERM must not cut a drain
+  std::size_t draining_ = 0;                 // cores
 };
 
 void Program::start_cores() {
@@ -99,7 +101,7 @@ void Program::start_cores() {
   };
   for (auto& core : cores_) {
     core->worker = std::make_unique<listener::Worker>(core->io.get_executor(), settings_, metrics_,
-                                                      *access_log_, sockets_, ask, random_seed());
+                                                      *access_log_, ask, random_seed());
   }
 }
 
@@ -110,11 +112,11 @@ Result<> Program::start_control() {
   options.version = HEDDLE_VERSION;
   options.seed = random_seed();
   UniqueFd metrics_socket;
-  for (const auto& [name, fd] : sockets_) {
+  for (const auto& [name, fd] : handed_) {
     if (name == options_.metrics_socket_name) {
       metrics_socket.reset(fd);
     } else {
-      options.sockets.insert(name);
+      options.sockets[name] = std::make_shared<const UniqueFd>(fd);
     }
   }
   CoreThread& first = *cores_[0];
@@ -162,8 +164,8 @@ Task<> Program::drain_core(CoreThread& core, Deadline deadline) {
 
 Task<> Program::stop_on_signal() {
   co_await asio::this_coro::throw_if_cancelled(false);
-  asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
-  const auto [ec, number] = co_await signals.async_wait(nothrow);
+  signals_.emplace(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+  const auto [ec, number] = co_await signals_->async_wait(nothrow);
   if (ec) co_return;
   log_info("stopping", {{"signal", number}});
   draining_ = cores_.size();
@@ -184,7 +186,7 @@ Result<> Program::run() {
   }
   log_info("started", {{"id", options_.id},
                        {"threads", options_.threads},
-                       {"sockets", sockets_.size()},
+                       {"sockets", handed_.size()},
                        {"version", HEDDLE_VERSION}});
   // Timers of past requests may be pending still: what counts is that every task has ended.
   while (first.tasks.size() > 0) first.io.run_one();
@@ -217,7 +219,8 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.set_version_flag("--version", HEDDLE_VERSION);
   app.footer(
-      "Listening sockets are inherited: HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\".\n"
+      "Listening sockets are inherited: HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\"; those that the\n"
+      "configuration adds later are asked for at the control socket's path with .sockets added.\n"
       "Exit status: 0 after SIGTERM, 1 on failure, 2 for wrong usage.");
 }
 

@@ -5,16 +5,14 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "common/base/unique_fd.h"
 #include "common/observe/log.h"
@@ -37,11 +35,13 @@ class Subscription;
 class Registry {
  public:
   virtual ~Registry() = default;
-  // Says hello for `id`; publishes to it what is known. An older stream of the same proxy is ended.
+  // Says hello for `id`; publishes to it what is known. An older stream of the same process is
+  // ended; one that drains beside its successor goes on hearing of its targets.
   virtual grpc::Status attach(const std::shared_ptr<Subscription>& stream, const Peer& peer,
                               const model::Id& id) = 0;
   virtual void detach(const Subscription* stream, const model::Id& id) = 0;
-  virtual void acknowledged(const Peer& peer, const model::Id& id, const Ack& ack) = 0;
+  virtual void acknowledged(const Peer& peer, const model::Id& id,
+                            const ConfigServer::Acknowledged& what) = 0;
 };
 
 // One Subscribe call. gRPC calls the On... functions from its threads, one read and one write under
@@ -64,6 +64,8 @@ class Subscription final : public grpc::ServerBidiReactor<pb::ProxyMessage, pb::
     }
     pump();
   }
+
+  const Peer& peer() const { return peer_; }
 
   // Ends the call, after the message under way when there is one.
   void finish(grpc::Status status) {
@@ -120,7 +122,12 @@ class Subscription final : public grpc::ServerBidiReactor<pb::ProxyMessage, pb::
       return status;
     }
     if (const auto* ack = std::get_if<Ack>(&message)) {
-      registry_.acknowledged(peer_, id_, *ack);
+      ConfigServer::Acknowledged what{*ack, std::nullopt};
+      {
+        const std::lock_guard lock(mutex_);
+        if (ack->error.empty() && ack->revision == feed_.revision()) what.sockets = feed_.sockets();
+      }
+      registry_.acknowledged(peer_, id_, what);
       return grpc::Status::OK;
     }
     const std::lock_guard lock(mutex_);
@@ -167,7 +174,7 @@ class Server final : public ConfigServer, public pb::ProxyConfig::CallbackServic
 
   grpc::ServerBidiReactor<pb::ProxyMessage, pb::ConfigMessage>* Subscribe(
       grpc::CallbackServerContext* context) override {
-    auto stream = std::make_shared<Subscription>(*this, peer_of(context->peer()));
+    auto stream = std::make_shared<Subscription>(*this, peer_named(context->peer()));
     stream->begin();
     return stream.get();
   }
@@ -175,15 +182,14 @@ class Server final : public ConfigServer, public pb::ProxyConfig::CallbackServic
   grpc::Status attach(const std::shared_ptr<Subscription>& stream, const Peer& peer,
                       const model::Id& id) override;
   void detach(const Subscription* stream, const model::Id& id) override;
-  void acknowledged(const Peer& peer, const model::Id& id, const Ack& ack) override {
-    settings_.on_ack(peer, id, ack);
+  void acknowledged(const Peer& peer, const model::Id& id, const Acknowledged& what) override {
+    settings_.on_ack(peer, id, what);
   }
 
  private:
-  Result<> listen();
   void accept_all();
   void accept_one();
-  Peer peer_of(const std::string& name);
+  Peer peer_named(const std::string& name);
 
   const Settings settings_;
   UniqueFd listener_;
@@ -197,32 +203,15 @@ class Server final : public ConfigServer, public pb::ProxyConfig::CallbackServic
   std::mutex mutex_;  // guards what follows; taken before a Subscription's
   std::shared_ptr<const Catalog> catalog_;
   Plans plans_;
-  std::map<model::Id, std::shared_ptr<Subscription>> streams_;
+  using Streams = std::vector<std::shared_ptr<Subscription>>;  // one for each process
+  std::map<model::Id, Streams> streams_;
 };
 
-Result<> Server::listen() {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (settings_.socket.size() >= sizeof address.sun_path) {
-    return fail(Errc::invalid, "socket path " + settings_.socket + " is longer than 107 bytes; " +
-                                   "choose a shorter run directory");
-  }
-  std::memcpy(address.sun_path, settings_.socket.data(), settings_.socket.size());
-  if (::unlink(settings_.socket.c_str()) < 0 && errno != ENOENT)
-    return fail_errno(errno, "remove the old " + settings_.socket);
-  listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!listener_) return fail_errno(errno, "open a unix socket");
-  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
-    return fail_errno(errno, "bind " + settings_.socket);
-  if (::chmod(settings_.socket.c_str(), 0600) < 0 ||
-      (::geteuid() == 0 && ::chown(settings_.socket.c_str(), settings_.uid, 0) < 0))
-    return fail_errno(errno, "give " + settings_.socket + " to the proxies' user");
-  if (::listen(listener_.get(), kBacklog) < 0) return fail_errno(errno, "listen");
-  return {};
-}
-
 Result<> Server::open() {
-  TRY_DO(listen());
+  TRY(listener_, listen_unix({.path = settings_.socket,
+                              .type = SOCK_STREAM,
+                              .backlog = kBacklog,
+                              .uid = settings_.uid}));
   stop_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!stop_) return fail_errno(errno, "eventfd");
   grpc::ServerBuilder builder;
@@ -262,20 +251,18 @@ void Server::accept_one() {
     if (errno == EMFILE || errno == ENFILE) ::usleep(100'000);
     return;
   }
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(client.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) return;
-  if (credentials.uid != 0 && credentials.uid != settings_.uid) return;
+  const auto peer = peer_of(client.get());
+  if (!peer || (peer->uid != 0 && peer->uid != settings_.uid)) return;
   {
     // Before gRPC has it: its first call may come at once. A number is in use once at a time.
     const std::lock_guard lock(peers_mutex_);
-    peers_["fd:" + std::to_string(client.get())] = {credentials.pid, credentials.uid};
+    peers_["fd:" + std::to_string(client.get())] = *peer;
   }
   grpc::AddInsecureChannelFromFd(grpc_.get(), client.release());
 }
 
 // Unknown ones get an identity that nothing is allowed to.
-Peer Server::peer_of(const std::string& name) {
+Peer Server::peer_named(const std::string& name) {
   const std::lock_guard lock(peers_mutex_);
   const auto it = peers_.find(name);
   return it == peers_.end() ? Peer{0, static_cast<uid_t>(-1)} : it->second;
@@ -285,10 +272,10 @@ void Server::update(std::shared_ptr<const Catalog> catalog, Plans plans) {
   const std::lock_guard lock(mutex_);
   catalog_ = std::move(catalog);
   plans_ = std::move(plans);
-  for (const auto& [id, stream] : streams_) {
-    if (const auto plan = plans_.find(id); plan != plans_.end())
-      stream->publish(catalog_, plan->second);
-    // A proxy that is wanted no more keeps what it has while it drains.
+  for (const auto& [id, streams] : streams_) {
+    const auto plan = plans_.find(id);
+    if (plan == plans_.end()) continue;  // wanted no more: it keeps what it has while it drains
+    for (const auto& stream : streams) stream->publish(catalog_, plan->second);
   }
 }
 
@@ -301,7 +288,14 @@ grpc::Status Server::attach(const std::shared_ptr<Subscription>& stream, const P
   std::shared_ptr<Subscription> older;
   {
     const std::lock_guard lock(mutex_);
-    older = std::exchange(streams_[id], stream);
+    Streams& streams = streams_[id];
+    const auto same = std::ranges::find_if(
+        streams, [&](const auto& known) { return known->peer().pid == peer.pid; });
+    if (same == streams.end()) {
+      streams.push_back(stream);
+    } else {
+      older = std::exchange(*same, stream);
+    }
     if (const auto plan = plans_.find(id); plan != plans_.end())
       stream->publish(catalog_, plan->second);
   }
@@ -312,7 +306,9 @@ grpc::Status Server::attach(const std::shared_ptr<Subscription>& stream, const P
 void Server::detach(const Subscription* stream, const model::Id& id) {
   const std::lock_guard lock(mutex_);
   const auto it = streams_.find(id);
-  if (it != streams_.end() && it->second.get() == stream) streams_.erase(it);
+  if (it == streams_.end()) return;
+  std::erase_if(it->second, [&](const auto& known) { return known.get() == stream; });
+  if (it->second.empty()) streams_.erase(it);
 }
 
 }  // namespace

@@ -70,6 +70,12 @@ std::optional<ConfigMessage> Feed::next() {
   return answer();
 }
 
+std::set<std::string> Feed::sockets() const {
+  std::set<std::string> names;
+  for (const auto& listener : sent_listeners_) names.insert(listener.socket);
+  return names;
+}
+
 TargetGroup Feed::fixed_group(const std::string& name, const FixedGroup& fixed) const {
   TargetGroup group = catalog_->group(fixed.ref);
   group.name = name;

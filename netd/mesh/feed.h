@@ -34,6 +34,7 @@ class Feed final {
   std::optional<ConfigMessage> next();
 
   std::uint64_t revision() const { return revision_; }  // of the last snapshot given out
+  std::set<std::string> sockets() const;                // that it named
 
  private:
   struct Used {

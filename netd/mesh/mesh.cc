@@ -1,5 +1,6 @@
 #include "netd/mesh/mesh.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "common/observe/log.h"
 #include "netd/mesh/config_server.h"
 #include "netd/mesh/plan.h"
+#include "netd/mesh/socket_server.h"
 #include "netd/mesh/sockets.h"
 #include "netd/mesh/supervisor.h"
 #include "netd/mesh/worker.h"
@@ -25,6 +27,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLastRetry{5'000};
+constexpr milliseconds kLongestRetirement{15'000};
+constexpr const char* kSocketsSuffix = ".sockets";  // proxy/control/socket_fetch.h asks there
 
 // Which namespace a path leads to now. As long as a socket of it is open its number is not reused.
 struct NamespaceKey {
@@ -59,6 +63,13 @@ unsigned threads_for(const ProxyPlan& plan) {
   return balances ? std::clamp(std::thread::hardware_concurrency(), 1u, kMost) : 1u;
 }
 
+// The plan with the names that the proxy knows its sockets by.
+std::shared_ptr<const ProxyPlan> told(const ProxyPlan& plan, const SocketSet& sockets) {
+  auto made = std::make_shared<ProxyPlan>(plan);
+  for (auto& listener : made->listeners) listener.socket = sockets.handed_name(listener.socket);
+  return made;
+}
+
 class NodeMesh final : public Mesh {
  public:
   NodeMesh(Settings settings, std::function<void()> on_status_change)
@@ -77,10 +88,13 @@ class NodeMesh final : public Mesh {
  private:
   struct Entry {
     std::shared_ptr<const ProxyPlan> plan;
-    std::shared_ptr<const SocketSet> sockets;  // null: they could not be opened
+    // What the proxy is told: the newest plan whose sockets could be opened, with their handed
+    // names.
+    std::shared_ptr<const ProxyPlan> published;
+    std::shared_ptr<const SocketSet> sockets;  // of `published`; null: none could be opened yet
     NamespaceKey sandbox;                      // of the sockets
     std::string problem;
-    int failures = 0;
+    int failures = 0;  // to open the plan's sockets, in a row; a retry is due
   };
 
   std::string metrics_path(const model::Id& proxy) const {
@@ -93,6 +107,10 @@ class NodeMesh final : public Mesh {
   Supervisor::Settings supervisor_settings() const;
   void refresh(Entry& entry, const ProxyPlan& plan);
   bool open_sockets(Entry& entry);
+  void acknowledged(const Peer& peer, const model::Id& proxy,
+                    const ConfigServer::Acknowledged& what);
+  void drop_retired_later(const model::Id& proxy);
+  Result<UniqueFd> socket_for(const Peer& peer, const SocketQuestion& question);
   void retry_later(const model::Id& proxy, int failures);
   void release(const model::Id& proxy);
   void gone(const model::Id& proxy);
@@ -105,12 +123,15 @@ class NodeMesh final : public Mesh {
   std::unique_ptr<SocketStore> store_;
   std::map<model::Id, Entry> entries_;
   std::map<model::Id, std::shared_ptr<const SocketSet>> leaving_;  // while their proxies drain
+  std::shared_ptr<const Catalog> catalog_;                         // published, as are these
+  ConfigServer::Plans plans_;
   bool updated_ = false;
 
   // In the order of their making: each uses those before it.
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<ConfigServer> server_;
+  std::unique_ptr<SocketServer> socket_server_;
 };
 
 Result<> NodeMesh::make_directories() {
@@ -151,16 +172,23 @@ Result<> NodeMesh::open(holder::Keeper& keeper, runtime::Processes& processes) {
           .socket = control_socket(),
           .uid = settings_.uid,
           .allowed = [this](const Peer& peer, const model::Id& id) { return allowed(peer, id); },
-          .on_ack =
-              [this](const Peer& peer, const model::Id& id, const Ack& ack) {
-                supervisor_->acknowledged(id, peer.pid, ack.revision, ack.error);
-              },
+          .on_ack = [this](
+                        const Peer& peer, const model::Id& id,
+                        const ConfigServer::Acknowledged& what) { acknowledged(peer, id, what); },
+      }));
+  TRY(socket_server_,
+      SocketServer::start({
+          .path = control_socket() + kSocketsSuffix,
+          .uid = settings_.uid,
+          .find = [this](const Peer& peer,
+                         const SocketQuestion& question) { return socket_for(peer, question); },
       }));
   return {};
 }
 
 NodeMesh::~NodeMesh() {
   // Threads end while all that they touch is there.
+  socket_server_.reset();
   server_.reset();
   if (worker_) worker_->stop();
   supervisor_.reset();
@@ -180,27 +208,32 @@ void NodeMesh::update(std::shared_ptr<const model::View> view) {
   for (const auto& [id, plan] : plans) {
     Entry& entry = entries_[id];
     refresh(entry, plan);
-    published[id] = entry.plan;
+    if (entry.published) published[id] = entry.published;
     wanted.push_back(id);
   }
   if (!std::exchange(updated_, true)) {
     supervisor_->unwant_others(wanted);
     store_->keep_only(wanted);
   }
-  server_->update(plans.empty() ? nullptr : std::make_shared<const Catalog>(std::move(view)),
-                  std::move(published));
+  catalog_ = plans.empty() ? nullptr : std::make_shared<const Catalog>(std::move(view));
+  plans_ = std::move(published);
+  server_->update(catalog_, plans_);
 }
 
 void NodeMesh::refresh(Entry& entry, const ProxyPlan& plan) {
   const bool first = !entry.plan;
   const bool other_sockets =
       first || entry.plan->sockets != plan.sockets || entry.plan->sandbox != plan.sandbox;
-  if (first || *entry.plan != plan) entry.plan = std::make_shared<const ProxyPlan>(plan);
+  const bool changed = first || *entry.plan != plan;
+  if (changed) entry.plan = std::make_shared<const ProxyPlan>(plan);
   const NamespaceKey now = namespace_at(plan.sandbox);
   // A sandbox that has gone is its workload's affair; one that was replaced needs new listeners.
   const bool replaced = now != NamespaceKey{} && now != entry.sandbox;
-  if (entry.sockets && !other_sockets && !replaced) return;
-  if (!entry.sockets && !first && !other_sockets) return;  // a retry is due already
+  if (!other_sockets && entry.failures > 0) return;  // a retry is due already
+  if (!other_sockets && !replaced) {
+    if (changed) entry.published = told(plan, *entry.sockets);
+    return;
+  }
   entry.failures = 0;
   if (!open_sockets(entry)) retry_later(plan.id, entry.failures);
 }
@@ -219,16 +252,57 @@ bool NodeMesh::open_sockets(Entry& entry) {
     log_warn("proxy_listeners_failed", {{"id", plan.id}, {"error", error}});
     // A proxy that was left by an earlier daemon, but whose sockets were lost, holds the addresses.
     if (error.code() == Errc::exists) supervisor_->replace(plan.id);
-    entry.sockets = nullptr;
     entry.problem = error.text();
     ++entry.failures;
-    return false;
+    return false;  // what listens goes on, as it was told last
   }
   entry.sockets = *std::move(sockets);
+  entry.published = told(plan, *entry.sockets);
   entry.problem.clear();
   entry.failures = 0;
   supervisor_->want({plan.id, plan.name, plan.sandbox, threads_for(plan), entry.sockets});
+  drop_retired_later(plan.id);
   return true;
+}
+
+// A listener that is wanted no more ends when the proxy has said that it does not use it: it serves
+// what waited there first. One that does not say so in time has trouble enough of its own.
+void NodeMesh::acknowledged(const Peer& peer, const model::Id& proxy,
+                            const ConfigServer::Acknowledged& what) {
+  supervisor_->acknowledged(proxy, peer.pid, what.ack.revision, what.ack.error);
+  if (!what.sockets || !supervisor_->is_process(proxy, peer.pid)) return;
+  worker_->post([this, proxy, in_use = *what.sockets] {
+    const std::lock_guard lock(mutex_);
+    const auto it = entries_.find(proxy);
+    if (it == entries_.end() || it->second.failures > 0) return;
+    store_->drop_retired(proxy, store_->retired(proxy, in_use));
+  });
+}
+
+void NodeMesh::drop_retired_later(const model::Id& proxy) {
+  auto names = store_->retired(proxy, {});
+  if (names.empty()) return;
+  worker_->at(Worker::Time::clock::now() + kLongestRetirement,
+              [this, proxy, names = std::move(names)] {
+                const std::lock_guard lock(mutex_);
+                const auto it = entries_.find(proxy);
+                if (it == entries_.end() || it->second.failures > 0) return;
+                store_->drop_retired(proxy, names);
+              });
+}
+
+Result<UniqueFd> NodeMesh::socket_for(const Peer& peer, const SocketQuestion& question) {
+  if (!allowed(peer, question.proxy))
+    return fail(Errc::denied, "this process is not proxy '" + question.proxy + "'");
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(question.proxy);
+  const int fd = it == entries_.end() || !it->second.sockets
+                     ? -1
+                     : it->second.sockets->find_handed(question.name);
+  if (fd < 0) return fail(Errc::not_found, "proxy '" + question.proxy + "' has no such socket");
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) return fail_errno(errno, "duplicate socket " + question.name);
+  return copy;
 }
 
 void NodeMesh::retry_later(const model::Id& proxy, int failures) {
@@ -238,8 +312,13 @@ void NodeMesh::retry_later(const model::Id& proxy, int failures) {
     {
       const std::lock_guard lock(mutex_);
       const auto it = entries_.find(proxy);
-      if (it == entries_.end() || it->second.sockets || it->second.failures != failures) return;
-      if (!open_sockets(it->second)) retry_later(proxy, it->second.failures);
+      if (it == entries_.end() || it->second.failures != failures) return;
+      if (open_sockets(it->second)) {
+        plans_[proxy] = it->second.published;
+        server_->update(catalog_, plans_);
+      } else {
+        retry_later(proxy, it->second.failures);
+      }
     }
     on_status_change_();
   });
@@ -300,6 +379,8 @@ bool NodeMesh::allowed(const Peer& peer, const model::Id& proxy) {
 void NodeMesh::remove_everything() {
   {
     const std::lock_guard lock(mutex_);
+    catalog_ = nullptr;
+    plans_.clear();
     server_->update(nullptr, {});
     for (auto& [id, entry] : entries_) leaving_[id] = std::move(entry.sockets);
     entries_.clear();

@@ -24,15 +24,15 @@ std::string path_of(const std::string& dir, const model::Id& proxy) {
 }  // namespace
 
 std::string format_pid_file(const PidFile& file) {
-  return std::to_string(file.process.pid) + " " + file.process.start + " " + file.sockets + "\n";
+  return std::to_string(file.process.pid) + " " + file.process.start + " " + file.place + "\n";
 }
 
 Result<PidFile> parse_pid_file(const std::string& text) {
   PidFile file;
   std::istringstream in(text);
   std::string pid;
-  if (!text.ends_with('\n') || !(in >> pid >> file.process.start >> file.sockets))
-    return fail(Errc::invalid, "not a line of PID, start time and sockets");
+  if (!text.ends_with('\n') || !(in >> pid >> file.process.start >> file.place))
+    return fail(Errc::invalid, "not a line of PID, start time and place");
   const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), file.process.pid);
   if (error != std::errc() || end != pid.data() + pid.size() || file.process.pid <= 0)
     return fail(Errc::invalid, "'" + pid + "' is no process number");

@@ -10,7 +10,7 @@ namespace heddle::mesh {
 // What a later daemon must know of a running proxy: `<dir>/<proxy id>.pid`.
 struct PidFile {
   runtime::ProcessId process;
-  std::string sockets;  // SocketSet::identity() that it was started with
+  std::string place;  // SocketSet::place() that it was started with
   friend bool operator==(const PidFile&, const PidFile&) = default;
 };
 

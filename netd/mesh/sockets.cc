@@ -14,6 +14,7 @@
 
 #include "common/observe/log.h"
 #include "dataplane/netns/netns.h"
+#include "netd/mesh/unix_listener.h"
 
 #ifndef SO_NETNS_COOKIE  // since Linux 5.14
 #define SO_NETNS_COOKIE 71
@@ -46,6 +47,16 @@ bool listens(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening == 1;
 }
 
+std::uint64_t inode(int fd) {
+  struct stat info{};
+  return ::fstat(fd, &info) == 0 ? info.st_ino : 0;
+}
+
+// The number tells a listener from a later one at the same address.
+std::string handed_as(const std::string& name, int fd) {
+  return name + ":" + std::to_string(inode(fd));
+}
+
 // A kept socket of a namespace that has been replaced since is of no use.
 bool still_fits(int fd, const SocketAddr& address, int netns) {
   std::uint64_t cookie = 0;
@@ -54,18 +65,6 @@ bool still_fits(int fd, const SocketAddr& address, int netns) {
     return false;
   const auto wanted = netns::cookie(netns);
   return wanted && *wanted == cookie && bound_address(fd) == address;
-}
-
-Result<sockaddr_un> unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
-    return fail(Errc::invalid, "socket path " + path +
-                                   " is longer than 107 bytes; choose a shorter "
-                                   "run directory");
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
 }
 
 // The listener is at `path` when a connect there ends in this very socket's queue; the file may
@@ -77,19 +76,6 @@ bool is_at(int fd, const std::string& path) {
   return listens(fd) && ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) == 0 &&
          bound.sun_family == AF_UNIX && path == bound.sun_path &&
          ::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode);
-}
-
-Result<UniqueFd> listen_unix(const std::string& path) {
-  TRY(const sockaddr_un address, unix_address(path));
-  if (::unlink(path.c_str()) < 0 && errno != ENOENT)
-    return fail_errno(errno, "remove the old " + path);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return fail_errno(errno, "open a unix socket");
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
-    return fail_errno(errno, "bind " + path);
-  if (::chmod(path.c_str(), 0600) < 0) return fail_errno(errno, "protect " + path);
-  if (::listen(fd.get(), kMetricsBacklog) < 0) return fail_errno(errno, "listen on " + path);
-  return fd;
 }
 
 Error in_plain_words(Error error, const ProxyPlan& plan, const SocketPlan& socket) {
@@ -107,6 +93,15 @@ Error in_plain_words(Error error, const ProxyPlan& plan, const SocketPlan& socke
 
 }  // namespace
 
+SocketSet::SocketSet(std::vector<Socket> sockets, int sandbox) : sockets_(std::move(sockets)) {
+  place_ = "net:" + std::to_string(inode(sandbox));
+  for (auto& socket : sockets_) {
+    const bool metrics = socket.name == kMetricsSocket;
+    socket.handed = metrics ? socket.name : handed_as(socket.name, socket.fd.get());
+    if (metrics) place_ += "," + handed_as(socket.name, socket.fd.get());
+  }
+}
+
 std::string keeper_name(const model::Id& proxy, const std::string& socket) {
   return std::string(kPrefix) + proxy + "/" + socket;
 }
@@ -118,14 +113,18 @@ int SocketSet::find(const std::string& name) const {
   return -1;
 }
 
-std::string SocketSet::identity() const {
-  std::string text;
+std::string SocketSet::handed_name(const std::string& name) const {
   for (const auto& socket : sockets_) {
-    struct stat info{};
-    ::fstat(socket.fd.get(), &info);
-    text += (text.empty() ? "" : ",") + socket.name + ":" + std::to_string(info.st_ino);
+    if (socket.name == name) return socket.handed;
   }
-  return text;
+  return "";
+}
+
+int SocketSet::find_handed(const std::string& handed) const {
+  for (const auto& socket : sockets_) {
+    if (socket.handed == handed) return socket.fd.get();
+  }
+  return -1;
 }
 
 Result<std::unique_ptr<SocketStore>> SocketStore::open(holder::Keeper& keeper) {
@@ -158,30 +157,26 @@ Result<std::shared_ptr<const SocketSet>> SocketStore::ensure(const ProxyPlan& pl
       kept_[keeper_name(plan.id, socket.name)] = std::move(copy);
     }
   }
+  TRY(const UniqueFd sandbox, netns::open(plan.sandbox));
   std::vector<SocketSet::Socket> sockets;
-  if (auto opened = open_all(plan, metrics, sockets); !opened) {
+  if (auto opened = open_all(plan, metrics, sandbox.get(), sockets); !opened) {
     give_back(plan.id, std::move(sockets));
     return std::unexpected(std::move(opened).error());
   }
-  drop_others(plan.id, sockets);
-  return std::make_shared<const SocketSet>(std::move(sockets));
+  return std::make_shared<const SocketSet>(std::move(sockets), sandbox.get());
 }
 
-Result<> SocketStore::open_all(const ProxyPlan& plan, const std::string& metrics,
+Result<> SocketStore::open_all(const ProxyPlan& plan, const std::string& metrics, int sandbox,
                                std::vector<SocketSet::Socket>& sockets) {
-  UniqueFd sandbox;
   TRY(const UniqueFd host, netns::open("/proc/self/ns/net"));
   for (const auto& socket : plan.sockets) {
     const bool here = socket.where == SocketPlan::Where::host;
-    if (!here && !sandbox) {
-      TRY(sandbox, netns::open(plan.sandbox));
-    }
-    auto fd = take_or_open(plan, socket, here ? host.get() : sandbox.get());
+    auto fd = take_or_open(plan, socket, here ? host.get() : sandbox);
     if (!fd) return std::unexpected(in_plain_words(std::move(fd).error(), plan, socket));
-    sockets.push_back({socket.name, *std::move(fd)});
+    sockets.push_back({socket.name, *std::move(fd), ""});
   }
   TRY(UniqueFd fd, take_or_open_metrics(plan.id, metrics));
-  sockets.push_back({kMetricsSocket, std::move(fd)});
+  sockets.push_back({kMetricsSocket, std::move(fd), ""});
   return {};
 }
 
@@ -190,33 +185,65 @@ void SocketStore::give_back(const model::Id& proxy, std::vector<SocketSet::Socke
   for (auto& socket : sockets) kept_[keeper_name(proxy, socket.name)] = std::move(socket.fd);
 }
 
-void SocketStore::drop_others(const model::Id& proxy,
-                              const std::vector<SocketSet::Socket>& sockets) {
-  std::erase_if(names_[proxy], [&](const std::string& name) {
-    const bool used = std::ranges::any_of(
-        sockets, [&](const auto& socket) { return keeper_name(proxy, socket.name) == name; });
-    if (used) return false;
-    if (const UniqueFd fd = take(name)) ::shutdown(fd.get(), SHUT_RDWR);
+std::vector<std::string> SocketStore::retired(const model::Id& proxy,
+                                              const std::set<std::string>& in_use) const {
+  std::vector<std::string> found;
+  const auto names = names_.find(proxy);
+  if (names == names_.end()) return found;
+  for (const std::string& name : names->second) {
+    const auto it = kept_.find(name);
+    if (it == kept_.end()) continue;
+    const std::string own = name.substr(keeper_name(proxy, "").size());
+    if (!in_use.contains(handed_as(own, it->second.get()))) found.push_back(name);
+  }
+  return found;
+}
+
+void SocketStore::drop_retired(const model::Id& proxy, const std::vector<std::string>& which) {
+  for (const std::string& name : which) {
+    const UniqueFd fd = take(name);
+    if (!fd) continue;  // in use again, or dropped already
+    ::shutdown(fd.get(), SHUT_RDWR);
     if (auto dropped = keeper_.drop(name); !dropped)
       log_warn("listener_not_dropped", {{"name", name}, {"error", dropped.error()}});
-    return true;
-  });
+    std::erase(names_[proxy], name);
+  }
 }
 
 Result<UniqueFd> SocketStore::take_or_open(const ProxyPlan& plan, const SocketPlan& socket,
                                            int netns) {
   const std::string name = keeper_name(plan.id, socket.name);
   if (UniqueFd fd = take(name); fd && still_fits(fd.get(), socket.address, netns)) return fd;
-  TRY(UniqueFd fd, netns::listen_tcp(netns, socket.address));
-  TRY_DO(keep(plan.id, name, fd.get()));
+  auto fd = netns::listen_tcp(netns, socket.address);
+  if (!fd && fd.error().code() == Errc::exists && end_retired(plan, socket.address.port))
+    fd = netns::listen_tcp(netns, socket.address);
+  if (!fd) return fd;
+  TRY_DO(keep(plan.id, name, fd->get()));
   return fd;
+}
+
+// Gives way at once: a retired listener of another address may hold this port.
+bool SocketStore::end_retired(const ProxyPlan& plan, std::uint16_t port) {
+  bool ended = false;
+  for (const std::string& name : retired(plan.id, {})) {
+    const bool wanted = std::ranges::any_of(plan.sockets, [&](const SocketPlan& socket) {
+      return keeper_name(plan.id, socket.name) == name;
+    });
+    const auto address = bound_address(kept_.at(name).get());
+    if (wanted || !address || address->port != port) continue;
+    drop_retired(plan.id, {name});
+    ended = true;
+  }
+  return ended;
 }
 
 Result<UniqueFd> SocketStore::take_or_open_metrics(const model::Id& proxy,
                                                    const std::string& path) {
   const std::string name = keeper_name(proxy, kMetricsSocket);
   if (UniqueFd fd = take(name); fd && is_at(fd.get(), path)) return fd;
-  TRY(UniqueFd fd, listen_unix(path));
+  TRY(UniqueFd fd,
+      listen_unix(
+          {.path = path, .type = SOCK_STREAM, .backlog = kMetricsBacklog, .uid = ::geteuid()}));
   TRY_DO(keep(proxy, name, fd.get()));
   return fd;
 }

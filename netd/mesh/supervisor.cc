@@ -81,7 +81,7 @@ void Supervisor::want(Wanted wanted) {
   unit.wanted = wanted;
   unit.lingering = false;
   ++unit.round;
-  if (unit.running && unit.running->sockets == wanted.sockets->identity()) {
+  if (unit.running && unit.running->place == wanted.sockets->place()) {
     if (first && unit.adopted) {
       log_info("proxy_adopted", {{"id", wanted.id}, {"pid", unit.running->process.pid}});
     }
@@ -231,7 +231,7 @@ Result<runtime::ProcessId> Supervisor::launch(const Wanted& wanted) {
   int number = kFirstDescriptor;
   std::string sockets;
   for (const auto& socket : wanted.sockets->all()) {
-    sockets += (sockets.empty() ? "" : ",") + socket.name + "=" + std::to_string(number);
+    sockets += (sockets.empty() ? "" : ",") + socket.handed + "=" + std::to_string(number);
     spec.descriptors[number++] = socket.fd.get();
   }
   spec.environment[kSocketsVariable] = sockets;
@@ -250,7 +250,7 @@ Result<runtime::ProcessId> Supervisor::launch(const Wanted& wanted) {
 
 void Supervisor::started(const model::Id& proxy, Unit& unit, const runtime::ProcessId& process) {
   log_info("proxy_started", {{"id", proxy}, {"pid", process.pid}, {"workload", unit.wanted->name}});
-  unit.running = PidFile{process, unit.wanted->sockets->identity()};
+  unit.running = PidFile{process, unit.wanted->sockets->place()};
   unit.started_at = steady_clock::now();
   unit.adopted = false;
   unit.hopeless = false;

@@ -20,13 +20,15 @@ namespace heddle::mesh {
 // | unit        | want                      | process ended             | unwant                  |
 // |-------------|---------------------------|---------------------------|-------------------------|
 // | (none)      | start → running           |                           |                         |
-// | adopted     | same sockets: running,    | forgotten                 | drain                   |
+// | adopted     | same place: running,      | forgotten                 | drain                   |
 // |             | else drain it and start   |                           |                         |
-// | running     | other sockets: drain it,  | start again after 100 ms  | linger → drain          |
+// | running     | other place: drain it,    | start again after 100 ms  | linger → drain          |
 // |             | start another at once     | … 5 s                     |                         |
 // | lingering   | running again             | gone                      |                         |
 // | draining    | start another at once     | gone: cgroup removed      |                         |
 //
+// The place is SocketSet::place(): a proxy that runs is given further listeners (SocketServer), but
+// neither another namespace nor another metrics socket.
 // Lingering (250 ms) covers the moment until the hooks that steer connections here are removed;
 // draining is SIGTERM and, after 15 s, SIGKILL.
 // Threads: any; starts block for the few milliseconds of a fork.

@@ -61,13 +61,31 @@ Result<std::vector<ConfigEvent>> ConfigStore::apply_snapshot(snapshot::Snapshot 
     static_groups_.insert(group.name);
     put_group(std::move(group), events);
   }
+  std::erase_if(sockets_, [&](const auto& entry) {
+    return std::ranges::none_of(snapshot.listeners, [&](const snapshot::Listener& listener) {
+      return listener.socket == entry.first;
+    });
+  });
   listeners_ =
       std::make_shared<const std::vector<snapshot::Listener>>(std::move(snapshot.listeners));
-  events.push_back(ListenersChanged{snapshot.revision, listeners_});
+  events.push_back(
+      ListenersChanged{snapshot.revision, listeners_, std::make_shared<const Sockets>(sockets_)});
   for (const std::string& name : before) {
     if (!is_referenced(name) && groups_.erase(name)) events.push_back(GroupDropped{name});
   }
   return events;
+}
+
+std::vector<std::string> ConfigStore::missing_sockets(const snapshot::Snapshot& snapshot) const {
+  std::vector<std::string> missing;
+  for (const snapshot::Listener& listener : snapshot.listeners) {
+    if (!sockets_.contains(listener.socket)) missing.push_back(listener.socket);
+  }
+  return missing;
+}
+
+void ConfigStore::add_socket(const std::string& name, UniqueFd socket) {
+  sockets_[name] = std::make_shared<const UniqueFd>(std::move(socket));
 }
 
 void ConfigStore::put_group(snapshot::TargetGroup group, std::vector<ConfigEvent>& events) {

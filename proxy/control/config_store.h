@@ -11,15 +11,20 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "proxy/control/destination_use.h"
 #include "proxy/snapshot/config.h"
 
 namespace heddle::control {
 
+// Listening sockets by the names that listeners have for them.
+using Sockets = std::map<std::string, std::shared_ptr<const UniqueFd>>;
+
 // What the cores are told, in order. Values inside are immutable and shared by all cores.
 struct ListenersChanged {
   std::uint64_t revision;
   std::shared_ptr<const std::vector<snapshot::Listener>> listeners;
+  std::shared_ptr<const Sockets> sockets;  // those that the listeners name
 };
 struct GroupChanged {
   std::shared_ptr<const snapshot::TargetGroup> group;
@@ -48,11 +53,16 @@ using ConfigEvent = std::variant<ListenersChanged, GroupChanged, GroupDropped, D
 // changes nothing for connections in use.
 class ConfigStore {
  public:
-  // `sockets`: the names of the listening sockets that were handed over.
-  explicit ConfigStore(std::set<std::string> sockets) : sockets_(std::move(sockets)) {}
+  // `sockets`: the listening sockets that were handed over at the start.
+  explicit ConfigStore(Sockets sockets) : sockets_(std::move(sockets)) {}
 
   // Errors: `invalid`, `not_found` (a socket that was not handed over); then nothing changed.
+  // A snapshot ends our hold on sockets that none of its listeners names.
   Result<std::vector<ConfigEvent>> apply(snapshot::ConfigMessage message, Deadline now);
+
+  // Names of sockets that a snapshot needs and that are not here; then one of them.
+  std::vector<std::string> missing_sockets(const snapshot::Snapshot& snapshot) const;
+  void add_socket(const std::string& name, UniqueFd socket);
 
   const std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>>& groups() const {
     return groups_;
@@ -85,7 +95,7 @@ class ConfigStore {
   void drop_excess(std::vector<ConfigEvent>& events);
   bool is_referenced(const std::string& group) const;
 
-  std::set<std::string> sockets_;
+  Sockets sockets_;
   std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>> groups_;
   std::set<std::string> static_groups_;
   std::shared_ptr<const std::vector<snapshot::Listener>> listeners_;

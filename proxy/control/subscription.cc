@@ -5,10 +5,12 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
+#include <utility>
 
 #include "common/async/task_group.h"
 #include "common/observe/log.h"
 #include "proxy/balance/random.h"
+#include "proxy/control/socket_fetch.h"
 #include "proxy/snapshot/decode.h"
 
 namespace heddle::control {
@@ -19,6 +21,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstPause{50};
 constexpr milliseconds kLongestPause{2000};
 constexpr std::chrono::seconds kExpiryPause{5};
+constexpr milliseconds kFetchBudget{2000};
 constexpr std::size_t kMaxAsked = 256;
 constexpr std::size_t kMaxToAsk = 8192;
 
@@ -30,7 +33,7 @@ Subscription::Subscription(asio::any_io_executor executor, Options options,
     : options_(std::move(options)),
       metrics_(metrics),
       publish_(std::move(publish)),
-      store_(options_.sockets),
+      store_(std::exchange(options_.sockets, {})),
       pause_(executor),
       output_ready_(executor),
       expiry_(executor) {}
@@ -82,7 +85,7 @@ Task<Error> Subscription::converse(Socket& socket) {
 
   TaskGroup writer(co_await asio::this_coro::executor);
   writer.spawn(write_output(socket));
-  const auto on_message = [this](std::string_view bytes) { receive_message(bytes); };
+  const auto on_message = [this](std::string_view bytes) { inbox_.emplace_back(bytes); };
   std::optional<Error> error;
   std::array<char, 8192> bytes;
   while (!error) {
@@ -95,6 +98,11 @@ Task<Error> Subscription::converse(Socket& socket) {
     const auto received = call_->receive({bytes.data(), n}, on_message);
     if (!received) error = received.error();
     output_ready_.cancel();
+    while (!inbox_.empty()) {
+      std::string message = std::move(inbox_.front());
+      inbox_.pop_front();
+      co_await receive_message(std::move(message));
+    }
   }
   boost::system::error_code ignored;
   socket.close(ignored);
@@ -154,7 +162,21 @@ void Subscription::publish_all(const std::vector<ConfigEvent>& events) {
   for (const ConfigEvent& event : events) publish_(event);
 }
 
-void Subscription::receive_message(std::string_view bytes) {
+Task<Result<>> Subscription::fetch_sockets(const snapshot::Snapshot& snapshot) {
+  for (const std::string& name : store_.missing_sockets(snapshot)) {
+    SocketQuestion question;
+    question.path = options_.socket_path + kSocketsSuffix;
+    question.proxy_id = options_.proxy_id;
+    question.name = name;
+    auto socket = co_await fetch_socket(std::move(question), after(kFetchBudget));
+    if (!socket) co_return std::unexpected(socket.error().during("socket " + name));
+    log_info("socket.received", {{"name", name}});
+    store_.add_socket(name, *std::move(socket));
+  }
+  co_return Result<>();
+}
+
+Task<> Subscription::receive_message(std::string bytes) {
   auto [revision, message] = snapshot::decode(bytes);
   const bool is_snapshot =
       message ? std::holds_alternative<snapshot::Snapshot>(*message) : revision != 0;
@@ -164,8 +186,18 @@ void Subscription::receive_message(std::string_view bytes) {
       if (!to_ask_.empty()) resolve(SocketAddr(*to_ask_.begin()));
     }
   }
-  auto events = message ? store_.apply(*std::move(message), std::chrono::steady_clock::now())
-                        : std::unexpected(message.error());
+  Result<std::vector<ConfigEvent>> events;
+  Result<> fetched;
+  if (!message) {
+    fetched = std::unexpected(message.error());
+  } else if (const auto* snapshot = std::get_if<snapshot::Snapshot>(&*message)) {
+    fetched = co_await fetch_sockets(*snapshot);
+  }
+  if (fetched) {
+    events = store_.apply(*std::move(message), std::chrono::steady_clock::now());
+  } else {
+    events = std::unexpected(fetched.error());
+  }
   if (!heard_) log_info("control.connected", {{"socket", options_.socket_path}});
   heard_ = true;
   if (events) {

@@ -2,6 +2,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <set>
@@ -15,7 +16,8 @@
 namespace heddle::control {
 
 // The proxy's one conversation with heddled: keeps the Subscribe call up for as long as it runs,
-// with back-off between attempts, and turns what heddled says into events for the cores.
+// with back-off between attempts, and turns what heddled says into events for the cores. Sockets
+// that a snapshot names and that are not at hand are fetched before it is in force.
 // Threads: the executor's.
 class Subscription {
  public:
@@ -23,8 +25,8 @@ class Subscription {
     std::string proxy_id;
     std::string socket_path;
     std::string version;
-    std::set<std::string> sockets;  // names of the listening sockets at hand
-    std::uint64_t seed = 0;         // of the back-off's jitter
+    Sockets sockets;         // the listening sockets at hand
+    std::uint64_t seed = 0;  // of the back-off's jitter
   };
   // `publish` hands an event to every core, in order.
   Subscription(asio::any_io_executor executor, Options options, telemetry::Metrics& metrics,
@@ -46,14 +48,15 @@ class Subscription {
 
   Task<Error> converse(Socket& socket);
   Task<> write_output(Socket& socket);
-  void receive_message(std::string_view bytes);
+  Task<> receive_message(std::string bytes);
+  Task<Result<>> fetch_sockets(const snapshot::Snapshot& snapshot);
   void publish_all(const std::vector<ConfigEvent>& events);
   void send(std::string_view message);
   void arm_expiry();
   void on_expiry();
   void set_connected(int connected);
 
-  const Options options_;
+  Options options_;  // without the sockets: the store has them
   telemetry::Metrics& metrics_;
   const std::function<void(const ConfigEvent&)> publish_;
   ConfigStore store_;
@@ -62,6 +65,7 @@ class Subscription {
   asio::steady_timer expiry_;
   std::optional<GrpcStream> call_;  // while connected
   Socket* socket_ = nullptr;        // the same
+  std::deque<std::string> inbox_;   // of one read: nothing more is read until it is empty
   std::set<SocketAddr> asked_;      // in this call, not answered yet
   std::set<SocketAddr> to_ask_;     // once fewer wait for an answer
   int connected_ = 0;

@@ -179,4 +179,10 @@ bool Stream::is_quiet() const {
   return n < 0 && errno == EAGAIN;
 }
 
+bool Stream::has_unread() const {
+  char byte;
+  auto& socket = const_cast<Socket&>(socket_);
+  return ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 }  // namespace heddle::io

@@ -64,6 +64,7 @@ class Stream {
   void reset();  // RST: the other side must not take what it got for complete
   // False if the peer closed, or sent something nobody asked for.
   bool is_quiet() const;
+  bool has_unread() const;  // bytes came that no read took yet
   Socket& socket() { return socket_; }
   int fd() { return socket_.native_handle(); }
 

@@ -16,15 +16,19 @@ class Client : public boost::intrusive::list_base_hook<
 
   io::Stream stream;
   io::ReadBuffer in;
-  std::string address;           // of the client, without port
-  std::uint16_t local_port = 0;  // that it connected to
-  bool waiting = false;          // between requests: nothing is lost by closing
-  bool draining = false;         // the next response says `Connection: close`
-  io::Stream* peer = nullptr;    // what the other end of this connection's work waits on
+  std::string address;                     // of the client, without port
+  std::uint16_t local_port = 0;            // that it connected to
+  bool waiting = false;                    // between requests
+  bool draining = false;                   // the last response says `Connection: close`
+  Deadline quiet_until = Deadline::max();  // of a drain: what is silent until then is closed
+  io::Stream* peer = nullptr;              // what the other end of this connection's work waits on
 
-  void drain() {
+  // Ends the connection without losing a request: one that the client sent before it could know is
+  // answered, on a connection that has not carried any yet too.
+  void drain(Deadline quiet) {
     draining = true;
-    if (waiting) stream.abort();
+    quiet_until = quiet;
+    if (waiting) stream.expect_read_by(quiet);
   }
   void abort() {
     draining = true;

@@ -99,6 +99,14 @@ bool Exchange::body_is_pending() const {
   return streams_body_ && !(body_.started() && body_.end() == RequestBody::End::whole);
 }
 
+// A drain ends the connection with its last request: those that the client sent at once, without
+// waiting for answers, are all served.
+bool Exchange::client_stays() const {
+  if (!request_.keep_alive || body_is_pending()) return false;
+  if (!client_.draining) return true;
+  return !streams_body_ && (client_.in.size() > inline_body_.size() || client_.stream.has_unread());
+}
+
 Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   std::vector<balance::Load*> tried;
   for (const auto& target : failed_) tried.push_back(&target->load());
@@ -276,7 +284,7 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
 Task<> Exchange::answer(http::LocalResponse& response) {
   status_ = response.status;
   if (body_is_pending()) body_unread_ = true;
-  const bool keep = request_.keep_alive && !client_.draining && !body_unread_;
+  const bool keep = client_stays();
   response.close = !keep;
   response.to_head = request_.is_head();
   to_client_.clear();

@@ -61,6 +61,7 @@ class Exchange {
   bool take_retry(upstream::Group& group);
   bool may_repeat() const;
   bool body_is_pending() const;
+  bool client_stays() const;
   Failure failure_of(const Error& error, const upstream::Lease& lease) const;
   void build_request(const upstream::Target& target);
   void record();

@@ -63,8 +63,7 @@ Task<Result<>> Exchange::pass_interim() {
 
 Task<Exchange::Step> Exchange::relay_response(upstream::Lease& lease) {
   const http::BodyKind to_client = kind_for_client(request_, response_);
-  const bool keep = request_.keep_alive && !client_.draining && !body_is_pending() &&
-                    to_client != http::BodyKind::until_close;
+  const bool keep = client_stays() && to_client != http::BodyKind::until_close;
   http::ResponseEdit edit;
   edit.body = {to_client, response_.body.length};
   edit.close = !keep;

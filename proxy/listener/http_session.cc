@@ -1,5 +1,7 @@
 #include "proxy/listener/http_session.h"
 
+#include <algorithm>
+
 #include "proxy/http/serialize.h"
 #include "proxy/listener/exchange.h"
 #include "proxy/listener/local_answer.h"
@@ -45,18 +47,24 @@ Task<HttpSession::Head> HttpSession::read_head() {
       co_return Head::refused;
     }
     const bool begun = !client_.in.empty();
-    if (!begun && client_.draining) co_return Head::closed;
     if (begun && head_deadline == Deadline::max()) head_deadline = after(ingress_.header_timeout());
     client_.waiting = !begun;
-    const auto n = co_await client_.stream.read_some(
-        client_.in, 1024, begun ? head_deadline : after(ingress_.idle_timeout()));
+    const auto n = co_await client_.stream.read_some(client_.in, 1024,
+                                                     begun ? head_deadline : next_request_by());
     client_.waiting = false;
-    if (!n && n.error().code() == Errc::timeout && begun) {
-      co_await refuse(http::Refusal::header_timeout);
-      co_return Head::refused;
+    if (!n && n.error().code() == Errc::timeout) {
+      if (begun) {
+        co_await refuse(http::Refusal::header_timeout);
+        co_return Head::refused;
+      }
+      if (client_.stream.has_unread()) continue;  // it came just now
     }
     if (!n || *n == 0) co_return Head::closed;
   }
+}
+
+Deadline HttpSession::next_request_by() const {
+  return std::min(after(ingress_.idle_timeout()), client_.quiet_until);
 }
 
 Task<> HttpSession::refuse(http::Refusal refusal) {

@@ -38,6 +38,7 @@ class HttpSession {
  private:
   enum class Head { ready, refused, closed };
   Task<Head> read_head();
+  Deadline next_request_by() const;
   Task<> refuse(http::Refusal refusal);
 
   Ingress& ingress_;

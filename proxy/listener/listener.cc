@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "common/observe/log.h"
@@ -57,20 +58,22 @@ void Listener::update(std::shared_ptr<const snapshot::Listener> config) {
   local_groups_ = make_local_groups(ingress_.core, *ingress_.config, std::move(local_groups_));
 }
 
-void Listener::stop(Deadline deadline) {
+void Listener::stop(Deadline deadline, Queue queue) {
   stopping_ = true;
   drain_until_ = deadline;
+  quiet_until_ = std::min(deadline, after(ingress_.core.settings.drain_quiet));
+  queue_ = queue;
   boost::system::error_code ignored;
-  acceptor_.close(ignored);
+  acceptor_.cancel(ignored);
   pause_.cancel();
 }
 
 Task<> Listener::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_await accept_all();
-  for (auto at = clients_.begin(); at != clients_.end();) (at++)->drain();
+  for (auto at = clients_.begin(); at != clients_.end();) (at++)->drain(quiet_until_);
   // The last connection to end cancels the wait.
-  if (connections_.size() > 0) {
+  if (under_way_ > 0) {
     pause_.expires_at(drain_until_);
     const auto [ec] = co_await pause_.async_wait(nothrow);
     (void)ec;
@@ -80,25 +83,44 @@ Task<> Listener::run() {
 }
 
 Task<> Listener::accept_all() {
-  Core& core = ingress_.core;
   while (!stopping_) {
     auto [ec, socket] = co_await acceptor_.async_accept(nothrow);
-    if (stopping_) break;
-    if (ec) {
-      if (ec == asio::error::connection_aborted) continue;
-      // Out of descriptors or memory: nothing is gained by spinning.
-      log_warn("accept.failed", {{"listener", config().name}, {"error", ec.message()}});
-      pause_.expires_after(kAcceptPause);
-      const auto [waited] = co_await pause_.async_wait(nothrow);
-      (void)waited;
+    if (!ec) {
+      // Also when stop() came meanwhile: nobody else can serve it any more.
+      admit(std::move(socket));
       continue;
     }
-    if (core.connections >= core.settings.max_connections) {
-      ingress_.metrics->rejected();
-      continue;
-    }
-    connections_.spawn(serve(std::move(socket)));
+    if (stopping_ || ec == asio::error::connection_aborted) continue;
+    // Out of descriptors or memory: nothing is gained by spinning.
+    log_warn("accept.failed", {{"listener", config().name}, {"error", ec.message()}});
+    pause_.expires_after(kAcceptPause);
+    const auto [waited] = co_await pause_.async_wait(nothrow);
+    (void)waited;
   }
+  if (queue_ == Queue::served) accept_waiting();
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+}
+
+void Listener::accept_waiting() {
+  boost::system::error_code ec;
+  acceptor_.non_blocking(true, ec);
+  while (!ec) {
+    io::Stream::Socket socket(ingress_.core.executor);
+    acceptor_.accept(socket, ec);
+    if (!ec) admit(std::move(socket));
+    if (ec == asio::error::connection_aborted) ec.clear();
+  }
+}
+
+void Listener::admit(io::Stream::Socket socket) {
+  Core& core = ingress_.core;
+  if (core.connections >= core.settings.max_connections) {
+    ingress_.metrics->rejected();
+    return;
+  }
+  ++under_way_;
+  connections_.spawn(serve(std::move(socket)));
 }
 
 Task<> Listener::serve(io::Stream::Socket socket) {
@@ -109,13 +131,13 @@ Task<> Listener::serve(io::Stream::Socket socket) {
   ingress_.metrics->opened();
   if (const auto peer = peer_address(client.stream.fd())) {
     client.address = peer->address.format();
-    client.draining = stopping_;
+    if (stopping_) client.drain(quiet_until_);
     co_await serve_by_kind(client);
   }
   ingress_.metrics->closed();
   --ingress_.core.connections;
   client.unlink();
-  if (stopping_ && clients_.empty()) pause_.cancel();
+  if (--under_way_ == 0 && stopping_) pause_.cancel();
 }
 
 Task<> Listener::serve_by_kind(Client& client) {

@@ -2,6 +2,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
+#include <cstddef>
 #include <memory>
 
 #include "common/async/task_group.h"
@@ -29,16 +30,23 @@ class Listener {
   // Same name, kind and socket; connections go on under the new rules.
   void update(std::shared_ptr<const snapshot::Listener> config);
 
-  // Accepts until stop(), then ends what is under way: idle connections at once, the rest when it
-  // is done, or at the deadline given to stop(). Returns when no connection is left.
+  // Accepts until stop(), then ends what is under way: each connection with the answer to what its
+  // client has sent, silent ones after a moment, the rest at the deadline given to stop(). Returns
+  // when no connection is left.
   Task<> run();
-  void stop(Deadline deadline);
+
+  // Who serves the connections that wait in the socket's queue: its next user, or, when it has
+  // none, we do.
+  enum class Queue { left, served };
+  void stop(Deadline deadline, Queue queue);
 
  private:
   using Clients = boost::intrusive::list<Client, boost::intrusive::constant_time_size<false>>;
 
   Listener(Core& core, std::shared_ptr<const snapshot::Listener> config, SocketAddr listening);
   Task<> accept_all();
+  void accept_waiting();
+  void admit(io::Stream::Socket socket);
   Task<> serve(io::Stream::Socket socket);
   Task<> serve_by_kind(Client& client);
 
@@ -48,8 +56,11 @@ class Listener {
   LocalGroups local_groups_;
   Clients clients_;
   TaskGroup connections_;
-  asio::steady_timer pause_;  // after a failed accept; then the drain's deadline
+  std::size_t under_way_ = 0;  // of them, also those that are only about to be served
+  asio::steady_timer pause_;   // after a failed accept; then the drain's deadline
   Deadline drain_until_ = Deadline::max();
+  Deadline quiet_until_ = Deadline::max();
+  Queue queue_ = Queue::left;
   bool stopping_ = false;
 };
 

@@ -19,6 +19,7 @@ struct Settings {
   std::chrono::milliseconds resolve_wait{1'000};     // for heddled's answer about a destination
   std::chrono::milliseconds linger{2'000};           // reading on after a refusal
   std::chrono::milliseconds drain{10'000};           // for requests under way at the end
+  std::chrono::milliseconds drain_quiet{2'000};      // then for a request that is on its way to us
   std::size_t max_connections = 10'000;              // per core
   int max_attempts = 3;
 };

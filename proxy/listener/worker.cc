@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 
 #include "common/observe/log.h"
@@ -21,17 +22,17 @@ bool is_same_listener(const snapshot::Listener& a, const snapshot::Listener& b) 
 }  // namespace
 
 Worker::Worker(asio::any_io_executor executor, const Settings& settings,
-               telemetry::Metrics& metrics, telemetry::AccessLog& access_log,
-               const std::map<std::string, int>& sockets, Destinations::Ask ask, std::uint64_t seed)
-    : core_(executor, settings, metrics, access_log, std::move(ask), seed),
-      sockets_(sockets),
-      running_(executor) {}
+               telemetry::Metrics& metrics, telemetry::AccessLog& access_log, Destinations::Ask ask,
+               std::uint64_t seed)
+    : core_(executor, settings, metrics, access_log, std::move(ask), seed), running_(executor) {}
 
 Worker::~Worker() = default;
 
 void Worker::apply(const control::ConfigEvent& event) {
-  if (draining_) return;
-  std::visit(Overloaded{[&](const control::ListenersChanged& changed) { apply_listeners(changed); },
+  std::visit(Overloaded{[&](const control::ListenersChanged& changed) {
+                          // Requests under way still need to hear of their targets, not of these.
+                          if (!draining_) apply_listeners(changed);
+                        },
                         [&](const control::GroupChanged& changed) {
                           auto& slot = core_.groups[changed.group->name];
                           if (slot) {
@@ -79,14 +80,21 @@ void Worker::apply_listeners(const control::ListenersChanged& event) {
     found->second->update(std::move(shared));
     listeners_.insert(old.extract(found));
   }
-  for (auto& [name, listener] : old) listener->stop(after(core_.settings.drain));
-  for (auto& config : added) start(std::move(config));
+  for (auto& [name, listener] : old) {
+    const bool queue_goes_on = std::ranges::any_of(*event.listeners, [&](const auto& config) {
+      return config.socket == listener->config().socket;
+    });
+    listener->stop(after(core_.settings.drain),
+                   queue_goes_on ? Listener::Queue::left : Listener::Queue::served);
+  }
+  for (auto& config : added) start(std::move(config), *event.sockets);
 }
 
-void Worker::start(std::shared_ptr<const snapshot::Listener> config) {
-  const auto socket = sockets_.find(config->socket);
-  if (socket == sockets_.end()) return;  // refused before: see ConfigStore
-  UniqueFd copy(::fcntl(socket->second, F_DUPFD_CLOEXEC, 3));
+void Worker::start(std::shared_ptr<const snapshot::Listener> config,
+                   const control::Sockets& sockets) {
+  const auto socket = sockets.find(config->socket);
+  if (socket == sockets.end()) return;  // refused before: see ConfigStore
+  UniqueFd copy(::fcntl(socket->second->get(), F_DUPFD_CLOEXEC, 3));
   const std::string name = config->name;
   auto opened = Listener::open(core_, std::move(config), std::move(copy));
   if (!opened) {
@@ -105,7 +113,7 @@ Task<> Worker::run_listener(std::shared_ptr<Listener> listener) {
 
 Task<> Worker::drain(Deadline deadline) {
   draining_ = true;
-  for (auto& [name, listener] : listeners_) listener->stop(deadline);
+  for (auto& [name, listener] : listeners_) listener->stop(deadline, Listener::Queue::left);
   co_await running_.join();
   listeners_.clear();
   core_.groups.clear();

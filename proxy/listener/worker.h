@@ -15,10 +15,8 @@ namespace heddle::listener {
 // One core: its listeners, groups and connections. Threads: all calls on the core's executor.
 class Worker {
  public:
-  // `sockets`: listening descriptors by name, borrowed for the worker's life.
   Worker(asio::any_io_executor executor, const Settings& settings, telemetry::Metrics& metrics,
-         telemetry::AccessLog& access_log, const std::map<std::string, int>& sockets,
-         Destinations::Ask ask, std::uint64_t seed);
+         telemetry::AccessLog& access_log, Destinations::Ask ask, std::uint64_t seed);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -32,11 +30,10 @@ class Worker {
 
  private:
   void apply_listeners(const control::ListenersChanged& event);
-  void start(std::shared_ptr<const snapshot::Listener> config);
+  void start(std::shared_ptr<const snapshot::Listener> config, const control::Sockets& sockets);
   Task<> run_listener(std::shared_ptr<Listener> listener);
 
   Core core_;
-  const std::map<std::string, int>& sockets_;
   std::map<std::string, std::shared_ptr<Listener>> listeners_;
   TaskGroup running_;
   bool draining_ = false;

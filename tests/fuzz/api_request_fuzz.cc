@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "netd/api/codec.h"
 #include "netd/api/heddle.pb.h"
+#include "tests/fuzz/support/seeded.h"
 
 namespace {
 
@@ -23,6 +24,7 @@ void translate(const Message& message) {
   }
   Message again;
   api::to_proto(*value, again);
+  HEDDLE_DEFECT("what is written back is empty", again.Clear());
   const auto back = api::from_proto(again);
   CHECK(back.has_value() && *back == *value);
 }

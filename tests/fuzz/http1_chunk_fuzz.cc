@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "proxy/http/body_decoder.h"
 #include "proxy/http/serialize.h"
+#include "tests/fuzz/support/seeded.h"
 
 // A chunked body decodes the same in any steps (the first byte chooses one), and what is written
 // for it decodes to the same again.
@@ -38,7 +39,10 @@ Outcome decode(std::string_view bytes, std::size_t step, const Limits& limits = 
     CHECK(piece->consumed > 0);
     CHECK(piece->data.size() <= piece->consumed);
     out.consumed += piece->consumed;
-    out.body += piece->data;
+    std::string_view part = piece->data;
+    HEDDLE_DEFECT("a chunk in two reads loses the byte between",
+                  if (!part.empty() && part.size() == step) part.remove_suffix(1));
+    out.body += part;
   }
   out.done = decoder.done();
   out.trailers = decoder.trailers();

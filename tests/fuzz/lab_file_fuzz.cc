@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "tests/fuzz/support/seeded.h"
 #include "topologies/engine/plan/plan.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -17,9 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const plan::LabPaths paths(plan::roots_for("", "/cgroup"), lab->name);
-  const auto planned = plan::plan_lab(*lab, paths);
+  auto planned = plan::plan_lab(*lab, paths);
   if (!planned) return 0;
-  for (const auto& veth : planned->veths) {
+  for (auto& veth : planned->veths) {
+    HEDDLE_DEFECT("an interface's name is not bounded", veth.a.interface.append(kMaxIfName, 'x'));
     if (veth.a.interface.empty() || veth.a.interface.size() > kMaxIfName) std::abort();
     if (veth.b.interface.empty() || veth.b.interface.size() > kMaxIfName) std::abort();
   }

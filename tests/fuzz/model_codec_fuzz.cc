@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "netd/api/codec.h"
+#include "tests/fuzz/support/seeded.h"
 
 namespace {
 
@@ -17,7 +18,8 @@ void round_trip(std::string_view bytes) {
     CHECK(value.error().code() == heddle::Errc::invalid && !value.error().text().empty());
     return;
   }
-  const std::string again = heddle::api::encode(*value);
+  std::string again = heddle::api::encode(*value);
+  HEDDLE_DEFECT("the last byte is not written", if (!again.empty()) again.pop_back());
   const auto back = heddle::api::decode<T>(again);
   CHECK(back.has_value());
   CHECK(*back == *value);

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "netd/api/codec.h"
 #include "netd/cluster/wire.h"
+#include "tests/fuzz/support/seeded.h"
 
 namespace {
 
@@ -65,7 +66,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Draft draft(swarm());
   const auto refused = draft_report(swarm(), "aa", *report, model::Time{}, draft);
   CHECK(refused.size() <= report->endpoints.size());
-  const store::Transaction transaction = std::move(draft).build();
+  store::Transaction transaction = std::move(draft).build();
+  HEDDLE_DEFECT("a node deletes another's endpoint",
+                transaction.deletes.push_back({kEndpointKind, "e1"}));
   for (const store::Object& object : transaction.puts) {
     if (object.kind != kEndpointKind) continue;
     const auto endpoint = api::decode<model::Endpoint>(object.payload);

@@ -15,6 +15,7 @@
 #include "netd/api/proxy.pb.h"
 #include "netd/mesh/feed.h"
 #include "netd/mesh/translate.h"
+#include "tests/fuzz/support/seeded.h"
 
 namespace {
 
@@ -68,6 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       proxy::v1::ConfigMessage out;
       mesh::to_message(*next, out);
       if (const auto* group = std::get_if<mesh::TargetGroup>(&*next)) sent.insert(group->name);
+      HEDDLE_DEFECT("an answer comes before its group", sent.clear());
       if (const auto* resolved = std::get_if<mesh::Resolved>(&*next))
         CHECK(resolved->target_group.empty() || sent.contains(resolved->target_group));
     }

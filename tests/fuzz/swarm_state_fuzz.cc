@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "netd/api/node.pb.h"
 #include "netd/cluster/swarm_copy.h"
+#include "tests/fuzz/support/seeded.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using heddle::cluster::SwarmCopy;
@@ -19,7 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CHECK(!copy.known());
     } else if (*applied && copy.known()) {
       SwarmCopy again("self");
-      CHECK(again.load("swarm", copy.save("swarm")));
+      std::string saved = copy.save("swarm");
+      HEDDLE_DEFECT("half a state is saved", saved.resize(saved.size() / 2));
+      CHECK(again.load("swarm", saved));
       CHECK(again.revision() == copy.revision());
     }
   }

@@ -42,7 +42,7 @@ UniqueFd connect_to(const SocketAddr& address, const std::string& netns = "");
 std::string request_on(int fd, const std::string& host = "test", const std::string& page = "/");
 
 // The mesh with the real heddle-proxy and heddle-holder, one private namespace as the sandbox.
-class MeshTest : public testing::Test {
+class MeshTest : public ::testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;

@@ -10,12 +10,14 @@
 
 #include "dataplane/netns/netns.h"
 #include "tests/peer/mesh/fixture.h"
+#include "tests/support/proxy/clients.h"
+#include "tests/support/proxy/proxy_process.h"
 
 namespace heddle::mesh {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 const std::string kLb = "00000000000000lb";
 
 class LoadBalancerTest : public MeshTest {
@@ -34,6 +36,8 @@ class LoadBalancerTest : public MeshTest {
     MeshTest::TearDown();
     one_.reset();
     two_.reset();
+    three_.reset();
+    four_.reset();
   }
   ProxyStatus serve() {
     update();
@@ -43,12 +47,20 @@ class LoadBalancerTest : public MeshTest {
     ASSERT_EQ(::kill(static_cast<pid_t>(status.pid), SIGKILL), 0);
     until("its end", [&] { return !runtime::identify(status.pid); });
   }
+  // Another namespace at its path, with the same backends; the old one's go on until all is over.
+  void replace_sandbox() {
+    ASSERT_TRUE(netns::remove(sandbox_));
+    ASSERT_TRUE(netns::create(sandbox_));
+    three_ = std::make_unique<OneAnswer>(sandbox_, *SocketAddr::parse("127.0.1.1:8080"), "one");
+    four_ = std::make_unique<OneAnswer>(sandbox_, *SocketAddr::parse("127.0.1.2:8080"), "two");
+  }
   std::map<std::string, int> ask(int times) {
     std::map<std::string, int> answers;
     for (int i = 0; i < times; ++i) ++answers[get(front_)];
     return answers;
   }
   std::unique_ptr<OneAnswer> one_, two_;
+  std::unique_ptr<OneAnswer> three_, four_;  // of a second sandbox
 };
 
 TEST_F(LoadBalancerTest, ServesFromItsSandboxToTheHostsAddress) {
@@ -159,23 +171,65 @@ TEST_F(LoadBalancerTest, TakenAddressIsNamedAndTriedAgain) {
   EXPECT_EQ(ask(4).size(), 2u);
 }
 
-TEST_F(LoadBalancerTest, AddedListenerIsServedWithoutLosingTheFirst) {
-  serve();
+TEST_F(LoadBalancerTest, ListenersComeAndGoUnderLoadWithoutAnotherProcess) {
+  const ProxyStatus before = serve();
   const SocketAddr first = front_;
-  add_load_balancer();  // on another port
-  auto& listeners = view_.load_balancers[kLb].listeners;
-  listeners.insert(listeners.begin(), {first, model::AppProtocol::http1, "main", {}});
-  update();
-  // A connection that the ending process has accepted, but not read from, it may close: a client
-  // sends such a request again. No connection is refused.
-  for (int i = 0; i < 10; ++i) {
-    const UniqueFd fd = connect_to(first);
-    ASSERT_TRUE(fd);
-    if (request_on(fd.get()).empty()) {
-      EXPECT_NE(get(first), "");
-    }
+  const model::LoadBalancer one = view_.load_balancers[kLb];
+  heddle::testing::Clients clients(first.port);
+  for (int i = 0; i < 2; ++i) {
+    clients.add_fresh();
+    clients.add_kept();
   }
-  until("the second listener", [&] { return get(front_) != ""; });
+  for (int round = 0; round < 5; ++round) {
+    add_load_balancer();  // on another port
+    const SocketAddr second = front_;
+    auto& listeners = view_.load_balancers[kLb].listeners;
+    listeners.insert(listeners.begin(), one.listeners[0]);
+    update();
+    // Its socket listens as soon as update() returns: whoever comes is served.
+    EXPECT_NE(get(second), "") << "round " << round;
+    const UniqueFd kept = heddle::testing::connect_to(second.port);
+    ASSERT_TRUE(kept);
+    EXPECT_TRUE(clients.wait_for(20));
+    view_.load_balancers[kLb] = one;
+    update();
+    EXPECT_NE(request_on(kept.get()), "") << "what came before is served, round " << round;
+    until("the second socket's end", [&] { return !connect_to(second); });
+    EXPECT_TRUE(clients.wait_for(20));
+  }
+  clients.stop();
+  EXPECT_EQ(clients.count.lost, 0);
+  EXPECT_EQ(clients.count.refused, 0);
+  EXPECT_EQ(mesh_->status(kLb)->pid, before.pid);
+  EXPECT_EQ(keeper_->take_all()->size(), 2u) << "the listener and its proxy's metrics";
+}
+
+TEST_F(LoadBalancerTest, AListenerGivesWayToAnotherAddressOfItsPort) {
+  const ProxyStatus before = serve();
+  auto& listener = view_.load_balancers[kLb].listeners[0];
+  listener.address.address = IpAddr::v4(0);
+  update();
+  until("the wide address",
+        [&] { return get(*SocketAddr::parse("127.0.0.9:" + std::to_string(front_.port))) != ""; });
+  EXPECT_EQ(wait_until(kLb, ProxyState::ready).pid, before.pid);
+}
+
+TEST_F(LoadBalancerTest, AReplacedSandboxGetsANewProxyOnTheSameListener) {
+  const ProxyStatus before = serve();
+  heddle::testing::Clients clients(front_.port);
+  clients.add_fresh();
+  clients.add_kept();
+  EXPECT_TRUE(clients.wait_for(20));
+  replace_sandbox();
+  update();
+  until("another process", [&] {
+    const auto status = mesh_->status(kLb);
+    return status && status->pid > 0 && status->pid != before.pid;
+  });
+  EXPECT_TRUE(clients.wait_for(50));
+  clients.stop();
+  EXPECT_EQ(clients.count.lost, 0);
+  EXPECT_EQ(clients.count.refused, 0);
 }
 
 TEST_F(LoadBalancerTest, LostHolderCostsOneRestartOfTheProxy) {

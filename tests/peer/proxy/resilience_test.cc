@@ -203,8 +203,7 @@ TEST_F(ProxyResilience, ARefusedSnapshotChangesNothing) {
   bad.clear_target_groups();
   control_->set_snapshot(bad);
   ASSERT_TRUE(control_->wait_for_ack(2, seconds(5)));
-  EXPECT_EQ(control_->ack_error(2),
-            "listener 'lb': no socket named 'nowhere' was handed to this proxy");
+  EXPECT_THAT(control_->ack_error(2), HasSubstr("socket nowhere"));
   EXPECT_THAT(get("/"), EndsWith("a"));
   EXPECT_EQ(proxy_->metric("heddle_proxy_config_revision"), 1);
 }
@@ -291,7 +290,7 @@ TEST_F(ProxyResilience, IdlesUnderTenMegabytes) {
   RecordProperty("rss_kb", static_cast<int>(rss_kb));
   RecordProperty("pss_kb", static_cast<int>(pss_kb));
   std::printf("idle: RSS %ld kB, PSS %ld kB\n", rss_kb, pss_kb);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef HEDDLE_SANITIZED
   EXPECT_LT(pss_kb, 10 * 1024);
 #endif
 }

@@ -16,6 +16,7 @@ if(CCACHE)
 endif()
 
 set(HEDDLE_SANITIZE "" CACHE STRING "address,undefined or thread")
+set(HEDDLE_SANITIZER "")  # what a program has in it for its sanitizer's sake
 add_library(heddle_flags INTERFACE)
 target_include_directories(heddle_flags INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/gen)
 target_compile_options(heddle_flags INTERFACE -Wall -Wextra -Wshadow -Werror
@@ -30,8 +31,18 @@ if(HEDDLE_SANITIZE)
   target_compile_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE}
     -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(heddle_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE})
+  target_compile_definitions(heddle_flags INTERFACE HEDDLE_SANITIZED)
   if(HEDDLE_SANITIZE STREQUAL "thread")
-    target_compile_options(heddle_flags INTERFACE -Wno-tsan)  # Asio's fences
+    # Asio's fences; and protobuf's headers give its maps two more members when they see the macro,
+    # which the distribution's library was built without.
+    target_compile_options(heddle_flags INTERFACE -Wno-tsan -U__SANITIZE_THREAD__)
+    # Every program has the suppressions in it: those that others start, too.
+    set(sanitizers ${CMAKE_SOURCE_DIR}/tests/support/sanitizers)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sanitizers}/tsan.supp)
+    file(READ ${sanitizers}/tsan.supp suppressions)
+    configure_file(${sanitizers}/options.cc.in ${CMAKE_BINARY_DIR}/gen/sanitizer_options.cc @ONLY)
+    add_library(heddle_sanitizer OBJECT ${CMAKE_BINARY_DIR}/gen/sanitizer_options.cc)
+    set(HEDDLE_SANITIZER heddle_sanitizer)
   endif()
 endif()
 
@@ -126,7 +137,7 @@ endfunction()
 function(heddle_program name main)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
-  target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS})
+  target_link_libraries(${name} PRIVATE heddle_flags ${HEDDLE_SANITIZER} ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   add_dependencies(programs ${name})
   install(TARGETS ${name} RUNTIME DESTINATION bin)
@@ -155,8 +166,8 @@ function(heddle_test path)
     return()
   endif()
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE heddle_flags ${ARG_DEPS} GTest::gtest GTest::gmock
-    GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE heddle_flags ${HEDDLE_SANITIZER} ${ARG_DEPS}
+    GTest::gtest GTest::gmock GTest::gtest_main)
   heddle_unoptimized(${name})
   heddle_precompile(${name} gtest)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

@@ -77,21 +77,26 @@ std::string exchange(std::uint16_t port, std::string_view request) {
 
 ProxyProcess::ProxyProcess(Options options) {
   options.sockets.push_back("metrics");
-  std::string names;
-  int next = 100;  // in the child, above everything inherited
-  std::vector<std::pair<int, int>> moves;
   for (const std::string& name : options.sockets) {
     sockets_[name] = listen_on_loopback(&ports_[name]);
-    names += (names.empty() ? "" : ",") + name + "=" + std::to_string(next);
-    moves.emplace_back(sockets_[name].get(), next++);
   }
   const char* bin = std::getenv("HEDDLE_BIN");
   const std::string program = std::string(bin ? bin : "build/debug/bin") + "/heddle-proxy";
-  std::vector<std::string> arguments = {program, "--id", "test", "--control-socket",
-                                        options.control_socket};
-  arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+  arguments_ = {program, "--id", "test", "--control-socket", options.control_socket};
+  arguments_.insert(arguments_.end(), options.arguments.begin(), options.arguments.end());
+  launch();
+}
+
+void ProxyProcess::launch() {
+  std::string names;
+  int next = 100;  // in the child, above everything inherited
+  std::vector<std::pair<int, int>> moves;
+  for (const auto& [name, fd] : sockets_) {
+    names += (names.empty() ? "" : ",") + name + "=" + std::to_string(next);
+    moves.emplace_back(fd.get(), next++);
+  }
   std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& argument : arguments_) argv.push_back(argument.data());
   argv.push_back(nullptr);
 
   pid_ = ::fork();
@@ -104,7 +109,7 @@ ProxyProcess::ProxyProcess(Options options) {
     if (::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
       ::_exit(126);
   }
-  ::execv(program.c_str(), argv.data());
+  ::execv(argv[0], argv.data());
   ::_exit(127);
 }
 
@@ -116,10 +121,22 @@ ProxyProcess::~ProxyProcess() {
 
 int ProxyProcess::terminate() {
   ::kill(pid_, SIGTERM);
+  const int status = wait(pid_);
+  if (status >= 0) pid_ = -1;
+  return status;
+}
+
+pid_t ProxyProcess::replace() {
+  const pid_t last = pid_;
+  ::kill(last, SIGTERM);
+  launch();
+  return last;
+}
+
+int ProxyProcess::wait(pid_t pid) {
   for (int i = 0; i < 1500; ++i) {
     int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = -1;
+    if (::waitpid(pid, &status, WNOHANG) == pid) {
       return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

@@ -40,6 +40,10 @@ class ProxyProcess {
   pid_t pid() const { return pid_; }
   int listening_fd(const std::string& socket) const { return sockets_.at(socket).get(); }
   int terminate();  // SIGTERM, then its exit status; -1 if it does not end within 15 s
+  // Tells the process to end and starts the next on the same sockets, as the supervisor does.
+  // Value: of the former, for wait().
+  pid_t replace();
+  static int wait(pid_t pid);  // as terminate() without the signal
   std::string metrics() const;
   // The value of the first metric line that starts with `prefix`; -1 if there is none.
   double metric(const std::string& prefix) const;
@@ -47,6 +51,9 @@ class ProxyProcess {
                        std::chrono::milliseconds budget = std::chrono::seconds(5)) const;
 
  private:
+  void launch();
+
+  std::vector<std::string> arguments_;
   std::map<std::string, UniqueFd> sockets_;
   std::map<std::string, std::uint16_t> ports_;
   pid_t pid_ = -1;

@@ -42,8 +42,10 @@ class ConfigServerTest : public testing::Test {
              [](const Peer& peer, const model::Id& id) {
                return peer.pid == ::getpid() && peer.uid == ::geteuid() && id == "w1";
              },
-         .on_ack = [this](const Peer&, const model::Id&,
-                          const Ack& ack) { acked_.store(ack.revision); }});
+         .on_ack =
+             [this](const Peer&, const model::Id&, const ConfigServer::Acknowledged& what) {
+               acked_.store(what.ack.revision);
+             }});
     ASSERT_TRUE(server) << server.error().text();
     server_ = *std::move(server);
   }

@@ -1,6 +1,8 @@
 #include "proxy/control/config_store.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace heddle::control {
 namespace {
@@ -52,7 +54,7 @@ class Store : public ::testing::Test {
     auto events = store_.apply(std::move(message), now);
     return events ? brief(*events) : "refused: " + events.error().text();
   }
-  ConfigStore store_{{"web"}};
+  ConfigStore store_{Sockets{{"web", nullptr}}};
 };
 
 TEST_F(Store, ASnapshotReplacesTheOneBefore) {
@@ -66,6 +68,27 @@ TEST_F(Store, AnUnknownSocketRefusesTheWhole) {
   EXPECT_EQ(apply(snapshot),
             "refused: listener 'lb': no socket named 'other' was handed to this proxy");
   EXPECT_TRUE(store_.groups().empty());
+}
+
+TEST_F(Store, ASocketIsMissedUntilItIsAddedAndLetGoWithItsLastListener) {
+  auto with_other = snapshot_of({});
+  with_other.listeners.push_back(with_other.listeners[0]);
+  with_other.listeners[1].name = "lb2";
+  with_other.listeners[1].socket = "other";
+  EXPECT_EQ(store_.missing_sockets(snapshot_of({})), std::vector<std::string>{});
+  EXPECT_EQ(store_.missing_sockets(with_other), std::vector<std::string>{"other"});
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const UniqueFd read_end(pipe[0]);
+  store_.add_socket("other", UniqueFd(pipe[1]));
+  EXPECT_EQ(store_.missing_sockets(with_other), std::vector<std::string>{});
+  EXPECT_EQ(apply(with_other), "L");
+  char byte;
+  ::fcntl(read_end.get(), F_SETFL, O_NONBLOCK);
+  EXPECT_EQ(::read(read_end.get(), &byte, 1), -1) << "the other end is open";
+  EXPECT_EQ(apply(snapshot_of({})), "L");
+  EXPECT_EQ(::read(read_end.get(), &byte, 1), 0) << "and closed";
+  EXPECT_EQ(store_.missing_sockets(with_other), std::vector<std::string>{"other"});
 }
 
 TEST_F(Store, ResolvedGroupsOutliveSnapshotsAndReconnects) {
