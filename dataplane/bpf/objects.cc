@@ -75,6 +75,13 @@ Result<bool> prepare_pin(const bpf_map* map) {
   return false;
 }
 
+Result<std::uint32_t> map_id(int fd) {
+  bpf_map_info info{};
+  std::uint32_t bytes = sizeof(info);
+  if (bpf_obj_get_info_by_fd(fd, &info, &bytes) != 0) return fail_errno(errno, "look at a map");
+  return info.id;
+}
+
 struct Pins {
   int matching = 0;
   int fresh = 0;
@@ -178,16 +185,46 @@ Result<UniqueFd> Objects::load_inbound(std::uint64_t cookie) const {
   return own;
 }
 
-Result<> Objects::unpin() {
-  FirstFailure steps;
+std::map<std::string, int> Objects::pinned_maps() const {
+  std::map<std::string, int> maps;
   for (const bpf_object* object :
        {skeletons_->overlay->obj, skeletons_->sock->obj, skeletons_->lookup->obj}) {
     const bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
-      const char* path = bpf_map__pin_path(map);
-      if (path == nullptr || ::unlink(path) == 0 || errno == ENOENT) continue;
-      steps.then(fail_errno(errno, std::string("unpin ") + path));
+      if (const char* path = bpf_map__pin_path(map); path != nullptr)
+        maps.emplace(path, bpf_map__fd(map));
     }
+  }
+  return maps;
+}
+
+Result<std::set<std::string>> Objects::missing_pins() const {
+  std::set<std::string> missing;
+  for (const auto& [path, fd] : pinned_maps()) {
+    const UniqueFd pinned(bpf_obj_get(path.c_str()));
+    if (!pinned && errno != ENOENT) return fail_errno(errno, "open the pinned map " + path);
+    TRY(const std::uint32_t ours, map_id(fd));
+    TRY(const std::uint32_t found, pinned ? map_id(pinned.get()) : Result<std::uint32_t>(0));
+    if (found != ours) missing.insert(path.substr(path.rfind('/') + 1));
+  }
+  return missing;
+}
+
+Result<> Objects::restore_pins() {
+  TRY(const std::set<std::string> missing, missing_pins());
+  for (const auto& [path, fd] : pinned_maps()) {
+    if (!missing.contains(path.substr(path.rfind('/') + 1))) continue;
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "unpin " + path);
+    if (bpf_obj_pin(fd, path.c_str()) != 0) return fail_errno(errno, "pin " + path);
+  }
+  return {};
+}
+
+Result<> Objects::unpin() {
+  FirstFailure steps;
+  for (const auto& [path, fd] : pinned_maps()) {
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) continue;
+    steps.then(fail_errno(errno, "unpin " + path));
   }
   return std::move(steps).result();
 }

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -33,11 +35,15 @@ class Objects final {
   // An sk_lookup program for the namespace with this cookie.
   Result<UniqueFd> load_inbound(std::uint64_t cookie) const;
 
+  // Maps that are not pinned where they should be, by file name. Another map there counts as none.
+  Result<std::set<std::string>> missing_pins() const;
+  Result<> restore_pins();
   // Removes the maps' pins.
   Result<> unpin();
 
  private:
   struct Skeletons;
+  std::map<std::string, int> pinned_maps() const;  // path -> descriptor
   Objects(std::string pin_dir, std::unique_ptr<Skeletons> skeletons, bool adopted);
 
   std::string pin_dir_;

@@ -65,20 +65,40 @@ Result<std::pair<UniqueFd, std::uint64_t>> open_cgroup(const std::string& path) 
 
 class LoadedPrograms final : public Programs {
  public:
-  LoadedPrograms(Settings settings, std::unique_ptr<Objects> objects, OverlayTables overlay,
-                 ServiceTables services, SandboxTables sandboxes)
+  using HeldCgroup = std::pair<UniqueFd, std::uint64_t>;  // and its id
+  LoadedPrograms(Settings settings, HeldCgroup cgroup, std::unique_ptr<Objects> objects,
+                 OverlayTables overlay, ServiceTables services, SandboxTables sandboxes)
       : settings_(std::move(settings)),
+        cgroup_(std::move(cgroup)),
         objects_(std::move(objects)),
         overlay_(std::move(overlay)),
         services_(std::move(services)),
         sandboxes_(std::move(sandboxes)) {}
 
-  Result<> take_over(Cgroup cgroup) {
+  Result<> take_over() {
     TRY_DO(overlay_.replace_programs());
     TRY_DO(sandboxes_.replace_programs());
+    for (int i = 0; i < kSocketHooks; ++i) TRY_DO(attach(static_cast<SocketHook>(i)));
+    return {};
+  }
+
+  Result<std::set<std::string>> missing_pins() override {
+    if (removed_) return std::set<std::string>();
+    TRY(std::set<std::string> missing, objects_->missing_pins());
     for (int i = 0; i < kSocketHooks; ++i) {
       const auto hook = static_cast<SocketHook>(i);
-      TRY_DO(ensure_cgroup_link(hook_path(hook), hook, cgroup, objects_->socket_hook(hook)));
+      TRY(const bool attached, is_attached(hook_path(hook)));
+      if (!attached) missing.insert("hooks/" + std::string(name_of(hook)));
+    }
+    return missing;
+  }
+  Result<> restore_pins() override {
+    removed_ = false;
+    TRY_DO(objects_->restore_pins());
+    for (int i = 0; i < kSocketHooks; ++i) {
+      const auto hook = static_cast<SocketHook>(i);
+      TRY(const bool attached, is_attached(hook_path(hook)));
+      if (!attached) TRY_DO(attach(hook));
     }
     return {};
   }
@@ -134,8 +154,15 @@ class LoadedPrograms final : public Programs {
   std::string hook_path(SocketHook hook) const {
     return settings_.pin_dir + "/hooks/" + std::string(name_of(hook));
   }
+  Result<> attach(SocketHook hook) {
+    return ensure_cgroup_link(hook_path(hook), hook,
+                              {.fd = cgroup_.first.get(), .id = cgroup_.second},
+                              objects_->socket_hook(hook));
+  }
 
   Settings settings_;
+  HeldCgroup cgroup_;
+  bool removed_ = false;  // everything, by us: no pin is missed
   std::unique_ptr<Objects> objects_;
   OverlayTables overlay_;
   ServiceTables services_;
@@ -163,6 +190,7 @@ Result<std::vector<DropCount>> LoadedPrograms::drops() {
 }
 
 Result<> LoadedPrograms::remove_everything() {
+  removed_ = true;
   FirstFailure steps;
   for (int i = 0; i < kSocketHooks; ++i)
     steps.then(remove_link(hook_path(static_cast<SocketHook>(i))));
@@ -181,17 +209,17 @@ Result<> LoadedPrograms::remove_everything() {
 
 Result<std::unique_ptr<Programs>> Programs::load(Settings settings) {
   TRY_DO(check_bpffs(settings.pin_dir));
-  TRY(const auto cgroup, open_cgroup(settings.cgroup));
+  TRY(auto cgroup, open_cgroup(settings.cgroup));
   TRY_DO(make_directory(settings.pin_dir + "/hooks"));
   TRY_DO(make_directory(settings.pin_dir + "/inbound"));
   TRY(auto objects, Objects::load(settings.pin_dir));
   TRY(auto overlay, OverlayTables::open(*objects));
   TRY(auto services, ServiceTables::open(*objects));
   TRY(auto sandboxes, SandboxTables::open(*objects, settings.pin_dir + "/inbound"));
-  auto programs =
-      std::make_unique<LoadedPrograms>(std::move(settings), std::move(objects), std::move(overlay),
-                                       std::move(services), std::move(sandboxes));
-  TRY_DO(programs->take_over({.fd = cgroup.first.get(), .id = cgroup.second}));
+  auto programs = std::make_unique<LoadedPrograms>(std::move(settings), std::move(cgroup),
+                                                   std::move(objects), std::move(overlay),
+                                                   std::move(services), std::move(sandboxes));
+  TRY_DO(programs->take_over());
   return programs;
 }
 

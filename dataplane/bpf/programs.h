@@ -116,6 +116,11 @@ class Programs {
 
   virtual Result<std::vector<DropCount>> drops() = 0;
 
+  // dataplane::HostState::missing_pins: a removed pin takes a socket hook off its cgroup, and a map
+  // from the next process.
+  virtual Result<std::set<std::string>> missing_pins() = 0;
+  virtual Result<> restore_pins() = 0;
+
   // Detaches and unpins everything of ours.
   virtual Result<> remove_everything() = 0;
 };

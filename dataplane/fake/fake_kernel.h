@@ -78,6 +78,7 @@ class FakeKernel final : public Kernel {
   Result<> take(const RemoveVlan& op);
   Result<> take(const SetRules& op);
   Result<> take(const ChangePublished& op);
+  Result<> take(const RestorePins& op);
   Result<> take(const SetSysctl& op);
 
   bool is_ours(const std::string& name) const;

@@ -184,6 +184,12 @@ Result<> FakeKernel::take(const ChangePublished& op) {
   return {};
 }
 
+Result<> FakeKernel::take(const RestorePins&) {
+  TRY_DO(need_programs());
+  state_.missing_pins.clear();
+  return {};
+}
+
 Result<> FakeKernel::take(const SetSysctl& op) {
   state_.sysctls[op.name] = op.value;
   return {};

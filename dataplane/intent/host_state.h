@@ -201,6 +201,9 @@ struct HostState {
   std::map<SandboxPath, Member> members;
   std::map<SandboxPath, Interception> interceptions;
   std::map<std::string, std::string> sysctls;  // net/ipv4/ip_forward -> 1
+  // Maps and socket hooks whose pin somebody removed, by their path below the daemon's bpffs: a map
+  // would be empty for the next daemon, a hook is off. No intent has any.
+  std::set<std::string> missing_pins;
   friend bool operator==(const HostState&, const HostState&) = default;
 };
 

@@ -121,6 +121,11 @@ struct Describe {
     }
     return text.empty() ? "publish nothing" : text;
   }
+  std::string operator()(const RestorePins& op) const {
+    std::string all;
+    for (const std::string& pin : op.pins) all += " " + pin;
+    return "pin again" + all;
+  }
   std::string operator()(const SetSysctl& op) const {
     return "set sysctl " + op.name + " to " + op.value;
   }

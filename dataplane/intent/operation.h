@@ -71,6 +71,11 @@ struct ChangePublished {
   std::set<PublishedKey> removed;
   friend bool operator==(const ChangePublished&, const ChangePublished&) = default;
 };
+// Pins maps and attaches socket hooks again, these and whatever else is missing.
+struct RestorePins {
+  std::set<std::string> pins;  // HostState::missing_pins
+  friend bool operator==(const RestorePins&, const RestorePins&) = default;
+};
 struct SetSysctl {
   std::string name;  // net/ipv4/ip_forward
   std::string value;
@@ -83,7 +88,7 @@ using Operation =
                  Ensure<ServiceEntry>, Ensure<Member>, Ensure<Interception>, RemoveBridge,
                  RemoveAttachment, RemoveUnderlay, RemoveHostRoute, RemoveOverlayNetwork,
                  RemoveOverlayAddress, RemoveService, RemoveMember, RemoveInterception, RemoveVlan,
-                 SetRules, ChangePublished, SetSysctl>;
+                 SetRules, ChangePublished, RestorePins, SetSysctl>;
 
 // `remove attachment hv12ab (10.40.0.5 of c1)`: one line for verify and logs.
 std::string describe(const Operation& operation);

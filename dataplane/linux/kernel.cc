@@ -69,6 +69,10 @@ struct LinuxKernel::Impl {
   }
   Result<> operator()(const Ensure<VlanDevice>&) { return fail(Errc::unsupported, "VLAN devices"); }
   Result<> operator()(const RemoveVlan&) { return {}; }
+  Result<> operator()(const RestorePins&) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->restore_pins();
+  }
   Result<> operator()(const SetSysctl& op) { return write_sysctl(op.name, op.value); }
 
   Result<std::map<SandboxPath, SandboxView>> look_into_wanted(const HostState& wanted);
@@ -125,6 +129,7 @@ Result<> LinuxKernel::Impl::observe_programs(HostState& state) {
     const HostState::ServiceKey key{service.vip, service.port, service.protocol};
     state.services[key] = std::move(service);
   }
+  TRY(state.missing_pins, (*programs)->missing_pins());
   return {};
 }
 

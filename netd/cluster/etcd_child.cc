@@ -112,6 +112,8 @@ class Child final : public EtcdChild {
     const std::uint64_t one = 1;
     (void)!::write(stop_.get(), &one, sizeof one);
     thread_.join();
+    // etcd was the only one in it; the next start makes it again.
+    if (!settings_.cgroup.empty()) (void)::rmdir(settings_.cgroup.c_str());
   }
   std::string last_words() const override;
 

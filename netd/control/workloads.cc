@@ -34,6 +34,27 @@ Result<> write_file(const std::string& path, const std::string& text) {
 constexpr const char* kResolvConf =
     "nameserver 127.0.0.11\nsearch heddle.internal\noptions ndots:0 timeout:2 attempts:2\n";
 
+// Sandboxes and cgroups that an earlier daemon made for workloads of which the store knows nothing:
+// it died before it had stored them, or after it had erased them.
+void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
+                    const std::map<model::Id, model::Workload>& known) {
+  constexpr std::string_view kCgroup = "workload-";
+  std::error_code ec;
+  const auto report = [](const std::string& path, const Result<>& removed) {
+    if (removed) log_info("workload.orphan_removed", {{"path", path}});
+    if (!removed) log_warn("workload.orphan", {{"path", path}, {"error", removed.error()}});
+  };
+  for (const auto& entry : std::filesystem::directory_iterator(cgroups, ec)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kCgroup) || known.contains(name.substr(kCgroup.size()))) continue;
+    report(entry.path(), runtime::remove_cgroup(entry.path()));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(sandboxes, ec)) {
+    if (known.contains(entry.path().filename())) continue;
+    report(entry.path(), netns::remove(entry.path()));
+  }
+}
+
 }  // namespace
 
 std::string Control::sandbox_path(const model::Id& workload) const {
@@ -256,10 +277,20 @@ void Control::schedule_restart(const model::Id& id) {
 // After our own restart: living processes are watched again. After the host's: what should run
 // does.
 void Control::resume_workloads() {
+  remove_orphans(settings_.run_dir + "/netns", settings_.cgroup, objects_->workloads());
   for (auto [id, workload] : std::map(objects_->workloads())) {
     const bool ours = workload.kind == model::WorkloadKind::run ||
                       workload.kind == model::WorkloadKind::load_balancer;
     if (!ours) continue;
+    if (workload.kind == model::WorkloadKind::run &&
+        workload.state == model::WorkloadState::starting) {
+      // We died before its first process had been stored: the run never happened.
+      log_info("workload.unfinished", {{"workload", workload.name}});
+      executor_.post([this, id] {
+        if (started_ && objects_->workloads().contains(id)) undo_run(id);
+      });
+      continue;
+    }
     const runtime::ProcessId process{workload.pid, workload.pid_start};
     const bool alive = workload.kind == model::WorkloadKind::run && workload.pid != 0 &&
                        parts_.processes->alive(process);

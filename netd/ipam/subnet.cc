@@ -116,8 +116,10 @@ Result<> check_subnet(const Prefix& subnet, std::span<const TakenNetwork> networ
 }
 
 IpAddr default_gateway(const Prefix& subnet) {
-  CHECK(subnet.is_v4());
-  return subnet.at(subnet.length() >= 31 ? 0 : 1);
+  if (subnet.is_v4()) return subnet.at(subnet.length() >= 31 ? 0 : 1);
+  auto bytes = subnet.address().bytes();
+  if (subnet.length() < 127) bytes.back() |= 1;
+  return IpAddr::v6(bytes);
 }
 
 }  // namespace heddle::ipam

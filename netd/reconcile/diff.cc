@@ -57,10 +57,14 @@ void add_removals(const HostState& wanted, const HostState& observed, Operations
 void add_attachments_and_dependents(const HostState& wanted, const HostState& observed,
                                     Operations& steps) {
   std::set<std::string> renewed;
-  for (const auto& [name, attachment] : wanted.attachments) {
-    if (holds(observed.attachments, name, attachment)) continue;
-    renewed.insert(name);
-    steps.push_back(Ensure<dataplane::Attachment>{attachment});
+  // A sandbox has one default route: who gives it up comes before who gets it.
+  for (const bool with_routes : {false, true}) {
+    for (const auto& [name, attachment] : wanted.attachments) {
+      if (attachment.routes.empty() == with_routes) continue;
+      if (holds(observed.attachments, name, attachment)) continue;
+      renewed.insert(name);
+      steps.push_back(Ensure<dataplane::Attachment>{attachment});
+    }
   }
   for (const auto& [address, route] : wanted.host_routes) {
     if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
@@ -89,6 +93,9 @@ void add_published(const HostState& wanted, const HostState& observed, Operation
 
 Operations diff(const HostState& wanted, const HostState& observed) {
   Operations steps;
+  if (!observed.missing_pins.empty()) {
+    steps.push_back(dataplane::RestorePins{observed.missing_pins});
+  }
   add_removals(wanted, observed, steps);
   for (const auto& [name, value] : wanted.sysctls) {
     if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});

@@ -361,6 +361,14 @@ void explain_firewall(const HostState& wanted, const HostState& observed, Senten
   }
 }
 
+void explain_pins(const HostState& observed, Sentences& out) {
+  for (const std::string& pin : observed.missing_pins) {
+    const bool hook = pin.starts_with("hooks/");
+    out.push_back(hook ? "socket hook " + pin.substr(6) + ": pin is missing, calls pass it by"
+                       : "map " + pin + ": pin is missing, a restart would lose it");
+  }
+}
+
 void explain_sysctls(const HostState& wanted, const HostState& observed, Sentences& out) {
   for (const auto& [name, value] : wanted.sysctls) {
     const auto found = observed.sysctls.find(name);
@@ -374,6 +382,7 @@ void explain_sysctls(const HostState& wanted, const HostState& observed, Sentenc
 Sentences explain(const HostState& wanted, const HostState& observed, const View& view) {
   const Names names(view);
   Sentences out;
+  explain_pins(observed, out);
   explain_sysctls(wanted, observed, out);
   explain_underlay(wanted, observed, out);
   explain_links(wanted, observed, names, out);

@@ -60,10 +60,12 @@ const driver::Site* Survey::site(const model::Id& network) const {
   return found == sites_.end() ? nullptr : &found->second;
 }
 
-// The network that was connected first gives the way out, unless it is internal.
+// The network that was connected first gives the way out, unless it is internal. `created` counts
+// seconds: among those of one second eth0 was before eth1.
 void Survey::choose_default_routes() {
   const auto order = [](const driver::LocalEndpoint& local) {
-    return std::tie(local.endpoint->created, local.endpoint->id);
+    const model::Endpoint& it = *local.endpoint;
+    return std::tuple(it.created, it.interface.size(), it.interface, it.id);
   };
   std::map<std::string, driver::LocalEndpoint*> chosen;
   for (auto& [id, site] : sites_) {

@@ -69,6 +69,13 @@ class FakePrograms final : public Programs {
 
   Result<std::vector<DropCount>> drops() override { return std::vector<DropCount>(); }
 
+  Result<std::set<std::string>> missing_pins() override { return unpinned; }
+  Result<> restore_pins() override {
+    unpinned.clear();
+    return {};
+  }
+  std::set<std::string> unpinned;  // as by hand
+
   Result<> remove_everything() override {
     ports_.clear();
     underlay_.reset();

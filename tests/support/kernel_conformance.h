@@ -27,6 +27,7 @@ class KernelHarness {
   virtual void set_mtu(const std::string& link, std::uint32_t mtu) = 0;
   virtual void delete_address(const Attachment& attachment) = 0;  // its first, inside
   virtual void alter_masquerades() = 0;
+  virtual void unpin(const std::string& pin) = 0;
 };
 
 using HarnessFactory = std::function<std::unique_ptr<KernelHarness>()>;
@@ -432,6 +433,17 @@ TEST_P(KernelConformance, ServicesAndMembersAreObservedAsTheyWereWanted) {
   expect_done(RemoveMember{sandbox});
   wanted_ = {};
   EXPECT_EQ(observe(), HostState());
+}
+
+TEST_P(KernelConformance, PinsThatSomebodyRemovedAreSeenAndRestored) {
+  ensure(Member{by_hand().add_sandbox("c1"), {3}, true});
+  for (const char* pin : {"hooks/connect4", "hooks/getsockopt", "heddle_members_v1"}) {
+    by_hand().unpin(pin);
+    const HostState seen = observe();
+    EXPECT_EQ(seen.missing_pins, std::set<std::string>{pin});
+    expect_done(RestorePins{seen.missing_pins});
+    EXPECT_EQ(observe(), wanted_);
+  }
 }
 
 TEST_P(KernelConformance, AMemberWhoseSandboxWasMadeAnewIsToldApart) {

@@ -41,12 +41,18 @@ std::string cgroup2() {
   return host::run("findmnt -n -t cgroup2 -o TARGET | head -1");
 }
 
+// Those of the last harness; it owns them.
+bpf::FakePrograms* fake_programs = nullptr;
+
 Result<std::unique_ptr<bpf::Programs>> in_memory(const std::string&, const std::string&) {
-  return std::make_unique<bpf::FakePrograms>();
+  auto programs = std::make_unique<bpf::FakePrograms>();
+  fake_programs = programs.get();
+  return programs;
 }
 
 Result<std::unique_ptr<bpf::Programs>> loaded(const std::string& directory,
                                               const std::string& cgroup) {
+  fake_programs = nullptr;
   TRY_DO(bpf::mount_bpffs(directory + "/bpf"));
   return bpf::Programs::load(
       {.pin_dir = directory + "/bpf", .cgroup = cgroup, .link_group = kGroup});
@@ -113,6 +119,13 @@ class LinuxHarness final : public KernelHarness {
   void delete_address(const Attachment& attachment) override {
     host::run_in(attachment.sandbox, "ip address delete " + attachment.addresses[0].format() +
                                          " dev " + attachment.name);
+  }
+  void unpin(const std::string& pin) override {
+    if (fake_programs) {
+      fake_programs->unpinned.insert(pin);
+    } else {
+      EXPECT_EQ(::unlink((host_.directory() + "/bpf/" + pin).c_str()), 0) << pin;
+    }
   }
   void alter_masquerades() override {
     host::run("nft add rule inet heddle_test postrouting ip saddr 10.0.0.1 accept");

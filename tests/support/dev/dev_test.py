@@ -10,7 +10,7 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-PARTS = ("say", "checks", "packages", "build", "test")
+PARTS = ("say", "checks", "packages", "build", "test", "lab", "lint", "bench")
 
 
 class Dev(unittest.TestCase):
@@ -54,6 +54,38 @@ class Dev(unittest.TestCase):
                      "CONFIG_DEBUG_INFO_BTF", "12 MB free", "nothing was changed"):
             self.assertIn(text, done.stderr)
         self.assertFalse((self.folder / "called").exists())
+
+    def lacking(self, lacks, script):
+        """`script` on a machine that has all but one thing; what it said, and nothing was called."""
+        self.stub("id", "echo 1000" if lacks == "root" else "echo 0")
+        self.stub("uname", 'if [ "$1" = -r ]; then echo 6.1.0; else echo '
+                           + ("riscv64; fi" if lacks == "machine" else "x86_64; fi"))
+        self.stub("perl", "echo 'Operation not permitted'" if lacks == "bpf" else "true")
+        self.stub("df", "printf 'a b c d\\n/ 1 1 9999 1 /\\n'")
+        called = self.folder / "called"
+        for tool in ("apt-get", "dpkg-query", "cmake", "ninja", "ctest", "heddle", "hyperfine"):
+            self.stub(tool, f"touch {called}; exit 1")
+        mounts = self.folder / "mounts"
+        mounts.write_text("" if lacks == "cgroup2" else "c /c cgroup2 rw 0 0\n")
+        btf = "/dev/null" if lacks != "btf" else f"{self.folder}/none"
+        done = self.bash(f"proc_mounts={mounts} proc_filesystems=/dev/null kernel_btf={btf}\n"
+                         f"{script}")
+        self.assertEqual(done.returncode, 1, (lacks, script, done.stderr))
+        self.assertIn("nothing was changed", done.stderr)
+        self.assertFalse(called.exists(), (lacks, script, done.stderr))
+        return done.stderr
+
+    def test_each_command_names_the_one_thing_that_is_missing_before_it_does_anything(self):
+        said = {"root": "this needs root", "cgroup2": "the kernel has no cgroup2",
+                "bpf": "BPF programs cannot be loaded here", "btf": "CONFIG_DEBUG_INFO_BTF",
+                "machine": "this machine is riscv64"}
+        for script in ("demo", "lab_shell", "bench", "run_tests"):
+            for lacks, text in said.items():
+                lines = self.lacking(lacks, script).splitlines()
+                self.assertIn(text, lines[0])
+                self.assertEqual(len(lines), 2, lines)
+        # Lint runs nothing of ours: it needs neither root nor a kernel.
+        self.assertIn(said["machine"], self.lacking("machine", "lint"))
 
     def test_kernels_are_compared_as_numbers(self):
         for release, status in (("6.1.0-13-amd64", 0), ("6.10.2", 0), ("10.0-x", 0), ("6.0.19", 1),

@@ -3,6 +3,10 @@
 
   leftovers.py                    prints what is there now
   leftovers.py -- COMMAND...      exits 1, naming the difference, if it left or took anything
+  leftovers.py --of RUN STATE CGROUP [KEPT...]
+                                  exits 1, naming it, if anything is there of the daemon with this
+                                  run directory, state directory and cgroup, seen from its network
+                                  namespace; cgroups in KEPT are somebody else's
 """
 import json
 import os
@@ -121,7 +125,85 @@ def snapshot():
     return set().union(*(kind() for kind in KINDS))
 
 
+OUR_GROUP = 0x4844  # upper half of the IFLA_GROUP of our links
+OUR_PROTOCOL = "72"  # of our addresses and routes
+
+
+def json_of(*command):
+    try:
+        return json.loads("\n".join(output(*command)) or "[]")
+    except ValueError:
+        return []
+
+
+def marked_in_this_namespace():
+    """Links, routes, filters and tables that carry our mark, whoever's of several daemons'."""
+    for link in json_of("ip", "-j", "link"):
+        name, group = link["ifname"], str(link.get("group", ""))
+        if group.isdigit() and int(group) >> 16 == OUR_GROUP:
+            yield f"link {name}"
+        if any(q.get("kind") == "clsact" for q in json_of("tc", "-j", "qdisc", "show", "dev", name)):
+            yield f"clsact {name}"
+    for family in ("-4", "-6"):
+        for route in json_of("ip", family, "-j", "route", "show", "table", "all", "proto",
+                             OUR_PROTOCOL):
+            yield f"route {route.get('dst')} dev {route.get('dev')}"
+    for line in output("nft", "list", "tables"):
+        if line.split()[-1].startswith("heddle"):
+            yield f"nft {line}"
+
+
+def cgroups_of(cgroup, kept):
+    """Its directories, apart from those that lead to `kept` or lie below it."""
+    for path, _, _ in os.walk(cgroup):
+        if not any(f"{k}/".startswith(f"{path}/") or f"{path}/".startswith(f"{k}/") for k in kept):
+            yield path
+
+
+def of_daemon(run, state, cgroup, kept):
+    mount = next(r for r in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+                 if cgroup.startswith(f"{r}/"))
+    kept = kept + [mount + cgroup_of("self")]
+    places = list(cgroups_of(cgroup, kept))
+    yield from (f"cgroup {path}" for path in places)
+    identities = {os.stat(path).st_ino: path for path, _, _ in os.walk(cgroup)}
+    for link in json_of("bpftool", "-j", "link"):
+        if link.get("cgroup_id") in identities:
+            yield f"bpf link {link['id']} {link.get('attach_type')} on a cgroup"
+    ancestors = ancestors_of(os.getpid())
+    for pid in (p for p in os.listdir("/proc") if p.isdigit() and int(p) not in ancestors):
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as line:
+                command = line.read().split("\0")
+            with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as table:
+                targets = {line.split()[4] for line in table}
+        except OSError:
+            continue
+        if mount + cgroup_of(pid) in places or any(run in word for word in command):
+            yield f"process {pid} {' '.join(command)}"
+        yield from (f"mount {t}" for t in targets if f"{t}/".startswith(f"{run}/"))
+    for root in (run, state):
+        for path, _, names in os.walk(root):
+            yield f"directory {path}"
+            yield from (f"file {path}/{name}" for name in names)
+    yield from marked_in_this_namespace()
+
+
+def ancestors_of(pid):
+    found = set()
+    while pid:
+        found.add(pid)
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            pid = int(stat.read().rpartition(")")[2].split()[1])
+    return found
+
+
 def main():
+    if len(sys.argv) >= 5 and sys.argv[1] == "--of":
+        run, state, cgroup, *kept = sys.argv[2:]
+        found = sorted(set(of_daemon(run, state, cgroup, kept)))
+        print("\n".join(found) or "nothing is there")
+        return 1 if found else 0
     if len(sys.argv) < 3 or sys.argv[1] != "--":
         print("\n".join(sorted(snapshot())))
         return 0

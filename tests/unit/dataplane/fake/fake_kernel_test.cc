@@ -37,6 +37,7 @@ class FakeHarness final : public KernelHarness {
     auto& addresses = kernel_.state().attachments[attachment.host_name].addresses;
     addresses.erase(addresses.begin());
   }
+  void unpin(const std::string& pin) override { kernel_.state().missing_pins.insert(pin); }
   void alter_masquerades() override { kernel_.state().masquerades.insert({Prefix(), "altered"}); }
 
  private:

@@ -37,6 +37,8 @@ TEST(Describe, IsOneLineInTheWordsOfPeople) {
   EXPECT_EQ(describe(SetRules{}), "masquerade nothing");
   EXPECT_EQ(describe(SetRules{{{Prefix::parse("10.4.0.0/16").value(), "br0"}}}),
             "masquerade 10.4.0.0/16");
+  EXPECT_EQ(describe(RestorePins{{"heddle_node_v1", "hooks/connect4"}}),
+            "pin again heddle_node_v1 hooks/connect4");
   EXPECT_EQ(describe(SetSysctl{"net/ipv4/ip_forward", "1"}), "set sysctl net/ipv4/ip_forward to 1");
 }
 

@@ -74,6 +74,9 @@ TEST(CheckSubnet, RefusesRangesThatNoNetworkCanHave) {
 
 TEST(DefaultGateway, IsTheFirstAssignableAddress) {
   EXPECT_EQ(default_gateway(p("10.40.0.0/20")).format(), "10.40.0.1");
+  EXPECT_EQ(default_gateway(p("10.40.0.4/31")).format(), "10.40.0.4");
+  EXPECT_EQ(default_gateway(p("fd00:7::/64")).format(), "fd00:7::1");
+  EXPECT_EQ(default_gateway(p("fd00:7::4/127")).format(), "fd00:7::4");
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ struct Applier {
     for (const PublishedKey& key : it.removed) state.published.erase(key);
     for (const auto& [key, target] : it.put) state.published[key] = target;
   }
+  void operator()(const RestorePins&) { state.missing_pins.clear(); }
   void operator()(const SetSysctl& it) { state.sysctls[it.name] = it.value; }
 };
 

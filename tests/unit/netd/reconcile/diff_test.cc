@@ -171,6 +171,30 @@ TEST(Diff, AnAttachmentMadeAnewTakesItsRouteAndAddressAlong) {
                           kind<Ensure<OverlayAddress>>()));
 }
 
+TEST(Diff, ADefaultRouteIsGivenUpBeforeAnotherInterfaceGetsIt) {
+  HostState observed;
+  observed.attachments["hdv1"].host_name = "hdv1";
+  observed.attachments["hdv2"].host_name = "hdv2";
+  HostState wanted = observed;
+  observed.attachments["hdv2"].routes = {{prefix("0.0.0.0/0"), ip("10.40.0.1")}};
+  wanted.attachments["hdv1"].routes = {{prefix("0.0.0.0/0"), ip("10.41.0.1")}};
+  EXPECT_EQ(diff(wanted, observed),
+            (std::vector<Operation>{Ensure<Attachment>{wanted.attachments["hdv2"]},
+                                    Ensure<Attachment>{wanted.attachments["hdv1"]}}));
+}
+
+TEST(Diff, RestoresPinsBeforeAnythingNeedsThem) {
+  HostState observed = overlay_host();
+  observed.members.clear();
+  observed.missing_pins = {"heddle_members_v1", "hooks/connect4"};
+  EXPECT_THAT(kinds(diff(overlay_host(), observed)),
+              ElementsAre(kind<RestorePins>(), kind<Ensure<Member>>()));
+  observed.members = overlay_host().members;
+  EXPECT_THAT(explain(overlay_host(), observed),
+              ElementsAre("map heddle_members_v1: pin is missing, a restart would lose it",
+                          "socket hook connect4: pin is missing, calls pass it by"));
+}
+
 TEST(Explain, NamesWhatPeopleKnow) {
   model::View view;
   view.networks["n"].name = "app";

@@ -116,6 +116,15 @@ TEST_F(PlanTest, TheFirstConnectedNetworkThatIsNotInternalGivesTheWayOut) {
   EXPECT_THAT(state.attachments.at(driver::host_device("c1-app")).routes, IsEmpty());
 }
 
+TEST_F(PlanTest, OfNetworksConnectedWithinOneSecondTheFirstInterfaceGivesTheWayOut) {
+  build.workload("c1");
+  build.endpoint("c1", "blue", "172.20.0.2").interface = "eth0";
+  build.endpoint("c1", "app", "10.40.0.5").interface = "eth1";  // its id is the lower one
+  const HostState state = planned();
+  EXPECT_THAT(state.attachments.at(driver::host_device("c1-blue")).routes, SizeIs(1));
+  EXPECT_THAT(state.attachments.at(driver::host_device("c1-app")).routes, IsEmpty());
+}
+
 TEST_F(PlanTest, MembersKnowTheirNetworksByNumber) {
   build.workload("c1");
   build.endpoint("c1", "blue", "172.20.0.2");
