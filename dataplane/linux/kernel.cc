@@ -26,7 +26,7 @@ struct LinuxKernel::Impl {
         reaper(std::move(started)),
         bridges(socket, group),
         attachments(socket, group, *reaper, programs),
-        parented(socket, group, own_netns.get()),
+        parented(socket, group, own_netns.get(), *reaper),
         vlans(socket, group),
         overlay(socket, group, programs),
         mesh(settings.cgroup, listeners, programs) {}

@@ -114,8 +114,11 @@ Result<netlink::Link> Parented::create(const Attachment& attachment, int sandbox
 Result<> Parented::name_inside(const Attachment& attachment, int sandbox, IfIndex index) {
   return netns::run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
-    auto named = netlink::change_link(inside, index,
-                                      {.name = attachment.name, .alias = attachment.host_name});
+    const netlink::LinkChange names{.name = attachment.name, .alias = attachment.host_name};
+    auto named = netlink::change_link(inside, index, names);
+    // The name may be that of a pair's end on its way out.
+    if (!named && named.error().code() == Errc::exists && reaper_.finish().value_or(false))
+      named = netlink::change_link(inside, index, names);
     if (!named && named.error().code() == Errc::exists)
       return std::unexpected(name_taken_inside(attachment));
     return named;

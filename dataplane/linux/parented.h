@@ -10,6 +10,7 @@
 #include "common/base/unique_fd.h"
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/host_view.h"
+#include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sandboxes.h"
 #include "dataplane/linux/undo.h"
 #include "dataplane/netlink/link.h"
@@ -25,8 +26,8 @@ namespace heddle::dataplane {
 class Parented final {
  public:
   // `own_netns`: of the daemon, borrowed.
-  Parented(netlink::Socket& socket, std::uint32_t group, int own_netns)
-      : socket_(socket), group_(group), own_netns_(own_netns) {}
+  Parented(netlink::Socket& socket, std::uint32_t group, int own_netns, Reaper& reaper)
+      : socket_(socket), group_(group), own_netns_(own_netns), reaper_(reaper) {}
 
   // Errors: `not_found` without the sandbox or parent; `in_use` when the parent serves what
   // excludes it; `unsupported` by the kernel; `exists` when a name or MAC is taken.
@@ -56,6 +57,7 @@ class Parented final {
   netlink::Socket& socket_;
   const std::uint32_t group_;
   const int own_netns_;
+  Reaper& reaper_;
   // Where each host name was last seen or put: saves looking into every namespace at each change.
   std::optional<std::map<std::string, Numbers>> places_;
 };
