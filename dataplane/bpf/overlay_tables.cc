@@ -238,6 +238,7 @@ Result<> OverlayTables::put_address(const Programs::Address& address) {
                                    " needs either a device of this node or a VTEP, not both");
   heddle_address entry{};
   entry.ifindex = address.local.value;
+  if (address.queued) entry.flags |= HEDDLE_ADDRESS_QUEUED;
   if (address.vtep) {
     TRY_DO(check_v4(*address.vtep, "the VTEP"));
     entry.vtep = address.vtep->v4_be();
@@ -260,7 +261,8 @@ Result<std::vector<Programs::Address>> OverlayTables::addresses() const {
                               .address = read_v4(key.address),
                               .mac = read_mac(entry.mac),
                               .local = IfIndex{entry.ifindex},
-                              .vtep = std::nullopt};
+                              .vtep = std::nullopt,
+                              .queued = (entry.flags & HEDDLE_ADDRESS_QUEUED) != 0};
     if (entry.ifindex == 0) address.vtep = read_v4(entry.vtep);
     addresses.push_back(std::move(address));
   }

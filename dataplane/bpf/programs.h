@@ -77,6 +77,7 @@ class Programs {
     Mac mac;
     IfIndex local;               // 0 when remote
     std::optional<IpAddr> vtep;  // absent when local
+    bool queued = false;         // through the local device's queue, which limits its rate
     friend auto operator<=>(const Address&, const Address&) = default;
   };
   virtual Result<> put_address(const Address& address) = 0;

@@ -28,6 +28,9 @@ Attachment from_outside(const Attachment& attachment) {
   seen.mac = {};
   seen.addresses.clear();
   seen.routes.clear();
+  seen.rate_out = 0;
+  seen.sysctls.clear();
+  if (attachment.kind != LinkKind::veth) seen.host_mac = {};
   return seen;
 }
 
@@ -135,9 +138,14 @@ void FakeKernel::delete_link(const std::string& name) {
   }
   if (state_.bridges.erase(name)) {
     for (auto& [port, attachment] : state_.attachments) {
-      if (attachment.bridge == name) attachment.bridge.clear();
+      if (attachment.bridge != name) continue;
+      attachment.bridge.clear();
+      attachment.isolated = false;
     }
   }
+  // A parent takes along what lies on it.
+  if (state_.vlans.erase(name))
+    std::erase_if(state_.attachments, [&](const auto& a) { return a.second.parent == name; });
   if (state_.underlay && state_.underlay->vxlan_name == name) {
     state_.underlay->vxlan_name.clear();
     state_.underlay->device.clear();

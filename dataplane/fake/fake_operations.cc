@@ -36,7 +36,8 @@ Result<> FakeKernel::put(const Attachment& attachment) {
   if (!attachment.bridge.empty() && !state_.bridges.contains(attachment.bridge))
     return fail(Errc::not_found, "there is no bridge " + attachment.bridge);
   const std::string& name = attachment.host_name;
-  if (devices_.contains(name)) return taken(name);
+  const bool has_host_side = attachment.kind == LinkKind::veth;
+  if (has_host_side && devices_.contains(name)) return taken(name);
   if (is_ours(name) && !state_.attachments.contains(name)) return taken(name);
   bool inside_taken = sandboxes_[attachment.sandbox].contains(attachment.name);
   for (const auto& [other_name, other] : state_.attachments) {
@@ -47,11 +48,11 @@ Result<> FakeKernel::put(const Attachment& attachment) {
     return fail(Errc::exists, "there is an interface " + attachment.name + " in " +
                                   attachment.sandbox + " already");
   const auto old = state_.attachments.find(name);
-  const bool leads_there = old != state_.attachments.end() &&
+  const bool leads_there = old != state_.attachments.end() && old->second.kind == attachment.kind &&
                            old->second.sandbox == attachment.sandbox &&
                            old->second.name == attachment.name;
   if (old != state_.attachments.end() && !leads_there) TRY_DO(take(RemoveAttachment{name}));
-  if (!is_ours(name)) indexes_[name] = next_index_++;
+  if (has_host_side && !is_ours(name)) indexes_[name] = next_index_++;
   state_.attachments[name] = attachment;
   return {};
 }

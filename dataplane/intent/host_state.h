@@ -52,7 +52,8 @@ enum class ParentMode { none, bridge, vepa, separate, passthru, l2, l3, l3s };
 // One endpoint's interface. Of kind veth, a pair: host side here, the other in the workload's
 // sandbox. veth(4). A bridge endpoint's host side is a port of `bridge`; an overlay endpoint's has
 // the overlay program on its clsact ingress and an entry in `ports`. Of kind macvlan or ipvlan
-// there is no host side: the interface lies on `parent`, and carries `host_name` as its alias.
+// there is no host side: the interface lies on `parent`, and carries `host_name` as its alias;
+// `host_mac` means nothing then, and `mac` nothing where it is the parent's (ipvlan, passthru).
 struct Attachment {
   std::string host_name;  // host side, unique, 1..15 bytes
   LinkKind kind = LinkKind::veth;

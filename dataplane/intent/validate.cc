@@ -10,7 +10,7 @@ namespace {
 
 // The only settings that Heddle writes, whoever asks. `*` stands for one device, `all` or
 // `default`. Source: Documentation/networking/ip-sysctl.rst.
-constexpr std::array<std::string_view, 12> kSysctls{
+constexpr std::array<std::string_view, 14> kSysctls{
     "net/ipv4/ip_forward",
     "net/ipv4/ip_unprivileged_port_start",
     "net/ipv4/conf/*/accept_local",
@@ -20,10 +20,17 @@ constexpr std::array<std::string_view, 12> kSysctls{
     "net/ipv4/conf/*/route_localnet",
     "net/ipv4/conf/*/rp_filter",
     "net/ipv4/conf/*/send_redirects",
+    "net/ipv6/conf/*/accept_dad",
     "net/ipv6/conf/*/accept_ra",
     "net/ipv6/conf/*/disable_ipv6",
     "net/ipv6/conf/*/forwarding",
+    "net/ipv6/conf/*/proxy_ndp",
 };
+
+// Bits a second: one frame takes no longer than a second or so, and the sum of a second's bytes is
+// far from any overflow.
+constexpr std::uint64_t kMinRate = 8'000;
+constexpr std::uint64_t kMaxRate = 1'000'000'000'000;
 
 bool matches(std::string_view pattern, std::string_view name) {
   const auto star = pattern.find('*');
@@ -77,6 +84,12 @@ Result<> addresses(const std::vector<IfAddr>& all) {
   return {};
 }
 
+Result<> rate(std::uint64_t bits) {
+  if (bits == 0 || (bits >= kMinRate && bits <= kMaxRate)) return {};
+  return fail(Errc::invalid,
+              "a rate is 8000 to 1000000000000 bits a second, not " + std::to_string(bits));
+}
+
 // A parent and its mode go with the kinds that have one, and nothing else of theirs with a bridge.
 Result<> kind(const Attachment& a) {
   if (a.kind == LinkKind::veth) {
@@ -115,6 +128,10 @@ struct Validate {
     TRY_DO(validate_device(a.name));
     TRY_DO(sandbox(a.sandbox));
     TRY_DO(mtu(a.mtu));
+    TRY_DO(rate(a.rate_in));
+    TRY_DO(rate(a.rate_out));
+    if (a.isolated && a.bridge.empty())
+      return fail(Errc::invalid, "only a port of a bridge is isolated");
     if (a.kind == LinkKind::veth) TRY_DO(mac(a.host_mac));
     if (a.kind != LinkKind::ipvlan) TRY_DO(mac(a.mac));
     TRY_DO(addresses(a.addresses));

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "dataplane/linux/sysctl.h"
+#include "dataplane/linux/inside.h"
+#include "dataplane/linux/interface.h"
+#include "dataplane/netlink/elsewhere.h"
 #include "dataplane/netns/netns.h"
 
 namespace heddle::dataplane {
@@ -15,18 +17,6 @@ bpf::Programs::Port port_of(const Attachment& attachment, IfIndex host) {
           .mac = attachment.mac};
 }
 
-Error name_taken_inside(const Attachment& attachment) {
-  return Error(Errc::exists, "there is an interface " + attachment.name + " in " +
-                                 attachment.sandbox + " already");
-}
-
-Result<> raise_loopback(netlink::Socket& socket) {
-  constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
-  TRY(const auto link, netlink::find_link(socket, kLoopback));
-  if (!link || link->up) return {};
-  return netlink::change_link(socket, kLoopback, {.up = true});
-}
-
 // The other end as the sandbox shows it, when that sandbox is where the pair leads.
 const netlink::Link* peer_in(const SandboxView& sandbox, const netlink::Link& host) {
   if (!host.peer_netns || host.peer_netns != sandbox.id) return nullptr;
@@ -34,17 +24,17 @@ const netlink::Link* peer_in(const SandboxView& sandbox, const netlink::Link& ho
   return peer == sandbox.links.end() ? nullptr : &*peer;
 }
 
+netlink::Rate rate_in(const Attachment& attachment) {
+  return {.bits = attachment.rate_in, .mtu = attachment.mtu};
+}
+
+netlink::Switch isolation(bool on) {
+  return on ? netlink::Switch::on : netlink::Switch::off;
+}
+
 void add_inside(const Attachment& wanted, const SandboxView& sandbox, const netlink::Link& host,
                 Attachment& found) {
-  const netlink::Link* peer = peer_in(sandbox, host);
-  if (!peer) return;
-  found.sandbox = wanted.sandbox;
-  found.name = peer->name;
-  found.mac = peer->mac;
-  if (!peer->up) found.mtu = 0;
-  if (found.mtu == wanted.mtu) found.mtu = peer->mtu;
-  found.addresses = addresses_of(sandbox.addresses, peer->index, wanted.addresses);
-  found.routes = routes_of(sandbox.routes, peer->index, wanted.routes);
+  if (const netlink::Link* peer = peer_in(sandbox, host)) see_inside(wanted, sandbox, *peer, found);
 }
 
 }  // namespace
@@ -101,7 +91,7 @@ Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachme
                            .peer_name = attachment.name,
                            .peer_mac = attachment.mac,
                            .peer_netns = sandbox};
-  const auto taken = [](const Result<>& result) {
+  const auto taken = [](const Result<netlink::Link>& result) {
     return !result && result.error().code() == Errc::exists;
   };
   // Creating comes before looking: an attach that is not there yet is the common case.
@@ -119,37 +109,33 @@ Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachme
     TRY_DO(make_way(attachment, sandbox));
     created = netlink::create_veth(socket_, veth);
   }
-  if (!created) return std::unexpected(std::move(created).error());
-  TRY(auto host, netlink::find_link(socket_, attachment.host_name));
-  if (!host) return fail(Errc::conflict, "link " + attachment.host_name + " vanished meanwhile");
-  undo.add([this, index = host->index] { return netlink::delete_link(socket_, index); });
-  return Pair{*std::move(host), true};
+  TRY(netlink::Link host, std::move(created));
+  undo.add([this, index = host.index] { return netlink::delete_link(socket_, index); });
+  return Pair{std::move(host), true};
 }
 
-Result<> Attachments::settle_inside(const Attachment& attachment, int sandbox, IfIndex peer) {
-  return netns::run_in(sandbox, [&]() -> Result<> {
-    TRY(auto socket, netlink::Socket::open());
-    Undo undo;
-    TRY_DO(raise_loopback(socket));
-    TRY(const auto link, netlink::find_link(socket, peer));
-    if (!link) return fail(Errc::not_found, attachment.name + " vanished from the sandbox");
-    TRY_DO(settle_link(socket, *link, {.mac = attachment.mac, .mtu = attachment.mtu}, undo));
-    TRY_DO(settle_ipv6(attachment.name, attachment.addresses));
-    TRY_DO(settle_addresses(socket, *link, attachment.addresses, undo));
-    if (!link->up) TRY_DO(netlink::change_link(socket, peer, {.up = true}));
-    TRY_DO(settle_routes(socket, peer, attachment.routes, undo));
-    undo.keep();
-    return {};
-  });
+// The queue comes before the link is up: changing it later costs a grace period.
+Result<> Attachments::set_up_host(const Attachment& attachment, IfIndex host) {
+  if (attachment.isolated) TRY_DO(netlink::set_isolated(socket_, host, netlink::Switch::on));
+  if (attachment.rate_in) TRY_DO(netlink::put_rate(socket_, host, rate_in(attachment)));
+  return netlink::raise_without_ipv6(socket_, host);
 }
 
 Result<> Attachments::settle_host(const Attachment& attachment, const netlink::Link& host,
                                   IfIndex master, Undo& undo) {
   TRY_DO(settle_link(socket_, host,
                      {.mac = attachment.host_mac, .mtu = attachment.mtu, .master = master}, undo));
-  TRY_DO(settle_ipv6(attachment.host_name, {}));
+  // A port that just got its bridge is not isolated, whatever it was on another one.
+  const bool isolated = host.isolated && host.master == master;
+  if (isolated != attachment.isolated) {
+    undo.add([this, index = host.index, isolated] {
+      return netlink::set_isolated(socket_, index, isolation(isolated));
+    });
+    TRY_DO(netlink::set_isolated(socket_, host.index, isolation(attachment.isolated)));
+  }
+  TRY_DO(settle_rate(socket_, host.index, rate_in(attachment), undo));
   if (host.up) return {};
-  return netlink::change_link(socket_, host.index, {.up = true});
+  return netlink::raise_without_ipv6(socket_, host.index);
 }
 
 Result<> Attachments::settle_port(const Attachment& attachment, const Pair& pair, Undo& undo) {
@@ -176,10 +162,12 @@ Result<> Attachments::ensure(const Attachment& attachment) {
   TRY(const IfIndex master, index_of_bridge(attachment.bridge));
   Undo undo;
   TRY(const Pair pair, find_or_create(attachment, sandbox.get(), master, undo));
-  TRY_DO(settle_host(attachment, pair.host, master, undo));
+  TRY_DO(pair.fresh ? set_up_host(attachment, pair.host.index)
+                    : settle_host(attachment, pair.host, master, undo));
   TRY_DO(settle_port(attachment, pair, undo));
   // Last, because what it began is undone inside the sandbox by itself.
-  TRY_DO(settle_inside(attachment, sandbox.get(), pair.host.peer));
+  TRY_DO(settle_inside(attachment,
+                       {.sandbox = sandbox.get(), .index = pair.host.peer, .fresh = pair.fresh}));
   undo.keep();
   return {};
 }
@@ -206,11 +194,13 @@ std::map<std::string, Attachment> Attachments::observe(
     attachment.host_mac = link.mac;
     attachment.mtu = link.up ? link.mtu : 0;
     if (link.master.value) attachment.bridge = view.name(link.master);
+    attachment.isolated = link.isolated;
     const auto port = std::ranges::find(ports, link.index, &bpf::Programs::Port::index);
     if (port != ports.end()) attachment.overlay = port->vni;
     if (const auto intent = wanted.attachments.find(link.name);
         intent != wanted.attachments.end()) {
       const Attachment& as = intent->second;
+      attachment.rate_in = rate_seen(view.rates, link.index, rate_in(as));
       const auto sandbox = sandboxes.find(as.sandbox);
       if (sandbox != sandboxes.end()) add_inside(as, sandbox->second, link, attachment);
       // An entry for another address or MAC is no entry: ensuring it again replaces it.

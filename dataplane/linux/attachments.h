@@ -7,9 +7,9 @@
 #include "dataplane/bpf/programs.h"
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/host_view.h"
-#include "dataplane/linux/interface.h"
 #include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sandboxes.h"
+#include "dataplane/linux/undo.h"
 #include "dataplane/netlink/socket.h"
 
 namespace heddle::dataplane {
@@ -47,7 +47,7 @@ class Attachments final {
                               Undo& undo);
   Result<bool> fits(const netlink::Link& host, const Attachment& attachment, int sandbox);
   Result<IfIndex> index_of_bridge(const std::string& name);
-  Result<> settle_inside(const Attachment& attachment, int sandbox, IfIndex peer);
+  Result<> set_up_host(const Attachment& attachment, IfIndex host);
   Result<> settle_host(const Attachment& attachment, const netlink::Link& host, IfIndex master,
                        Undo& undo);
   Result<> settle_port(const Attachment& attachment, const Pair& pair, Undo& undo);

@@ -5,7 +5,8 @@
 namespace heddle::dataplane {
 
 Result<netlink::Link> Bridges::find_or_create(const Bridge& bridge, Undo& undo) {
-  auto created = netlink::create_bridge(socket_, {bridge.name, bridge.mac, bridge.mtu, group_});
+  auto created = netlink::create_bridge(
+      socket_, {bridge.name, bridge.mac, bridge.mtu, group_, bridge.multicast_snooping});
   if (!created && created.error().code() != Errc::exists)
     return std::unexpected(std::move(created).error());
   TRY(auto link, netlink::find_link(socket_, bridge.name));
@@ -21,6 +22,13 @@ Result<> Bridges::ensure(const Bridge& bridge) {
   Undo undo;
   TRY(const netlink::Link link, find_or_create(bridge, undo));
   TRY_DO(settle_link(socket_, link, {.mac = bridge.mac, .mtu = bridge.mtu}, undo));
+  if (link.multicast_snooping != bridge.multicast_snooping) {
+    const auto to = [](bool on) { return on ? netlink::Switch::on : netlink::Switch::off; };
+    undo.add([this, index = link.index, back = to(link.multicast_snooping)] {
+      return netlink::set_multicast_snooping(socket_, index, back);
+    });
+    TRY_DO(netlink::set_multicast_snooping(socket_, link.index, to(bridge.multicast_snooping)));
+  }
   TRY_DO(settle_ipv6(bridge.name, bridge.addresses));
   TRY_DO(settle_addresses(socket_, link, bridge.addresses, undo));
   if (!link.up) TRY_DO(netlink::change_link(socket_, link.index, {.up = true}));
@@ -46,7 +54,8 @@ std::map<std::string, Bridge> Bridges::observe(const HostView& view,
         .mtu = link.up ? link.mtu : 0,
         .addresses = addresses_of(
             view.addresses, link.index,
-            intent == wanted.bridges.end() ? std::vector<IfAddr>() : intent->second.addresses)};
+            intent == wanted.bridges.end() ? std::vector<IfAddr>() : intent->second.addresses),
+        .multicast_snooping = link.multicast_snooping};
   }
   return found;
 }

@@ -15,6 +15,7 @@ Result<HostView> HostView::read(netlink::Socket& socket) {
   TRY(view.addresses, netlink::addresses(socket));
   TRY(view.routes, netlink::routes(socket));
   TRY(view.neighbours, netlink::permanent_neighbours(socket));
+  TRY(view.rates, netlink::rates(socket));
   return view;
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/result.h"
 #include "dataplane/netlink/address.h"
 #include "dataplane/netlink/link.h"
+#include "dataplane/netlink/rate.h"
 
 namespace heddle::dataplane {
 
@@ -15,6 +16,7 @@ struct HostView {
   std::vector<netlink::Address> addresses;
   std::vector<netlink::RouteEntry> routes;
   std::vector<netlink::Neighbour> neighbours;
+  std::vector<netlink::SeenRate> rates;
 
   static Result<HostView> read(netlink::Socket& socket);
   const netlink::Link* link(IfIndex index) const;

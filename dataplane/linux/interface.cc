@@ -16,12 +16,6 @@ Route as_route(const netlink::RouteEntry& entry) {
   return {entry.destination, entry.via};
 }
 
-// Routes on the link come first: gateways are reached through them.
-std::vector<Route> in_order(std::vector<Route> routes) {
-  std::ranges::stable_partition(routes, [](const Route& route) { return !route.via; });
-  return routes;
-}
-
 Result<> set_route(netlink::Socket& socket, const std::vector<netlink::RouteEntry>& present,
                    const netlink::RouteEntry& wanted, Undo& undo) {
   const auto old = std::ranges::find_if(present, [&](const netlink::RouteEntry& entry) {
@@ -43,6 +37,11 @@ Result<> set_route(netlink::Socket& socket, const std::vector<netlink::RouteEntr
 }
 
 }  // namespace
+
+std::vector<Route> in_order(std::vector<Route> routes) {
+  std::ranges::stable_partition(routes, [](const Route& route) { return !route.via; });
+  return routes;
+}
 
 Result<> settle_link(netlink::Socket& socket, const netlink::Link& link, const WantedLink& wanted,
                      Undo& undo) {
@@ -66,13 +65,39 @@ Result<> settle_link(netlink::Socket& socket, const netlink::Link& link, const W
   return netlink::change_link(socket, link.index, change);
 }
 
-Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addresses) {
+Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addresses,
+                     const Sysctls& given) {
   const bool needed =
       std::ranges::any_of(addresses, [](const IfAddr& a) { return !a.address.is_v4(); });
   const std::string conf = "net/ipv6/conf/" + device;
   if (!read_sysctl(conf + "/disable_ipv6")) return {};
-  if (needed) TRY_DO(write_sysctl(conf + "/accept_ra", "0"));
-  return write_sysctl(conf + "/disable_ipv6", needed ? "0" : "1");
+  const auto set = [&](const std::string& name, const char* value) -> Result<> {
+    return given.contains(name) ? Result<>() : write_sysctl(name, value);
+  };
+  if (needed) {
+    TRY_DO(set(conf + "/accept_ra", "0"));
+    // The link-local address comes from a MAC that no other has: usable at once, as ours are.
+    TRY_DO(set(conf + "/accept_dad", "0"));
+  }
+  return set(conf + "/disable_ipv6", needed ? "0" : "1");
+}
+
+Result<> settle_rate(netlink::Socket& socket, IfIndex link, const netlink::Rate& wanted,
+                     Undo& undo) {
+  TRY(const auto seen, netlink::rate_of(socket, link));
+  if (wanted.bits == 0 ? !seen : seen && seen->is(wanted)) return {};
+  undo.add([&socket, link, back = netlink::Rate{seen ? seen->bits : 0, wanted.mtu}] {
+    return back.bits ? netlink::put_rate(socket, link, back) : netlink::remove_rate(socket, link);
+  });
+  return wanted.bits ? netlink::put_rate(socket, link, wanted) : netlink::remove_rate(socket, link);
+}
+
+std::uint64_t rate_seen(const std::vector<netlink::SeenRate>& all, IfIndex link,
+                        const netlink::Rate& wanted) {
+  const auto seen = std::ranges::find(all, link, &netlink::SeenRate::link);
+  if (seen == all.end()) return 0;
+  if (seen->is(wanted)) return wanted.bits;
+  return seen->bits == wanted.bits / 8 * 8 ? 1 : seen->bits;
 }
 
 Result<> settle_addresses(netlink::Socket& socket, const netlink::Link& link,

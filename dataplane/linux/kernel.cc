@@ -5,8 +5,10 @@
 #include "dataplane/linux/bridges.h"
 #include "dataplane/linux/mesh.h"
 #include "dataplane/linux/overlay.h"
+#include "dataplane/linux/parented.h"
 #include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sysctl.h"
+#include "dataplane/linux/vlans.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netns/netns.h"
 #include "dataplane/nft/table.h"
@@ -15,19 +17,31 @@ namespace heddle::dataplane {
 
 struct LinuxKernel::Impl {
   Impl(Settings settings, ListenerSource& listeners, ProgramsOrError loaded, netlink::Socket opened,
-       std::unique_ptr<nft::Table> nft, std::unique_ptr<Reaper> started)
+       UniqueFd netns, std::unique_ptr<nft::Table> nft, std::unique_ptr<Reaper> started)
       : group(settings.link_group),
+        own_netns(std::move(netns)),
         programs(std::move(loaded)),
         socket(std::move(opened)),
         table(std::move(nft)),
         reaper(std::move(started)),
         bridges(socket, group),
         attachments(socket, group, *reaper, programs),
+        parented(socket, group, own_netns.get(), *reaper),
+        vlans(socket, group),
         overlay(socket, group, programs),
         mesh(settings.cgroup, listeners, programs) {}
 
   Result<> operator()(const Ensure<Bridge>& op) { return bridges.ensure(op.object); }
-  Result<> operator()(const Ensure<Attachment>& op) { return attachments.ensure(op.object); }
+  // An endpoint whose kind changed leaves nothing of the other kind.
+  Result<> operator()(const Ensure<Attachment>& op) {
+    const Attachment& attachment = op.object;
+    if (attachment.kind == LinkKind::veth) {
+      TRY_DO(parented.remove(attachment.host_name));
+      return attachments.ensure(attachment);
+    }
+    TRY_DO(attachments.remove(attachment.host_name));
+    return parented.ensure(attachment);
+  }
   Result<> operator()(const Ensure<Underlay>& op) { return overlay.ensure(op.object); }
   Result<> operator()(const Ensure<HostRoute>& op) { return overlay.ensure(op.object); }
   Result<> operator()(const Ensure<OverlayNetwork>& op) {
@@ -42,7 +56,10 @@ struct LinuxKernel::Impl {
   Result<> operator()(const Ensure<Member>& op) { return mesh.ensure(op.object); }
   Result<> operator()(const Ensure<Interception>& op) { return mesh.ensure(op.object); }
   Result<> operator()(const RemoveBridge& op) { return bridges.remove(op.name); }
-  Result<> operator()(const RemoveAttachment& op) { return attachments.remove(op.host_name); }
+  Result<> operator()(const RemoveAttachment& op) {
+    TRY_DO(attachments.remove(op.host_name));
+    return parented.remove(op.host_name);
+  }
   Result<> operator()(const RemoveUnderlay&) { return overlay.remove_underlay(); }
   Result<> operator()(const RemoveHostRoute& op) { return overlay.remove_route(op.address); }
   Result<> operator()(const RemoveOverlayNetwork& op) {
@@ -67,8 +84,8 @@ struct LinuxKernel::Impl {
     if (op.put.empty()) return {};
     return fail(Errc::unsupported, "published ports");
   }
-  Result<> operator()(const Ensure<VlanDevice>&) { return fail(Errc::unsupported, "VLAN devices"); }
-  Result<> operator()(const RemoveVlan&) { return {}; }
+  Result<> operator()(const Ensure<VlanDevice>& op) { return vlans.ensure(op.object); }
+  Result<> operator()(const RemoveVlan& op) { return vlans.remove(op.name); }
   Result<> operator()(const RestorePins&) {
     TRY(bpf::Programs* const loaded, need(programs));
     return loaded->restore_pins();
@@ -79,12 +96,15 @@ struct LinuxKernel::Impl {
   Result<> observe_programs(HostState& state);
 
   const std::uint32_t group;
+  const UniqueFd own_netns;
   const ProgramsOrError programs;
   netlink::Socket socket;
   const std::unique_ptr<nft::Table> table;
   const std::unique_ptr<Reaper> reaper;
   Bridges bridges;
   Attachments attachments;
+  Parented parented;
+  Vlans vlans;
   Overlay overlay;
   Mesh mesh;
 };
@@ -95,11 +115,12 @@ LinuxKernel::~LinuxKernel() = default;
 Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
     Settings settings, ListenerSource& listeners, Result<std::unique_ptr<bpf::Programs>> programs) {
   TRY(auto socket, netlink::Socket::open());
+  TRY(auto own_netns, netns::open("/proc/thread-self/ns/net"));
   TRY(auto table, nft::Table::open(settings.nft_table));
   TRY(auto reaper, Reaper::start(settings.link_group));
   return std::unique_ptr<LinuxKernel>(new LinuxKernel(
       std::make_unique<Impl>(std::move(settings), listeners, std::move(programs), std::move(socket),
-                             std::move(table), std::move(reaper))));
+                             std::move(own_netns), std::move(table), std::move(reaper))));
 }
 
 Result<> LinuxKernel::apply(const Operation& operation) {
@@ -109,12 +130,15 @@ Result<> LinuxKernel::apply(const Operation& operation) {
 
 Result<std::map<SandboxPath, SandboxView>> LinuxKernel::Impl::look_into_wanted(
     const HostState& wanted) {
-  std::set<SandboxPath> with_links;
-  for (const auto& [name, attachment] : wanted.attachments) with_links.insert(attachment.sandbox);
-  std::set<SandboxPath> all = with_links;
-  for (const auto& [sandbox, member] : wanted.members) all.insert(sandbox);
-  for (const auto& [sandbox, interception] : wanted.interceptions) all.insert(sandbox);
-  return look_into(socket, all, with_links);
+  std::map<SandboxPath, Look> all;
+  for (const auto& [name, attachment] : wanted.attachments) {
+    Look& look = all[attachment.sandbox];
+    look.links = true;
+    for (const auto& [setting, value] : attachment.sysctls) look.sysctls.insert(setting);
+  }
+  for (const auto& [sandbox, member] : wanted.members) all[sandbox];
+  for (const auto& [sandbox, interception] : wanted.interceptions) all[sandbox];
+  return look_into(socket, all);
 }
 
 Result<> LinuxKernel::Impl::observe_programs(HostState& state) {
@@ -143,6 +167,8 @@ Result<HostState> LinuxKernel::observe(const HostState& wanted) {
   }
   state.bridges = impl_->bridges.observe(view, wanted);
   state.attachments = impl_->attachments.observe(view, wanted, sandboxes, ports);
+  TRY_DO(impl_->parented.observe(view, wanted, sandboxes, state.attachments));
+  state.vlans = impl_->vlans.observe(view);
   TRY_DO(impl_->overlay.observe(view, state));
   TRY_DO(impl_->mesh.observe(wanted, sandboxes, state));
   TRY_DO(impl_->observe_programs(state));
@@ -164,6 +190,7 @@ Result<> LinuxKernel::remove_everything() {
   };
   if (impl_->programs) note((*impl_->programs)->remove_everything());
   note(impl_->table->replace({}));
+  note(impl_->parented.remove_everything());
   // Addresses, routes and neighbours go with their links.
   note(netlink::delete_group(impl_->socket, impl_->group));
   if (auto finished = impl_->reaper->finish(); !finished)

@@ -127,10 +127,13 @@ Result<> Overlay::ensure(const OverlayAddress& address) {
                                .address = address.address,
                                .mac = address.mac,
                                .local = {},
-                               .vtep = address.vtep};
+                               .vtep = address.vtep,
+                               .queued = false};
   if (!address.vtep) {
     TRY(const netlink::Link device, need_link(socket_, address.local_device));
     entry.local = device.index;
+    TRY(const auto rate, netlink::rate_of(socket_, device.index));
+    entry.queued = rate.has_value();
   }
   return programs->put_address(entry);
 }
@@ -182,11 +185,14 @@ Result<> Overlay::observe(const HostView& view, HostState& state) const {
   if (!programs_) return {};
   TRY(const auto addresses, (*programs_)->addresses());
   for (const bpf::Programs::Address& entry : addresses) {
+    // One that passes by its device's queue, or waits for none, is to be put again.
+    const bool limited =
+        std::ranges::find(view.rates, entry.local, &netlink::SeenRate::link) != view.rates.end();
     state.overlay_addresses[{entry.vni, entry.address}] = {
         .vni = entry.vni,
         .address = entry.address,
         .mac = entry.mac,
-        .local_device = entry.local.value ? view.name(entry.local) : "",
+        .local_device = entry.local.value && entry.queued == limited ? view.name(entry.local) : "",
         .vtep = entry.vtep};
   }
   return {};

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "dataplane/linux/sysctl.h"
+#include "dataplane/netlink/elsewhere.h"
 #include "dataplane/netns/netns.h"
 
 namespace heddle::dataplane {
@@ -11,24 +13,27 @@ namespace {
 
 constexpr std::string_view kByCookie = "cookie:";
 
-Result<> read_links(SandboxView& view) {
+Result<> read_links(const Look& look, SandboxView& view) {
   TRY(auto socket, netlink::Socket::open());
   TRY(view.links, netlink::links(socket));
   TRY(view.addresses, netlink::addresses(socket));
   TRY(view.routes, netlink::routes(socket));
+  TRY(view.rates, netlink::rates(socket));
+  for (const std::string& name : look.sysctls) {
+    if (auto value = read_sysctl(name)) view.sysctls[name] = *std::move(value);
+  }
   return {};
 }
 
 }  // namespace
 
 Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
-                                                     const std::set<SandboxPath>& sandboxes,
-                                                     const std::set<SandboxPath>& links_of) {
+                                                     const std::map<SandboxPath, Look>& sandboxes) {
   std::map<SandboxPath, SandboxView> views;
   std::vector<UniqueFd> open;
   std::vector<int> fds;
   std::vector<const SandboxPath*> paths;
-  for (const SandboxPath& path : sandboxes) {
+  for (const auto& [path, look] : sandboxes) {
     auto fd = netns::open(path);
     if (!fd) continue;
     TRY(views[path].id, netlink::netns_id(host, fd->get()));
@@ -39,8 +44,8 @@ Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
   TRY_DO(netns::run_in_each(fds, [&](std::size_t i) -> Result<> {
     SandboxView& view = views[*paths[i]];
     TRY(view.cookie, netns::own_cookie());
-    if (links_of.contains(*paths[i])) return read_links(view).during("look into " + *paths[i]);
-    return {};
+    const Look& look = sandboxes.at(*paths[i]);
+    return look.links ? read_links(look, view).during("look into " + *paths[i]) : Result<>();
   }));
   return views;
 }

@@ -10,6 +10,7 @@
 #include "dataplane/intent/host_state.h"
 #include "dataplane/netlink/address.h"
 #include "dataplane/netlink/link.h"
+#include "dataplane/netlink/rate.h"
 
 namespace heddle::dataplane {
 
@@ -20,13 +21,19 @@ struct SandboxView {
   std::vector<netlink::Link> links;
   std::vector<netlink::Address> addresses;
   std::vector<netlink::RouteEntry> routes;
+  std::vector<netlink::SeenRate> rates;
+  std::map<std::string, std::string> sysctls;  // of those asked for, those that there are
 };
 
-// Looks into those that exist; the others are left out. `links_of`: those in which links, addresses
-// and routes are read too, of the rest only the cookie.
+// What to read inside a sandbox beside its cookie: its links, and of its settings these.
+struct Look {
+  bool links = false;
+  std::set<std::string> sysctls;
+};
+
+// Looks into those that exist; the others are left out.
 Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
-                                                     const std::set<SandboxPath>& sandboxes,
-                                                     const std::set<SandboxPath>& links_of);
+                                                     const std::map<SandboxPath, Look>& sandboxes);
 
 // Which sandbox a namespace cookie belongs to. A path can be made anew as another namespace, and a
 // namespace outlives its path, so both directions are remembered from what was applied; what was

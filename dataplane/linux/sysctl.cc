@@ -16,16 +16,31 @@ std::string path_of(const std::string& name) {
   return "/proc/sys/" + name;
 }
 
-}  // namespace
-
-Result<> write_sysctl(const std::string& name, const std::string& value) {
-  TRY_DO(validate_sysctl(name, value));
-  if (read_sysctl(name) == value) return {};
+Result<> write_value(const std::string& name, const std::string& value) {
   UniqueFd fd(::open(path_of(name).c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return fail_errno(errno, "set sysctl " + name);
   if (::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size()))
     return fail_errno(errno, "set sysctl " + name + " to " + value);
   return {};
+}
+
+}  // namespace
+
+Result<> write_sysctl(const std::string& name, const std::string& value) {
+  TRY_DO(validate_sysctl(name, value));
+  if (read_sysctl(name) == value) return {};
+  return write_value(name, value);
+}
+
+Result<> write_interface_sysctl(const std::string& name, const std::string& value) {
+  TRY_DO(validate_interface_sysctl(name, value));
+  if (read_sysctl(name) == value) return {};
+  TRY_DO(write_value(name, value));
+  // A value that never reads back would be written at every audit.
+  const auto now = read_sysctl(name);
+  if (!now || *now == value) return {};
+  return fail(Errc::invalid, "sysctl " + name + " shows \"" + *now + "\" when set to \"" + value +
+                                 "\"; write it that way");
 }
 
 std::optional<std::string> read_sysctl(const std::string& name) {

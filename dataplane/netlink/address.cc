@@ -1,11 +1,13 @@
 #include "dataplane/netlink/address.h"
 
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 #include <cstring>
+#include <deque>
 #include <optional>
 
 #include "dataplane/netlink/message.h"
@@ -36,7 +38,11 @@ Message address_message(int type, int flags, const Address& address) {
   header.ifa_family = family_of(address.address.address);
   header.ifa_prefixlen = length_of(address.address.length);
   header.ifa_index = address.link.value;
-  header.ifa_scope = RT_SCOPE_UNIVERSE;
+  // A link-local address is no source for what leaves the link. RFC 3927; for IPv6 the kernel
+  // knows.
+  const bool of_link = address.address.address.is_v4() &&
+                       address.address.address.v4_value() >> 16 == 0xa9fe;  // 169.254.0.0/16
+  header.ifa_scope = of_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   if (!address.address.address.is_v4()) header.ifa_flags = IFA_F_NODAD;
   Message message(type, flags);
   message.header(header).address(IFA_LOCAL, address.address.address);
@@ -110,14 +116,49 @@ std::string words(const RouteEntry& route) {
          place(route.link);
 }
 
-}  // namespace
+std::string words(const Address& address) {
+  return address.address.format() + place(address.link);
+}
 
-Result<> add_address(Socket& socket, const Address& address) {
+Message new_address(const Address& address) {
   Message message = address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
   if (const auto broadcast = broadcast_of(address.address))
     message.address(IFA_BROADCAST, *broadcast);
   if (address.protocol) message.u8(IFA_PROTO, address.protocol);
-  return socket.request(message, "add address " + address.address.format() + place(address.link));
+  return message;
+}
+
+}  // namespace
+
+Result<> add_address(Socket& socket, const Address& address) {
+  Message message = new_address(address);
+  return socket.request(message, "add address " + words(address));
+}
+
+Result<> set_up_fresh(Socket& socket, const FreshLink& fresh) {
+  constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
+  std::deque<Message> messages;    // steps point to them
+  std::vector<Socket::Step> steps;
+  const auto add = [&](Message message, std::string what) {
+    steps.push_back({&messages.emplace_back(std::move(message)), std::move(what)});
+  };
+  for (const IfAddr& address : fresh.addresses) {
+    const Address entry{fresh.link, address, kHeddleProtocol};
+    add(new_address(entry), "add address " + words(entry));
+  }
+  for (const IfIndex link : {kLoopback, fresh.link}) {
+    ifinfomsg header{};
+    header.ifi_index = static_cast<int>(link.value);
+    header.ifi_change = IFF_UP;
+    header.ifi_flags = IFF_UP;
+    Message up(RTM_NEWLINK, 0);
+    up.header(header);
+    add(std::move(up), "set up" + place(link).substr(3));
+  }
+  for (const RouteEntry& route : fresh.routes) {
+    add(route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route), "add route " + words(route));
+  }
+  return socket.batch(steps);
 }
 
 Result<> delete_address(Socket& socket, const Address& address) {

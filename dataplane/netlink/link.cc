@@ -2,61 +2,13 @@
 
 #include <linux/if.h>
 #include <linux/if_link.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
-#include <cstring>
-
-#include "dataplane/netlink/message.h"
+#include "dataplane/netlink/link_message.h"
 
 namespace heddle::netlink {
 namespace {
-
-ifinfomsg link_header(IfIndex index = {}) {
-  ifinfomsg header{};
-  header.ifi_family = AF_UNSPEC;
-  header.ifi_index = static_cast<int>(index.value);
-  return header;
-}
-
-Message new_link() {
-  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(link_header());
-  return message;
-}
-
-void read_vxlan(const Attributes<IFLA_INFO_MAX>& info, Link& link) {
-  nlattr* data = info.find(IFLA_INFO_DATA);
-  if (link.kind != "vxlan" || !data) return;
-  const Attributes<IFLA_VXLAN_MAX> vxlan(data);
-  link.vxlan_port = vxlan.be16(IFLA_VXLAN_PORT);
-  link.vxlan_external = vxlan.u8(IFLA_VXLAN_COLLECT_METADATA) != 0;
-}
-
-std::optional<Link> read_link(const nlmsghdr& message) {
-  if (message.nlmsg_type != RTM_NEWLINK || message.nlmsg_len < NLMSG_LENGTH(sizeof(ifinfomsg)))
-    return std::nullopt;
-  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(&message));
-  const Attributes<IFLA_MAX> attributes(message, sizeof(ifinfomsg));
-  Link link;
-  link.index = {static_cast<std::uint32_t>(header->ifi_index)};
-  link.up = header->ifi_flags & IFF_UP;
-  link.name = attributes.text(IFLA_IFNAME);
-  link.mac = attributes.mac(IFLA_ADDRESS);
-  link.mtu = attributes.u32(IFLA_MTU);
-  link.group = attributes.u32(IFLA_GROUP);
-  link.master = {attributes.u32(IFLA_MASTER)};
-  link.peer = {attributes.u32(IFLA_LINK)};
-  if (attributes.find(IFLA_LINK_NETNSID))
-    link.peer_netns = static_cast<int>(attributes.u32(IFLA_LINK_NETNSID));
-  if (nlattr* info = attributes.find(IFLA_LINKINFO)) {
-    const Attributes<IFLA_INFO_MAX> nested(info);
-    link.kind = nested.text(IFLA_INFO_KIND);
-    read_vxlan(nested, link);
-  }
-  return link;
-}
 
 Result<std::optional<Link>> find(Socket& socket, Message message, const std::string& what) {
   std::optional<Link> found;
@@ -77,12 +29,17 @@ Result<> create_bridge(Socket& socket, const Bridge& bridge) {
   {
     Message::Nest info(message, IFLA_LINKINFO);
     message.text(IFLA_INFO_KIND, "bridge");
+    if (!bridge.multicast_snooping) {
+      Message::Nest data(message, IFLA_INFO_DATA);
+      message.u8(IFLA_BR_MCAST_SNOOPING, 0);
+    }
   }
   return socket.request(message, "create bridge " + bridge.name);
 }
 
-Result<> create_veth(Socket& socket, const Veth& veth) {
-  Message message = new_link();
+Result<Link> create_veth(Socket& socket, const Veth& veth) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO);
+  message.header(link_header());
   message.text(IFLA_IFNAME, veth.name).mac(IFLA_ADDRESS, veth.mac);
   message.u32(IFLA_MTU, veth.mtu).u32(IFLA_GROUP, veth.group);
   if (veth.master.value) message.u32(IFLA_MASTER, veth.master.value);
@@ -97,7 +54,18 @@ Result<> create_veth(Socket& socket, const Veth& veth) {
     if (veth.peer_netns >= 0)
       message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(veth.peer_netns));
   }
-  return socket.request(message, "create veth " + veth.name + " with peer " + veth.peer_name);
+  std::optional<Link> made;
+  TRY_DO(socket.query(message, "create veth " + veth.name + " with peer " + veth.peer_name,
+                      [&](const nlmsghdr& answer) {
+                        if (auto link = read_link(answer)) made = std::move(link);
+                      }));
+  // Linux before 6.2 does not echo. The echo is from before the link got its master.
+  if (!made) {
+    TRY(made, find_link(socket, veth.name));
+  }
+  if (!made) return fail(Errc::conflict, "link " + veth.name + " vanished meanwhile");
+  made->master = veth.master;
+  return *std::move(made);
 }
 
 Result<> create_vxlan(Socket& socket, const Vxlan& vxlan) {
@@ -126,24 +94,49 @@ Result<> change_link(Socket& socket, IfIndex index, const LinkChange& change) {
   if (change.master) message.u32(IFLA_MASTER, change.master->value);
   if (change.group) message.u32(IFLA_GROUP, *change.group);
   if (change.name) message.text(IFLA_IFNAME, *change.name);
+  if (change.alias) message.text(IFLA_IFALIAS, *change.alias);
   return socket.request(message, "change link " + std::to_string(index.value));
 }
 
-Result<> delete_link(Socket& socket, IfIndex index) {
-  Message message(RTM_DELLINK, 0);
-  message.header(link_header(index));
-  auto deleted = socket.request(message, "delete link " + std::to_string(index.value));
-  if (!deleted && deleted.error().code() == Errc::not_found) return {};
-  return deleted;
+Result<> set_multicast_snooping(Socket& socket, IfIndex bridge, Switch to) {
+  Message message(RTM_NEWLINK, 0);
+  message.header(link_header(bridge));
+  {
+    Message::Nest info(message, IFLA_LINKINFO);
+    message.text(IFLA_INFO_KIND, "bridge");
+    Message::Nest data(message, IFLA_INFO_DATA);
+    message.u8(IFLA_BR_MCAST_SNOOPING, to == Switch::on);
+  }
+  return socket.request(message, "set multicast snooping of link " + std::to_string(bridge.value));
 }
 
-Result<> delete_group(Socket& socket, std::uint32_t group) {
-  CHECK(group != 0);  // the group of everybody's links
-  Message message(RTM_DELLINK, 0);
-  message.header(link_header()).u32(IFLA_GROUP, group);
-  auto deleted = socket.request(message, "delete the links of group " + std::to_string(group));
-  if (!deleted && deleted.error().code() == Errc::not_found) return {};
-  return deleted;
+Result<> set_isolated(Socket& socket, IfIndex port, Switch to) {
+  Message message(RTM_NEWLINK, 0);
+  message.header(link_header(port));
+  {
+    Message::Nest info(message, IFLA_LINKINFO);
+    message.text(IFLA_INFO_SLAVE_KIND, "bridge");
+    Message::Nest data(message, IFLA_INFO_SLAVE_DATA);
+    message.u8(IFLA_BRPORT_ISOLATED, to == Switch::on);
+  }
+  return socket.request(message, "isolate port " + std::to_string(port.value));
+}
+
+Result<> raise_without_ipv6(Socket& socket, IfIndex index) {
+  ifinfomsg header = link_header(index);
+  Message quiet(RTM_NEWLINK, 0);
+  quiet.header(header);
+  {
+    Message::Nest families(quiet, IFLA_AF_SPEC);
+    Message::Nest ipv6(quiet, AF_INET6);
+    quiet.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  }
+  header.ifi_change = IFF_UP;
+  header.ifi_flags = IFF_UP;
+  Message up(RTM_NEWLINK, 0);
+  up.header(header);
+  const std::string what = "set up link " + std::to_string(index.value);
+  return socket.batch({{&quiet, what}, {&up, what}});
 }
 
 Result<std::vector<Link>> links(Socket& socket) {
@@ -168,18 +161,21 @@ Result<std::optional<Link>> find_link(Socket& socket, IfIndex index) {
   return find(socket, std::move(message), "look up link " + std::to_string(index.value));
 }
 
-Result<std::optional<int>> netns_id(Socket& socket, int netns_fd) {
-  Message message(RTM_GETNSID, 0);
-  message.header(rtgenmsg{.rtgen_family = AF_UNSPEC});
-  message.u32(NETNSA_FD, static_cast<std::uint32_t>(netns_fd));
-  std::optional<int> id;
-  TRY_DO(socket.query(message, "look up a namespace's number", [&](const nlmsghdr& answer) {
-    if (answer.nlmsg_type != RTM_NEWNSID) return;
-    const Attributes<NETNSA_MAX> attributes(answer, sizeof(rtgenmsg));
-    const int value = static_cast<int>(attributes.u32(NETNSA_NSID, ~0U));
-    if (value >= 0) id = value;  // NETNSA_NSID_NOT_ASSIGNED is -1
-  }));
-  return id;
+Result<> delete_link(Socket& socket, IfIndex index) {
+  Message message(RTM_DELLINK, 0);
+  message.header(link_header(index));
+  auto deleted = socket.request(message, "delete link " + std::to_string(index.value));
+  if (!deleted && deleted.error().code() == Errc::not_found) return {};
+  return deleted;
+}
+
+Result<> delete_group(Socket& socket, std::uint32_t group) {
+  CHECK(group != 0);  // the group of everybody's links
+  Message message(RTM_DELLINK, 0);
+  message.header(link_header()).u32(IFLA_GROUP, group);
+  auto deleted = socket.request(message, "delete the links of group " + std::to_string(group));
+  if (!deleted && deleted.error().code() == Errc::not_found) return {};
+  return deleted;
 }
 
 }  // namespace heddle::netlink

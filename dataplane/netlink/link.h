@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "common/net/link.h"
+#include "dataplane/intent/host_state.h"
 #include "dataplane/netlink/socket.h"
 
 // Links of the network namespace that a socket belongs to.
@@ -15,16 +16,21 @@ namespace heddle::netlink {
 struct Link {
   IfIndex index;
   std::string name;
-  std::string kind;  // bridge, veth, vxlan; empty for a device of hardware, or lo
+  std::string alias;  // IFLA_IFALIAS
+  std::string kind;   // bridge, veth, vxlan, macvlan; empty for a device of hardware, or lo
   Mac mac;
   std::uint32_t mtu = 0;          // bytes
   std::uint32_t group = 0;        // IFLA_GROUP
   IfIndex master;                 // 0: none
-  IfIndex peer;                   // IFLA_LINK: a veth's other end
+  IfIndex peer;                   // IFLA_LINK: a veth's other end, a macvlan's parent
   std::optional<int> peer_netns;  // IFLA_LINK_NETNSID; absent: this namespace
   bool up = false;
   std::uint16_t vxlan_port = 0;
-  bool vxlan_external = false;  // collect-metadata
+  bool vxlan_external = false;      // collect-metadata
+  bool multicast_snooping = true;   // a bridge's
+  bool isolated = false;            // a bridge's port
+  std::uint16_t vlan = 0;           // 802.1Q identifier
+  dataplane::ParentMode mode = {};  // a macvlan's or ipvlan's
 };
 
 struct Bridge {
@@ -32,6 +38,7 @@ struct Bridge {
   Mac mac;
   std::uint32_t mtu = 1500;
   std::uint32_t group = 0;
+  bool multicast_snooping = true;
 };
 
 // A pair whose other end is created inside `peer_netns` under its final name. Both ends are down.
@@ -61,16 +68,24 @@ struct LinkChange {
   std::optional<IfIndex> master = {};  // 0: released
   std::optional<std::uint32_t> group = {};
   std::optional<std::string> name = {};  // the link must be down
+  std::optional<std::string> alias = {};
   std::optional<bool> up = {};
 };
 
 // Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells
 // which.
 Result<> create_bridge(Socket& socket, const Bridge& bridge);
-Result<> create_veth(Socket& socket, const Veth& veth);
+Result<Link> create_veth(Socket& socket, const Veth& veth);
 Result<> create_vxlan(Socket& socket, const Vxlan& vxlan);
 
 Result<> change_link(Socket& socket, IfIndex index, const LinkChange& change);
+
+enum class Switch { off, on };
+Result<> set_multicast_snooping(Socket& socket, IfIndex bridge, Switch to);
+Result<> set_isolated(Socket& socket, IfIndex port, Switch to);  // the port has a bridge
+
+// Sets up a link that is to have no IPv6 address, not even one of its own making.
+Result<> raise_without_ipv6(Socket& socket, IfIndex index);
 
 // Absence is success. One costs a grace period (20 ms); a whole group not much more.
 Result<> delete_link(Socket& socket, IfIndex index);
@@ -79,9 +94,5 @@ Result<> delete_group(Socket& socket, std::uint32_t group);
 Result<std::vector<Link>> links(Socket& socket);
 Result<std::optional<Link>> find_link(Socket& socket, const std::string& name);
 Result<std::optional<Link>> find_link(Socket& socket, IfIndex index);
-
-// The number under which the socket's namespace knows another one, as in Link::peer_netns.
-// Absent: it has none, so no link leads there.
-Result<std::optional<int>> netns_id(Socket& socket, int netns_fd);
 
 }  // namespace heddle::netlink

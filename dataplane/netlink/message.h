@@ -32,7 +32,9 @@ class Message {
     return *this;
   }
   Message& u8(int attribute, std::uint8_t value) { return bytes(attribute, &value, 1); }
+  Message& u16(int attribute, std::uint16_t value) { return bytes(attribute, &value, 2); }
   Message& u32(int attribute, std::uint32_t value) { return bytes(attribute, &value, 4); }
+  Message& u64(int attribute, std::uint64_t value) { return bytes(attribute, &value, 8); }
   Message& be16(int attribute, std::uint16_t value) {
     const std::uint8_t data[2] = {static_cast<std::uint8_t>(value >> 8),
                                   static_cast<std::uint8_t>(value)};
@@ -88,6 +90,10 @@ class Attributes {
   std::uint8_t u8(int attribute) const {
     const nlattr* found = table_[attribute];
     return found && nla_len(found) >= 1 ? nla_get_u8(found) : 0;
+  }
+  std::uint16_t u16(int attribute) const {
+    const nlattr* found = table_[attribute];
+    return found && nla_len(found) >= 2 ? nla_get_u16(found) : std::uint16_t{0};
   }
   std::uint16_t be16(int attribute) const {
     const nlattr* found = table_[attribute];

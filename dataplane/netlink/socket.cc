@@ -161,7 +161,8 @@ Result<> Socket::batch(const std::vector<Step>& steps) {
 // False when a change ran into the dump: what was visited may be inconsistent.
 Result<bool> Socket::Impl::query_once(Message& message, const std::string& what,
                                       const Visit& each) {
-  const bool dump = nlmsg_hdr(message.raw())->nlmsg_flags & NLM_F_DUMP;
+  // NLM_F_DUMP is two bits, of which one alone means other things in requests that create.
+  const bool dump = (nlmsg_hdr(message.raw())->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   const std::uint32_t wanted = complete(message, dump ? 0 : NLM_F_ACK);
   nlmsghdr* request = nlmsg_hdr(message.raw());
   if (::send(nl_socket_get_fd(socket), request, request->nlmsg_len, 0) < 0)

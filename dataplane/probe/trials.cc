@@ -16,6 +16,9 @@
 
 #include "common/base/unique_fd.h"
 #include "dataplane/netlink/link.h"
+#include "dataplane/netlink/parent.h"
+#include "dataplane/netlink/rate.h"
+#include "dataplane/netns/netns.h"
 #include "dataplane/nft/table.h"
 
 namespace heddle::probe::trials {
@@ -45,6 +48,23 @@ Result<std::string> capability(int number, const char* name) {
 Result<netlink::Socket> private_socket() {
   TRY_DO(need_private_netns());
   return netlink::Socket::open();
+}
+
+// An end of the pair that the trial of veth left.
+Result<IfIndex> end_of_pair(netlink::Socket& socket, const std::string& name) {
+  TRY(const auto link, netlink::find_link(socket, name));
+  if (!link) return fail(Errc::unsupported, "no veth pair to try it on");
+  return link->index;
+}
+
+// On an end of its own: the kinds exclude each other.
+Result<std::string> on_parent(const std::string& parent, netlink::OnParent link) {
+  TRY(auto socket, private_socket());
+  TRY(link.parent, end_of_pair(socket, parent));
+  TRY(const UniqueFd own, netns::open("/proc/thread-self/ns/net"));
+  link.netns = own.get();
+  TRY_DO(netlink::create_on_parent(socket, link));
+  return std::string("created");
 }
 
 }  // namespace
@@ -111,6 +131,32 @@ Result<std::string> vxlan() {
   TRY(auto socket, private_socket());
   TRY_DO(netlink::create_vxlan(socket, {.name = "probe3"}));
   return std::string("created, collecting metadata");
+}
+
+Result<std::string> token_bucket() {
+  TRY(auto socket, private_socket());
+  TRY(const IfIndex link, end_of_pair(socket, "probe0"));
+  TRY_DO(netlink::put_rate(socket, link, {.bits = 1'000'000}));
+  return std::string("set on a device");
+}
+
+Result<std::string> macvlan() {
+  return on_parent("probe0", {.kind = dataplane::LinkKind::macvlan,
+                              .mode = dataplane::ParentMode::bridge,
+                              .name = "probe4"});
+}
+
+Result<std::string> ipvlan() {
+  return on_parent(
+      "probe1",
+      {.kind = dataplane::LinkKind::ipvlan, .mode = dataplane::ParentMode::l2, .name = "probe5"});
+}
+
+Result<std::string> vlan() {
+  TRY(auto socket, private_socket());
+  TRY(const IfIndex parent, end_of_pair(socket, "probe0"));
+  TRY_DO(netlink::create_vlan(socket, {.name = "probe6", .parent = parent, .id = 2}));
+  return std::string("created");
 }
 
 Result<std::string> nft_masquerade() {

@@ -14,6 +14,10 @@ Result<std::string> jit();
 Result<std::string> private_netns();
 Result<std::string> veth();
 Result<std::string> bridge();
+Result<std::string> token_bucket();  // these on the pair that veth() left
+Result<std::string> macvlan();
+Result<std::string> ipvlan();
+Result<std::string> vlan();
 Result<std::string> nft_masquerade();
 Result<std::string> bpf_syscall();
 Result<std::string> btf();

@@ -43,9 +43,13 @@ struct heddle_address {
 	__u32 ifindex; /* host side of the endpoint's veth; 0: remote */
 	__be32 vtep;   /* the remote node's data address; 0: local */
 	__u8 mac[HEDDLE_MAC_BYTES];
-	__u16 flags;    /* reserved: bit 0 will ask for encryption on the way to the VTEP */
+	__u16 flags;    /* enum heddle_address_flag; bit 0 will ask for encryption to the VTEP */
 	__u32 identity; /* reserved: the workload's, for policy */
 	__u32 reserved[3];
+};
+enum heddle_address_flag {
+	/* Local, and its device limits the rate: packets pass through the device's queue. */
+	HEDDLE_ADDRESS_QUEUED = 2,
 };
 
 /* heddle_ports: what an endpoint may send as, by ifindex of its host side. */

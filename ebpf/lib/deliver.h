@@ -7,6 +7,8 @@
 /*
  * Straight into the endpoint's namespace, past the host's stack. The packet was classed by the
  * destination it had when it arrived: without the new type the endpoint's IP layer would ignore it.
+ * An endpoint with a limited rate has a queue on the host side of its pair, which a redirect to the
+ * peer would pass by.
  */
 static __always_inline int deliver_here(struct __sk_buff *skb, const struct heddle_address *to)
 {
@@ -17,6 +19,8 @@ static __always_inline int deliver_here(struct __sk_buff *skb, const struct hedd
 	    bpf_skb_change_type(skb, PACKET_HOST))
 		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
 	skb->mark = 0;
+	if (to->flags & HEDDLE_ADDRESS_QUEUED)
+		return bpf_redirect(to->ifindex, 0);
 	return bpf_redirect_peer(to->ifindex, 0);
 }
 

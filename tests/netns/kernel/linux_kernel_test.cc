@@ -127,6 +127,17 @@ class LinuxHarness final : public KernelHarness {
       EXPECT_EQ(::unlink((host_.directory() + "/bpf/" + pin).c_str()), 0) << pin;
     }
   }
+  void set_sysctl(const Attachment& attachment, const std::string& name,
+                  const std::string& value) override {
+    host::run_in(attachment.sandbox, "echo " + value + " > /proc/sys/" + name);
+  }
+  void lift_rates(const Attachment& attachment) override {
+    host::run("tc qdisc delete dev " + attachment.host_name + " root");
+    host::run_in(attachment.sandbox, "tc qdisc delete dev " + attachment.name + " root");
+  }
+  void delete_inside(const Attachment& attachment) override {
+    host::run_in(attachment.sandbox, "ip link delete " + attachment.name);
+  }
   void alter_masquerades() override {
     host::run("nft add rule inet heddle_test postrouting ip saddr 10.0.0.1 accept");
   }

@@ -1,5 +1,6 @@
 // The overlay's whole path with real packets.
 #include <gtest/gtest.h>
+#include <net/if.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
@@ -88,6 +89,27 @@ TEST_F(OverlayPath, CarriesTcpIntactBothWays) {
   transfer(kC1, kC2, 64);
   EXPECT_EQ(all_drops(0), 0u);
   EXPECT_EQ(all_drops(1), 0u);
+}
+
+TEST_F(OverlayPath, PacketsForALimitedEndpointPassTheQueueOfItsHostSide) {
+  ASSERT_EQ(run("h1", "tc qdisc add dev hvc2 root tbf rate 50mbit burst 65kb limit 1mb"), 0);
+  in("h1", [&] {
+    const auto put = hosts_[0].programs->put_address({.vni = Vni{kVni},
+                                                      .address = kC2.address,
+                                                      .mac = kC2.mac,
+                                                      .local = {::if_nametoindex("hvc2")},
+                                                      .vtep = std::nullopt,
+                                                      .queued = true});
+    EXPECT_TRUE(put.has_value()) << put.error().text();
+  });
+  for (const Container& from : {kC1, kC3}) {
+    const auto start = std::chrono::steady_clock::now();
+    transfer(from, kC2, 8);
+    // 1.34 s at the rate, without the bucket's content.
+    EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(1250));
+  }
+  EXPECT_EQ(all_drops(0), 0u);
+  EXPECT_EQ(run("h1", "tc qdisc del dev hvc2 root"), 0);
 }
 
 TEST_F(OverlayPath, CarriesDatagramsOfEverySize) {

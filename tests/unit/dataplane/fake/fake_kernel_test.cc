@@ -38,6 +38,17 @@ class FakeHarness final : public KernelHarness {
     addresses.erase(addresses.begin());
   }
   void unpin(const std::string& pin) override { kernel_.state().missing_pins.insert(pin); }
+  void set_sysctl(const Attachment& attachment, const std::string& name,
+                  const std::string& value) override {
+    kernel_.state().attachments[attachment.host_name].sysctls[name] = value;
+  }
+  void lift_rates(const Attachment& attachment) override {
+    Attachment& there = kernel_.state().attachments[attachment.host_name];
+    there.rate_in = there.rate_out = 0;
+  }
+  void delete_inside(const Attachment& attachment) override {
+    kernel_.delete_link(attachment.host_name);
+  }
   void alter_masquerades() override { kernel_.state().masquerades.insert({Prefix(), "altered"}); }
 
  private:
