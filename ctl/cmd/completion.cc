@@ -57,7 +57,7 @@ Words values_of(const std::string& type, Context& context) {
   if (!daemon) return {};
   const Deadline deadline = context.deadline();
   if (type == "NETWORK") {
-    return names_of((*daemon)->list_networks(deadline), [](const auto& n) { return n.name; });
+    return names_of((*daemon)->list_networks({}, deadline), [](const auto& n) { return n.name; });
   }
   if (type == "WORKLOAD") {
     return names_of((*daemon)->list_workloads(deadline), [](const auto& w) { return w.name; });

@@ -38,7 +38,7 @@ std::vector<std::string> subnets_of(const model::Network& network) {
 
 Result<int> ls(const Arguments&, Context& context) {
   TRY(auto* daemon, context.daemon());
-  TRY(const auto networks, daemon->list_networks(context.deadline()));
+  TRY(const auto networks, daemon->list_networks({}, context.deadline()));
   if (context.format == Format::json) {
     output::print(context.out, output::to_json(networks));
     return kDone;
