@@ -19,20 +19,23 @@ bool ends_many(std::string& text) {
   return true;
 }
 
-// "--driver,-d" is found again as "--driver".
-std::string first_name(std::string_view names) {
-  return std::string(names.substr(0, names.find(',')));
+void add_switch(CLI::App& leaf, std::string& slot, const Flag& flag) {
+  const auto truth = [](const std::string& text) {
+    const bool known = text == "true" || text == "false" || text == "1" || text == "0";
+    return known ? std::string() : "'" + text + "' must be true or false";
+  };
+  leaf.add_flag(flag.names, slot, flag.help)
+      ->check(CLI::Validator(truth, ""))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 
 void add_flag(CLI::App& leaf, const std::shared_ptr<Arguments>& arguments, const Flag& flag) {
-  auto& slot = arguments->slot(first_name(flag.names));
   std::string value = flag.value;
   if (value.empty()) {
-    leaf.add_flag_function(
-        flag.names, [&slot](std::int64_t times) { slot.assign(times > 0 ? 1 : 0, "yes"); },
-        flag.help);
+    add_switch(leaf, arguments->switch_slot(first_name(flag.names)), flag);
     return;
   }
+  auto& slot = arguments->slot(first_name(flag.names));
   const bool many = ends_many(value);
   auto* option =
       leaf.add_option(flag.names, slot, flag.help + std::string(many ? " (repeatable)" : ""));
@@ -77,6 +80,21 @@ std::function<Result<int>()> action_of(const Command& command, std::shared_ptr<A
 }
 
 }  // namespace
+
+std::string first_name(std::string_view names) {
+  return std::string(names.substr(0, names.find(',')));
+}
+
+bool Arguments::has(std::string_view name) const {
+  return switches_.contains(name) ? choice(name).value_or(false) : !list(name).empty();
+}
+
+std::optional<bool> Arguments::choice(std::string_view name) const {
+  const auto it = switches_.find(name);
+  CHECK(it != switches_.end());
+  if (it->second.empty()) return std::nullopt;
+  return it->second == "true" || it->second == "1";
+}
 
 const std::vector<std::string>& Arguments::list(std::string_view name) const {
   const auto it = values_.find(name);

@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,18 +23,26 @@ struct Flag {
   const char* help;
 };
 
+// "--driver,-d" is `--driver` in Arguments.
+std::string first_name(std::string_view names);
+
 // What was typed, by the names in the table.
 class Arguments final {
  public:
   // A positional (`NAME`) or flag (`--driver`): "" when absent. CHECKs that the table has it.
   const std::string& text(std::string_view name) const;
   const std::vector<std::string>& list(std::string_view name) const;
-  bool has(std::string_view name) const { return !list(name).empty(); }  // switches too
+  // A switch is given when it is on: `--ipv6`, `--ipv6=true`.
+  bool has(std::string_view name) const;
+  // A switch that is on or off (`--ipv6=false`), or absent.
+  std::optional<bool> choice(std::string_view name) const;
 
   std::vector<std::string>& slot(const std::string& name) { return values_[name]; }
+  std::string& switch_slot(const std::string& name) { return switches_[name]; }
 
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
+  std::map<std::string, std::string, std::less<>> switches_;  // as typed; "" when absent
 };
 
 // One command, as a row of a table. `path` is its words, then its positionals: `NAME` must be

@@ -10,6 +10,7 @@ namespace heddle::cmd {
 struct Context;
 
 void register_network(CLI::App& app, Context& context);
+void register_port(CLI::App& app, Context& context);
 void register_workload(CLI::App& app, Context& context);  // run, ps, rm, exec
 void register_service(CLI::App& app, Context& context);
 void register_swarm(CLI::App& app, Context& context);

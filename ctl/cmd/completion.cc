@@ -47,6 +47,8 @@ Words values_of(const std::string& type, Context& context) {
   if (type == "FORMAT") return {"table", "json"};
   if (type == "POLICY") return {"no", "on-failure", "always"};
   if (type == "ROLE") return {"worker", "manager"};
+  if (type == "SCOPE") return {"local", "swarm"};
+  if (type == "DRIVER") return {"bridge", "overlay", "macvlan", "ipvlan", "host", "none"};
   if (type == "SHELL") return {"bash", "zsh", "fish"};
   if (type != "NETWORK" && type != "WORKLOAD" && type != "SERVICE" && type != "NODE" &&
       type != "BALANCER") {
@@ -57,7 +59,7 @@ Words values_of(const std::string& type, Context& context) {
   if (!daemon) return {};
   const Deadline deadline = context.deadline();
   if (type == "NETWORK") {
-    return names_of((*daemon)->list_networks(deadline), [](const auto& n) { return n.name; });
+    return names_of((*daemon)->list_networks({}, deadline), [](const auto& n) { return n.name; });
   }
   if (type == "WORKLOAD") {
     return names_of((*daemon)->list_workloads(deadline), [](const auto& w) { return w.name; });
@@ -71,6 +73,24 @@ Words values_of(const std::string& type, Context& context) {
   }
   return names_of((*daemon)->list_load_balancers(deadline),
                   [](const auto& b) { return b.load_balancer.name; });
+}
+
+Words with_prefix(const std::string& prefix, const Words& values) {
+  Words words;
+  for (const auto& value : values) words.push_back(prefix + value);
+  return words;
+}
+
+// Of `network ls` and `network prune`: keys, and values where they are known.
+Words filters_of(const CLI::App* app, const std::string& typed, Context& context) {
+  if (app->get_name() == "prune") return {"label!=", "label=", "until="};
+  const std::string key = typed.substr(0, typed.find('='));
+  if (key == typed) return {"dangling=", "driver=", "id=", "label=", "name=", "scope="};
+  if (key == "dangling") return with_prefix("dangling=", {"true", "false"});
+  if (key == "driver") return with_prefix("driver=", values_of("DRIVER", context));
+  if (key == "scope") return with_prefix("scope=", values_of("SCOPE", context));
+  if (key == "name") return with_prefix("name=", values_of("NETWORK", context));
+  return {};
 }
 
 struct Position {
@@ -145,7 +165,8 @@ std::string complete(const std::vector<std::string>& words, Context& context) {
   const std::string& last = words.back();
   Words candidates;
   if (at.pending != nullptr) {
-    candidates = values_of(at.pending->get_type_name(), context);
+    const std::string type = at.pending->get_type_name();
+    candidates = type == "FILTER" ? filters_of(at.app, last, context) : values_of(type, context);
   } else if (last.starts_with("-")) {
     candidates = flags_of(at.app);
   } else {

@@ -27,6 +27,7 @@ struct Context {
 
   std::ostream& out;
   std::ostream& err;
+  std::istream* in = nullptr;                     // who is asked to confirm; null: nobody is there
   std::string socket = client::default_socket();  // --socket
   Format format = Format::table;                  // --format
   unsigned timeout_seconds = 60;                  // --timeout: for each call of the daemon

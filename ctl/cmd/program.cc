@@ -168,6 +168,7 @@ std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context) {
       "Exit status: 0 done, 1 failed, 2 wrong usage, 4 skipped for a missing capability,\n"
       "125 no heddled answers.");
   register_network(*app, context);
+  register_port(*app, context);
   register_workload(*app, context);
   register_service(*app, context);
   register_swarm(*app, context);

@@ -78,7 +78,7 @@ std::string reference() {
          "Made from the program's own tables; a test compares. A network, service, node or load\n"
          "balancer is named by its name, its id, or four or more leading digits of the id; a "
          "workload\n"
-         "also as `netns:PATH` or `pid:N`.\n\n"
+         "also as `netns:PATH`, `pid:N`, `docker:NAME|ID` or `podman:NAME|ID`.\n\n"
          "Results go to standard output as tables, or as JSON with `--format json`; errors go to\n"
          "standard error as `heddle: TEXT`.\n\n"
          "| exit status | meaning |\n|---|---|\n"

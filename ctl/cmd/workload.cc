@@ -1,11 +1,12 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "ctl/cmd/attachment.h"
 #include "ctl/cmd/command.h"
 #include "ctl/cmd/commands.h"
 #include "ctl/cmd/exec.h"
-#include "ctl/cmd/ports.h"
 #include "ctl/output/json.h"
+#include "ctl/output/ports.h"
 #include "ctl/output/table.h"
 #include "ctl/output/words.h"
 
@@ -35,29 +36,30 @@ Result<std::map<std::string, std::string>> parse_environment(
 }
 
 // The flags of one attachment hold for the first network: a service is on one network.
-std::vector<client::Attachment> attachments_of(const Arguments& arguments,
-                                               std::vector<model::ServicePort> ports) {
+Result<std::vector<client::Attachment>> attachments_of(const Arguments& arguments) {
+  TRY(auto first, parse_attachment(arguments));
   std::vector<client::Attachment> attachments;
   for (const auto& network : arguments.list("--network")) {
-    client::Attachment attachment;
+    auto& attachment =
+        attachments.emplace_back(attachments.empty() ? std::move(first) : client::Attachment());
     attachment.network = network;
-    attachments.push_back(std::move(attachment));
   }
-  if (attachments.empty()) return attachments;
-  auto& first = attachments.front();
-  first.address = arguments.text("--ip");
-  first.interface = arguments.text("--ifname");
-  first.aliases = arguments.list("--alias");
-  first.service = arguments.text("--service");
-  first.ports = std::move(ports);
   return attachments;
 }
 
+// The ports of the host that the daemon chose for `-p PORT`.
+void print_chosen(std::ostream& out, const client::Started& started,
+                  const std::vector<client::Attachment>& networks) {
+  if (networks.empty()) return;
+  for (const auto& endpoint : started.endpoints) {
+    output::print_ports(out, output::chosen_of(endpoint.published, networks.front().published));
+  }
+}
+
 Result<int> run(const Arguments& arguments, Context& context) {
-  for (const char* flag : {"--ip", "--ifname", "--alias", "--service"}) {
-    if (arguments.has(flag) && !arguments.has("--network")) {
-      return fail(Errc::invalid, std::string(flag) + " needs --network");
-    }
+  const std::string flag = given_attachment_flag(arguments);
+  if (!flag.empty() && !arguments.has("--network")) {
+    return fail(Errc::invalid, flag + " needs --network");
   }
   client::RunDraft draft;
   draft.name = arguments.text("--name");
@@ -66,14 +68,14 @@ Result<int> run(const Arguments& arguments, Context& context) {
   TRY(draft.restart, parse_restart(arguments.text("--restart")));
   TRY(draft.environment, parse_environment(arguments.list("--env")));
   TRY(draft.labels, parse_pairs("--label", arguments.list("--label")));
-  TRY(auto ports, parse_ports(arguments));
-  draft.networks = attachments_of(arguments, std::move(ports));
+  TRY(draft.networks, attachments_of(arguments));
   TRY(auto* daemon, context.daemon());
   TRY(const auto started, daemon->run(draft, context.deadline()));
   if (context.format == Format::json) {
     output::print(context.out, output::to_json(started));
   } else {
     context.out << started.workload.name << "\n";
+    print_chosen(context.out, started, draft.networks);
   }
   return kDone;
 }
@@ -130,19 +132,15 @@ Result<int> exec(const Arguments& arguments, Context& context) {
   return exec_in(workload, context.command);
 }
 
-constexpr Flag kRunFlags[] = {
-    {"--name", "NAME", "name; made up when absent"},
-    {"--network", "NETWORK...", "network to connect to; what follows holds for the first"},
-    {"--ip", "ADDRESS", "address; chosen when absent"},
-    {"--ifname", "NAME", "interface inside; eth0, eth1 ... when absent"},
-    {"--alias", "NAME...", "further name on the network"},
-    {"--service", "NAME", "service that this becomes a backend of"},
-    kPortFlag,
-    {"--restart", "POLICY", "no (default), on-failure or always; always also after a reboot"},
-    {"--env,-e", "KEY=VALUE...", "environment variable; KEY alone takes its value here"},
-    {"--workdir,-w", "PATH", "directory that it starts in; / when absent"},
-    {"--label,-l", "KEY=VALUE...", "label"},
+constexpr std::array kStartFlags = {
+    Flag{"--name", "NAME", "name; made up when absent"},
+    Flag{"--restart", "POLICY", "no (default), on-failure or always; always also after a reboot"},
+    Flag{"--env,-e", "KEY=VALUE...", "environment variable; KEY alone takes its value here"},
+    Flag{"--workdir,-w", "PATH", "directory that it starts in; / when absent"},
+    Flag{"--label,-l", "KEY=VALUE...", "label"},
+    Flag{"--network", "NETWORK...", "network to connect to; what follows holds for the first"},
 };
+constexpr auto kRunFlags = joined_flags(kStartFlags, kAttachmentFlags);
 
 constexpr Flag kRmFlags[] = {
     {"--force,-f", "", "stop it first: SIGTERM, after 10 seconds SIGKILL"},
@@ -151,7 +149,8 @@ constexpr Flag kRmFlags[] = {
 constexpr Command kCommands[] = {
     {"run -- COMMAND...", "Start a process in a new sandbox; its name is printed",
      "heddle run --network app --service web --port 8080/http -- nginx -g 'daemon off;'\n"
-     "heddle run --name client --network app --restart always -- sleep infinity",
+     "heddle run --name client --network app --restart always -- sleep infinity\n"
+     "heddle run --network app -p 127.0.0.1:8080:80 --ip 10.40.0.9 -- nginx -g 'daemon off;'",
      kRunFlags, run},
     {"ps", "List this node's workloads", "heddle ps", {}, ps},
     {"rm WORKLOAD...", "Remove workloads: disconnect them and forget them", "heddle rm -f client",

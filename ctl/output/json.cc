@@ -30,7 +30,16 @@ Json merged(Json base, Object more) {
 }
 
 Json to_json(const model::Subnet& subnet) {
-  return Object{{"prefix", subnet.prefix.format()}, {"gateway", subnet.gateway.format()}};
+  Object reserved;
+  for (const auto& [name, address] : subnet.reserved) reserved[name] = address.format();
+  return Object{{"prefix", subnet.prefix.format()},
+                {"gateway", subnet.gateway.format()},
+                {"range", subnet.range ? subnet.range->format() : ""},
+                {"reserved", std::move(reserved)}};
+}
+
+Json to_json(const client::SubnetUse& use) {
+  return Object{{"used", use.used}, {"free", use.free}, {"conflict", use.conflict}};
 }
 
 Json to_json(const model::LbRule& rule) {
@@ -70,7 +79,10 @@ Json to_json(const model::Network& network) {
                 {"options", text_map(network.options)},
                 {"labels", text_map(network.labels)},
                 {"vni", network.vni.value},
-                {"created", format(network.created)}};
+                {"created", format(network.created)},
+                {"attachable", network.attachable},
+                {"config_only", network.config_only},
+                {"config_from", network.config_from}};
 }
 
 Json to_json(const model::Workload& workload) {
@@ -87,7 +99,8 @@ Json to_json(const model::Workload& workload) {
                 {"restarts", workload.restarts},
                 {"exit_status", workload.exit_status},
                 {"labels", text_map(workload.labels)},
-                {"created", format(workload.created)}};
+                {"created", format(workload.created)},
+                {"container", workload.container}};
 }
 
 Json to_json(const model::ServicePort& port) {
@@ -97,7 +110,17 @@ Json to_json(const model::ServicePort& port) {
                 {"app", word(port.app)}};
 }
 
+Json to_json(const model::PublishedPort& port) {
+  return Object{{"host_address", port.host_address ? port.host_address->format() : ""},
+                {"host_port", port.host_port},
+                {"port", port.port},
+                {"count", port.count},
+                {"protocol", word(port.protocol)}};
+}
+
 Json to_json(const model::Endpoint& endpoint) {
+  Array link_local;
+  for (const auto& address : endpoint.link_local) link_local.push_back(Json(address.format()));
   return Object{{"id", endpoint.id},
                 {"network", endpoint.network},
                 {"workload", endpoint.workload},
@@ -111,7 +134,14 @@ Json to_json(const model::Endpoint& endpoint) {
                 {"ports", to_json(endpoint.ports)},
                 {"weight", endpoint.weight},
                 {"state", word(endpoint.state)},
-                {"created", format(endpoint.created)}};
+                {"created", format(endpoint.created)},
+                {"address6", endpoint.address6 ? endpoint.address6->format() : ""},
+                {"link_local", std::move(link_local)},
+                {"published", to_json(endpoint.published)},
+                {"gateway_priority", endpoint.gateway_priority},
+                {"sysctls", text_map(endpoint.sysctls)},
+                {"rate_in", endpoint.rate_in},
+                {"rate_out", endpoint.rate_out}};
 }
 
 Json to_json(const model::Service& service) {
@@ -150,9 +180,24 @@ Json to_json(const model::LoadBalancer& load_balancer) {
                 {"created", format(load_balancer.created)}};
 }
 
+// The use of each subnet stands beside what the subnet is.
 Json to_json(const client::NetworkDetails& details) {
-  return merged(to_json(details.network),
-                {{"device", details.device}, {"endpoints", to_json(details.endpoints)}});
+  Json json = merged(to_json(details.network),
+                     {{"device", details.device}, {"endpoints", to_json(details.endpoints)}});
+  for (auto& subnet : json.at("subnets").as_array()) {
+    for (const auto& use : details.subnets) {
+      if (subnet.at("prefix").as_string() != use.prefix.format()) continue;
+      subnet = merged(std::move(subnet), to_json(use).as_object());
+    }
+  }
+  return json;
+}
+
+Json to_json(const client::EndpointPorts& ports) {
+  return Object{{"workload_name", ports.workload_name},
+                {"network_name", ports.network_name},
+                {"address", ports.address.format()},
+                {"published", to_json(ports.published)}};
 }
 
 Json to_json(const client::Started& started) {

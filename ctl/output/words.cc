@@ -52,6 +52,18 @@ std::string_view word(model::Protocol protocol) {
   return protocol == model::Protocol::udp ? "udp" : "tcp";
 }
 
+std::string_view word(model::PublishedProtocol protocol) {
+  switch (protocol) {
+    case model::PublishedProtocol::tcp:
+      return "tcp";
+    case model::PublishedProtocol::udp:
+      return "udp";
+    case model::PublishedProtocol::sctp:
+      return "sctp";
+  }
+  return "?";
+}
+
 std::string_view word(model::AppProtocol protocol) {
   switch (protocol) {
     case model::AppProtocol::automatic:
@@ -115,10 +127,40 @@ std::string format(const model::ServicePort& port) {
   return text;
 }
 
-std::string format(const std::vector<model::ServicePort>& ports) {
+namespace {
+
+std::string range(unsigned first, unsigned count) {
+  std::string text = std::to_string(first);
+  if (count > 1) text += "-" + std::to_string(first + count - 1);
+  return text;
+}
+
+template <class Port>
+std::string format_all(const std::vector<Port>& ports) {
   std::string text;
   for (const auto& port : ports) text += (text.empty() ? "" : ", ") + format(port);
   return text;
+}
+
+}  // namespace
+
+std::string format(const std::vector<model::ServicePort>& ports) {
+  return format_all(ports);
+}
+
+std::string format(const model::PublishedPort& port) {
+  std::string text;
+  if (port.host_address) {
+    const std::string address = port.host_address->format();
+    text = (port.host_address->is_v4() ? address : "[" + address + "]") + ":";
+  }
+  if (port.host_port != 0) text += range(port.host_port, port.count);
+  if (port.host_port != 0 || port.host_address) text += ":";
+  return text + range(port.port, port.count) + "/" + std::string(word(port.protocol));
+}
+
+std::string format(const std::vector<model::PublishedPort>& ports) {
+  return format_all(ports);
 }
 
 }  // namespace heddle::output

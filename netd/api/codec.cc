@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "netd/api/field.h"
 #include "netd/api/model.pb.h"
+#include "netd/api/parts.h"
 
 namespace heddle::api {
 namespace {
@@ -18,6 +19,7 @@ HEDDLE_SAME(Scope::local, SCOPE_LOCAL);
 HEDDLE_SAME(Scope::swarm, SCOPE_SWARM);
 HEDDLE_SAME(WorkloadKind::run, WORKLOAD_RUN);
 HEDDLE_SAME(WorkloadKind::load_balancer, WORKLOAD_LOAD_BALANCER);
+HEDDLE_SAME(WorkloadKind::podman, WORKLOAD_PODMAN);
 HEDDLE_SAME(RestartPolicy::no, RESTART_NO);
 HEDDLE_SAME(RestartPolicy::on_failure, RESTART_ON_FAILURE);
 HEDDLE_SAME(RestartPolicy::always, RESTART_ALWAYS);
@@ -38,59 +40,7 @@ HEDDLE_SAME(LbAlgorithm::round_robin, LB_ROUND_ROBIN);
 HEDDLE_SAME(LbAlgorithm::least_request, LB_LEAST_REQUEST);
 #undef HEDDLE_SAME
 
-// proto3 enums are open: a newer or hostile peer may send any number.
-template <class Ours, class Theirs>
-Result<Ours> enum_field(std::string_view field, Theirs value, bool (*is_valid)(int)) {
-  if (is_valid(value)) return static_cast<Ours>(static_cast<int>(value));
-  return fail(Errc::invalid, std::string(field) + ": " + std::to_string(static_cast<int>(value)) +
-                                 " is not a value that this version knows");
-}
-
-using Strings = google::protobuf::Map<std::string, std::string>;
-
-void put_map(const std::map<std::string, std::string>& from, Strings& to) {
-  to.clear();
-  for (const auto& [key, value] : from) to[key] = value;
-}
-
-Result<std::map<std::string, std::string>> map_field(std::string_view field, const Strings& from) {
-  TRY_DO(check_count(field, from.size(), kMaxEntries));
-  std::map<std::string, std::string> to;
-  for (const auto& [key, value] : from) {
-    if (key.empty()) return fail(Errc::invalid, std::string(field) + ": an empty key");
-    TRY_DO(line_field(std::string(field) + " key", key, kMaxPath));
-    TRY(to[key], argument_field(std::string(field) + "[" + key + "]", value));
-  }
-  return to;
-}
-
-std::int64_t seconds(model::Time time) {
-  return time.time_since_epoch().count();
-}
-
-// A list of messages, each read by from_proto and named `field[i]` in errors.
-template <class Ours, class Theirs>
-Result<> read_list(std::string_view field, const Theirs& from, std::vector<Ours>& to) {
-  TRY_DO(check_count(field, static_cast<std::size_t>(from.size()), kMaxEntries));
-  to.clear();
-  for (int i = 0; i < from.size(); ++i) {
-    TRY(auto value, from_proto(from.Get(i)).during(at(field, i)));
-    to.push_back(std::move(value));
-  }
-  return {};
-}
-
 }  // namespace
-
-Result<model::Subnet> from_proto(const model::v1::Subnet& message) {
-  model::Subnet value;
-  TRY(value.prefix, prefix_field("prefix", message.prefix()));
-  TRY(value.gateway, address_field("gateway", message.gateway()));
-  if (!value.gateway.is_unspecified() && !value.prefix.contains(value.gateway)) {
-    return fail(Errc::invalid, "gateway: " + message.gateway() + " is not in " + message.prefix());
-  }
-  return value;
-}
 
 Result<model::LbRule> from_proto(const model::v1::LbRule& message) {
   model::LbRule value;
@@ -107,40 +57,6 @@ void to_proto(const model::LbRule& value, model::v1::LbRule& out) {
   out.set_host(value.host);
   out.set_path_prefix(value.path_prefix);
   out.set_target_group(value.target_group);
-}
-
-void to_proto(const model::Network& value, model::v1::Network& out) {
-  out.Clear();
-  out.set_id(value.id);
-  out.set_name(value.name);
-  out.set_driver(value.driver);
-  out.set_scope(static_cast<model::v1::Scope>(value.scope));
-  for (const auto& subnet : value.subnets) {
-    auto& to = *out.add_subnets();
-    to.set_prefix(subnet.prefix.format());
-    to.set_gateway(subnet.gateway.format());
-  }
-  out.set_internal(value.internal);
-  put_map(value.options, *out.mutable_options());
-  put_map(value.labels, *out.mutable_labels());
-  out.set_vni(value.vni.value);
-  out.set_created(seconds(value.created));
-}
-
-Result<model::Network> from_proto(const model::v1::Network& message) {
-  model::Network value;
-  TRY(value.id, id_field("id", message.id()));
-  TRY(value.name, name_field("name", message.name(), Empty::refused));
-  TRY(value.driver, name_field("driver", message.driver(), Empty::refused));
-  TRY(value.scope, enum_field<model::Scope>("scope", message.scope(), model::v1::Scope_IsValid));
-  TRY_DO(read_list("subnets", message.subnets(), value.subnets));
-  value.internal = message.internal();
-  TRY(value.options, map_field("options", message.options()));
-  TRY(value.labels, map_field("labels", message.labels()));
-  TRY_DO(check_range("vni", message.vni(), {0, kMaxVni}));
-  value.vni.value = message.vni();
-  TRY(value.created, time_field("created", message.created()));
-  return value;
 }
 
 void to_proto(const model::Workload& value, model::v1::Workload& out) {
@@ -161,6 +77,7 @@ void to_proto(const model::Workload& value, model::v1::Workload& out) {
   out.set_pid_start(value.pid_start);
   out.set_exit_status(value.exit_status);
   out.set_restarts(value.restarts);
+  out.set_container(value.container);
 }
 
 Result<model::Workload> from_proto(const model::v1::Workload& message) {
@@ -189,70 +106,7 @@ Result<model::Workload> from_proto(const model::v1::Workload& message) {
   TRY(value.pid_start, line_field("pid_start", message.pid_start(), 64));
   value.exit_status = message.exit_status();
   value.restarts = message.restarts();
-  return value;
-}
-
-void to_proto(const model::ServicePort& value, model::v1::ServicePort& out) {
-  out.Clear();
-  out.set_name(value.name);
-  out.set_port(value.port);
-  out.set_protocol(static_cast<std::uint32_t>(value.protocol));
-  out.set_app(static_cast<model::v1::AppProtocol>(value.app));
-}
-
-Result<model::ServicePort> from_proto(const model::v1::ServicePort& message) {
-  model::ServicePort value;
-  TRY(value.name, name_field("name", message.name(), Empty::allowed));
-  TRY(value.port, port_field("port", message.port()));
-  if (message.protocol() != 6 && message.protocol() != 17) {
-    return fail(Errc::invalid, "protocol: " + std::to_string(message.protocol()) +
-                                   " is neither 6 (tcp) nor 17 (udp)");
-  }
-  value.protocol = static_cast<model::Protocol>(message.protocol());
-  TRY(value.app,
-      enum_field<model::AppProtocol>("app", message.app(), model::v1::AppProtocol_IsValid));
-  return value;
-}
-
-void to_proto(const model::Endpoint& value, model::v1::Endpoint& out) {
-  out.Clear();
-  out.set_id(value.id);
-  out.set_network(value.network);
-  out.set_workload(value.workload);
-  out.set_workload_name(value.workload_name);
-  out.set_node(value.node);
-  out.set_address(value.address.format());
-  out.set_mac(value.mac.format());
-  out.set_interface(value.interface);
-  for (const auto& alias : value.aliases) out.add_aliases(alias);
-  out.set_service(value.service);
-  for (const auto& port : value.ports) to_proto(port, *out.add_ports());
-  out.set_weight(value.weight);
-  out.set_state(static_cast<model::v1::EndpointState>(value.state));
-  out.set_created(seconds(value.created));
-}
-
-Result<model::Endpoint> from_proto(const model::v1::Endpoint& message) {
-  model::Endpoint value;
-  TRY(value.id, id_field("id", message.id()));
-  TRY(value.network, id_field("network", message.network()));
-  TRY(value.workload, id_field("workload", message.workload()));
-  TRY(value.workload_name, line_field("workload_name", message.workload_name(), kMaxPath));
-  TRY(value.node, id_field("node", message.node()));
-  TRY(value.address, if_addr_field("address", message.address()));
-  TRY(value.mac, mac_field("mac", message.mac()));
-  TRY(value.interface, interface_field("interface", message.interface()));
-  TRY_DO(check_count("aliases", static_cast<std::size_t>(message.aliases_size()), kMaxEntries));
-  for (int i = 0; i < message.aliases_size(); ++i) {
-    TRY(auto alias, name_field(at("aliases", i), message.aliases(i), Empty::refused));
-    value.aliases.push_back(std::move(alias));
-  }
-  TRY(value.service, name_field("service", message.service(), Empty::allowed));
-  TRY_DO(read_list("ports", message.ports(), value.ports));
-  value.weight = message.weight();
-  TRY(value.state,
-      enum_field<model::EndpointState>("state", message.state(), model::v1::EndpointState_IsValid));
-  TRY(value.created, time_field("created", message.created()));
+  TRY(value.container, id_field("container", message.container()));
   return value;
 }
 

@@ -11,6 +11,11 @@ bool is_control(char c) {
   return byte < 0x20 || byte == 0x7f;
 }
 
+bool is_sysctl_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
 std::string label(std::string_view field) {
   return std::string(field) + ": ";
 }
@@ -113,6 +118,52 @@ Result<model::Time> time_field(std::string_view field, std::int64_t seconds) {
   constexpr std::int64_t kYear10000 = 253402300800;
   TRY_DO(check_range(field, seconds, {0, kYear10000 - 1}));
   return model::Time(std::chrono::seconds(seconds));
+}
+
+Result<std::map<std::string, IpAddr>> reserved_field(
+    std::string_view field, const std::map<std::string, std::string>& from) {
+  TRY_DO(check_map(field, from));
+  std::map<std::string, IpAddr> to;
+  for (const auto& [name, text] : from) {
+    TRY(const IpAddr address, address_field(std::string(field) + "[" + name + "]", text));
+    to.emplace(name, address);
+  }
+  return to;
+}
+
+Result<IfAddr> link_local_field(std::string_view field, const std::string& value) {
+  TRY(const auto address, if_addr_field(field, value));
+  const Prefix v4 = Prefix::containing(IpAddr::v4(0xa9fe0000), 16);
+  const Prefix v6 = Prefix::containing(IpAddr::v6({0xfe, 0x80}), 10);
+  if (v4.contains(address.address) || v6.contains(address.address)) return address;
+  return fail(Errc::invalid,
+              label(field) + value + " is of neither " + v4.format() + " nor " + v6.format());
+}
+
+Result<> check_sysctls(std::string_view field, const std::map<std::string, std::string>& sysctls) {
+  TRY_DO(check_count(field, sysctls.size(), kMaxSysctls));
+  for (const auto& [name, value] : sysctls) {
+    TRY_DO(line_field(std::string(field) + " name", name, kMaxHostName));
+    const bool words = std::ranges::all_of(name, is_sysctl_character) && !name.starts_with('.') &&
+                       !name.ends_with('.') && name.find("..") == std::string::npos;
+    if (!words || !name.starts_with("net.")) {
+      return fail(Errc::invalid, label(field) + "'" + name +
+                                     "' must be like net.ipv4.conf.IFNAME.rp_filter: words of "
+                                     "a-z, A-Z, 0-9, '_', '-', joined by dots");
+    }
+    TRY_DO(line_field(std::string(field) + "[" + name + "]", value, kMaxSysctlValue));
+  }
+  return {};
+}
+
+Result<> check_map(std::string_view field, const std::map<std::string, std::string>& map) {
+  TRY_DO(check_count(field, map.size(), kMaxEntries));
+  for (const auto& [key, value] : map) {
+    if (key.empty()) return fail(Errc::invalid, label(field) + "an empty key");
+    TRY_DO(line_field(std::string(field) + " key", key, kMaxPath));
+    TRY_DO(argument_field(std::string(field) + "[" + key + "]", value));
+  }
+  return {};
 }
 
 std::string at(std::string_view field, int index) {

@@ -17,6 +17,10 @@ inline constexpr std::size_t kMaxPath = 4096;         // PATH_MAX
 inline constexpr std::size_t kMaxHostName = 253;      // RFC 1035, section 2.3.4, as text
 inline constexpr std::size_t kMaxEntries = 4096;      // of a map or list
 inline constexpr std::size_t kMaxValue = 128 * 1024;  // MAX_ARG_STRLEN: one argument of execve(2)
+inline constexpr std::size_t kMaxSysctls = 64;
+inline constexpr std::size_t kMaxSysctlValue = 256;
+inline constexpr std::size_t kMaxLinkLocal = 64;
+inline constexpr std::size_t kMaxSubnets = 256;  // of a network
 
 // One line for people: no control bytes, at most `max` bytes. May be empty.
 Result<std::string> line_field(std::string_view field, const std::string& value, std::size_t max);
@@ -39,6 +43,18 @@ Result<SocketAddr> socket_field(std::string_view field, const std::string& value
 Result<Mac> mac_field(std::string_view field, const std::string& value);  // empty: none
 Result<std::uint16_t> port_field(std::string_view field, std::uint32_t value);
 Result<model::Time> time_field(std::string_view field, std::int64_t seconds);
+
+// The address of a network's subnet, by the name of who has it.
+Result<std::map<std::string, IpAddr>> reserved_field(
+    std::string_view field, const std::map<std::string, std::string>& from);
+// One of 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291, section 2.5.6), with its length.
+Result<IfAddr> link_local_field(std::string_view field, const std::string& value);
+// `net.ipv4.conf.IFNAME.rp_filter` -> `2`: names of words of letters, digits, `_` and `-`, joined
+// by dots, so that none leads out of /proc/sys.
+Result<> check_sysctls(std::string_view field, const std::map<std::string, std::string>& sysctls);
+
+// Of labels, options and the like: keys are lines and not empty, values are arguments.
+Result<> check_map(std::string_view field, const std::map<std::string, std::string>& map);
 
 struct Range {
   std::int64_t least;

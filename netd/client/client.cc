@@ -164,9 +164,42 @@ Result<model::Network> Client::create_network(const NetworkDraft& draft, Deadlin
   return checked(api::from_proto(reply));
 }
 
-Result<std::vector<model::Network>> Client::list_networks(Deadline deadline) {
-  TRY(auto reply, impl_->call(&Stub::ListNetworks, api::v1::ListRequest{}, deadline));
+Result<std::vector<model::Network>> Client::list_networks(const std::vector<Filter>& filters,
+                                                          Deadline deadline) {
+  api::v1::ListNetworksRequest request;
+  fill(filters, *request.mutable_filters());
+  TRY(auto reply, impl_->call(&Stub::ListNetworks, request, deadline));
   return decode_all<model::Network>(reply.networks());
+}
+
+Result<model::Network> Client::update_network(const NetworkChange& change, Deadline deadline) {
+  api::v1::UpdateNetworkRequest request;
+  fill(change, request);
+  TRY(auto reply, impl_->call(&Stub::UpdateNetwork, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<std::vector<std::string>> Client::prune_networks(const std::vector<Filter>& filters,
+                                                        Deadline deadline) {
+  api::v1::PruneNetworksRequest request;
+  fill(filters, *request.mutable_filters());
+  TRY(auto reply, impl_->call(&Stub::PruneNetworks, request, deadline));
+  return std::vector<std::string>(reply.names().begin(), reply.names().end());
+}
+
+Result<model::Endpoint> Client::publish(const Publication& publication, Deadline deadline) {
+  api::v1::PublishRequest request;
+  fill(publication, request);
+  TRY(auto reply, impl_->call(&Stub::Publish, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<std::vector<EndpointPorts>> Client::list_ports(const std::string& workload,
+                                                      Deadline deadline) {
+  api::v1::ListPortsRequest request;
+  request.set_workload(workload);
+  TRY(auto reply, impl_->call(&Stub::ListPorts, request, deadline));
+  return read_all<EndpointPorts>(reply.endpoints());
 }
 
 Result<NetworkDetails> Client::inspect_network(const std::string& ref, Deadline deadline) {

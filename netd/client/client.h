@@ -36,11 +36,19 @@ class Client final {
   ~Client();
 
   Result<model::Network> create_network(const NetworkDraft& draft, Deadline deadline);
-  Result<std::vector<model::Network>> list_networks(Deadline deadline);
+  Result<std::vector<model::Network>> list_networks(const std::vector<Filter>& filters,
+                                                    Deadline deadline);
   Result<NetworkDetails> inspect_network(const std::string& ref, Deadline deadline);
+  Result<model::Network> update_network(const NetworkChange& change, Deadline deadline);
+  // The names of those removed.
+  Result<std::vector<std::string>> prune_networks(const std::vector<Filter>& filters,
+                                                  Deadline deadline);
   Result<> remove_network(const std::string& ref, Deadline deadline);
   Result<model::Endpoint> attach(const Attachment& attachment, Deadline deadline);  // rpc Connect
   Result<> disconnect(const std::string& network, const std::string& workload, Deadline deadline);
+  Result<model::Endpoint> publish(const Publication& publication, Deadline deadline);
+  // Published ports, of one workload or ("") of each of this node.
+  Result<std::vector<EndpointPorts>> list_ports(const std::string& workload, Deadline deadline);
 
   Result<Started> run(const RunDraft& draft, Deadline deadline);
   Result<std::vector<model::Workload>> list_workloads(Deadline deadline);

@@ -21,16 +21,44 @@ Result<std::vector<model::Endpoint>> read_endpoints(
   return to;
 }
 
+// What creating and changing a network have in common.
+void put_addressing(const auto& from, auto& request) {
+  for (const auto& subnet : from.subnets) request.add_subnets(subnet);
+  for (const auto& gateway : from.gateways) request.add_gateways(gateway);
+  for (const auto& range : from.ranges) request.add_ranges(range);
+  put_map(from.reserved, *request.mutable_reserved());
+  request.set_ipv6(from.ipv6);
+  put_map(from.options, *request.mutable_options());
+  put_map(from.labels, *request.mutable_labels());
+}
+
 }  // namespace
 
 void fill(const NetworkDraft& draft, api::v1::CreateNetworkRequest& request) {
   request.set_name(draft.name);
   request.set_driver(draft.driver);
-  for (const auto& subnet : draft.subnets) request.add_subnets(subnet);
-  for (const auto& gateway : draft.gateways) request.add_gateways(gateway);
+  put_addressing(draft, request);
   request.set_internal(draft.internal);
-  put_map(draft.options, *request.mutable_options());
-  put_map(draft.labels, *request.mutable_labels());
+  if (draft.scope) request.set_scope(static_cast<model::v1::Scope>(*draft.scope));
+  request.set_no_ipv4(!draft.ipv4);
+  request.set_not_attachable(!draft.attachable);
+  request.set_config_only(draft.config_only);
+  request.set_config_from(draft.config_from);
+}
+
+void fill(const NetworkChange& change, api::v1::UpdateNetworkRequest& request) {
+  request.set_network(change.network);
+  put_addressing(change, request);
+  for (const auto& label : change.removed_labels) request.add_removed_labels(label);
+}
+
+void fill(const std::vector<Filter>& filters,
+          google::protobuf::RepeatedPtrField<api::v1::Filter>& to) {
+  for (const auto& filter : filters) {
+    auto& entry = *to.Add();
+    entry.set_key(filter.key);
+    entry.set_value(filter.value);
+  }
 }
 
 void fill(const Attachment& attachment, api::v1::ConnectRequest& request) {
@@ -41,6 +69,22 @@ void fill(const Attachment& attachment, api::v1::ConnectRequest& request) {
   for (const auto& alias : attachment.aliases) request.add_aliases(alias);
   request.set_service(attachment.service);
   for (const auto& port : attachment.ports) api::to_proto(port, *request.add_ports());
+  request.set_address6(attachment.address6);
+  for (const auto& address : attachment.link_local) request.add_link_local(address);
+  request.set_mac(attachment.mac);
+  for (const auto& port : attachment.published) api::to_proto(port, *request.add_published());
+  request.set_gateway_priority(attachment.gateway_priority);
+  put_map(attachment.sysctls, *request.mutable_sysctls());
+  put_map(attachment.options, *request.mutable_options());
+  request.set_rate_in(attachment.rate_in);
+  request.set_rate_out(attachment.rate_out);
+}
+
+void fill(const Publication& publication, api::v1::PublishRequest& request) {
+  request.set_network(publication.network);
+  request.set_workload(publication.workload);
+  for (const auto& port : publication.add) api::to_proto(port, *request.add_add());
+  for (const auto& port : publication.remove) api::to_proto(port, *request.add_remove());
 }
 
 void fill(const RunDraft& draft, api::v1::RunRequest& request) {
@@ -67,7 +111,23 @@ Result<NetworkDetails> read(const api::v1::NetworkDetails& reply) {
   TRY(details.network, api::from_proto(reply.network()).during("network"));
   TRY(details.endpoints, read_endpoints(reply.endpoints()));
   details.device = reply.device();
+  for (const auto& message : reply.subnets()) {
+    TRY(const Prefix prefix, Prefix::parse(message.prefix()).during("subnets"));
+    details.subnets.push_back({prefix, message.used(), message.free(), message.conflict()});
+  }
   return details;
+}
+
+Result<EndpointPorts> read(const api::v1::EndpointPorts& reply) {
+  EndpointPorts ports;
+  ports.workload_name = reply.workload_name();
+  ports.network_name = reply.network_name();
+  TRY(ports.address, IpAddr::parse(reply.address()).during("address"));
+  for (const auto& message : reply.published()) {
+    TRY(const auto port, api::from_proto(message).during("published"));
+    ports.published.push_back(port);
+  }
+  return ports;
 }
 
 Result<Started> read(const api::v1::RunReply& reply) {

@@ -10,23 +10,59 @@
 
 // What a caller says and hears beside model values. Texts that the daemon parses (addresses, names,
 // references) go as they were typed: its error names what is wrong with them. References are names,
-// ids or unique id prefixes; a workload may also be `netns:PATH` or `pid:N`.
+// ids or unique id prefixes; a workload may also be `netns:PATH`, `pid:N`, `docker:NAME|ID` or
+// `podman:NAME|ID`.
 namespace heddle::client {
 
+// Each gateway, range and reserved address belongs to the one subnet that contains it.
 struct NetworkDraft {
   std::string name;
-  std::string driver;                 // "": bridge
-  std::vector<std::string> subnets;   // none: chosen from the pools
-  std::vector<std::string> gateways;  // beside the subnets, may be fewer
+  std::string driver;                // "": bridge
+  std::vector<std::string> subnets;  // none: chosen from the pools
+  std::vector<std::string> gateways;
   bool internal = false;
   std::map<std::string, std::string> options;
   model::Labels labels;
+  std::optional<model::Scope> scope;  // absent: the driver's
+  std::vector<std::string> ranges;
+  std::map<std::string, std::string> reserved;  // name -> address
+  bool ipv4 = true;
+  bool ipv6 = false;
+  bool attachable = true;
+  bool config_only = false;
+  std::string config_from;
+};
+
+// What is absent stays as it is.
+struct NetworkChange {
+  std::string network;
+  std::vector<std::string> subnets;
+  std::vector<std::string> gateways;
+  std::vector<std::string> ranges;
+  std::map<std::string, std::string> reserved;
+  bool ipv6 = false;
+  std::map<std::string, std::string> options;  // "" takes one away
+  model::Labels labels;
+  std::vector<std::string> removed_labels;
+};
+
+struct Filter {  // which ones there are says netd/api/heddle.proto
+  std::string key;
+  std::string value;
+};
+
+struct SubnetUse {
+  Prefix prefix;
+  std::uint64_t used = 0;
+  std::uint64_t free = 0;  // that this node could give now
+  std::string conflict;    // what of this host overlaps it now, in words
 };
 
 struct NetworkDetails {
   model::Network network;
   std::vector<model::Endpoint> endpoints;
-  std::string device;  // on this node; "" while none is needed
+  std::string device;              // on this node; "" while none is needed
+  std::vector<SubnetUse> subnets;  // in the network's order
 };
 
 struct Attachment {
@@ -37,6 +73,30 @@ struct Attachment {
   std::vector<std::string> aliases;
   std::string service;
   std::vector<model::ServicePort> ports;
+  std::string address6;  // "": chosen, in a network with IPv6
+  std::vector<std::string> link_local;
+  std::string mac;  // "": chosen
+  std::vector<model::PublishedPort> published;
+  int gateway_priority = 0;
+  std::map<std::string, std::string> sysctls;
+  std::map<std::string, std::string> options;
+  std::uint64_t rate_in = 0;  // bits a second; 0: no limit
+  std::uint64_t rate_out = 0;
+};
+
+// Ports of an endpoint that is there; all of it is done, or nothing.
+struct Publication {
+  std::string network;  // "": the workload's only one
+  std::string workload;
+  std::vector<model::PublishedPort> add;
+  std::vector<model::PublishedPort> remove;
+};
+
+struct EndpointPorts {
+  std::string workload_name;
+  std::string network_name;
+  IpAddr address;  // of the endpoint
+  std::vector<model::PublishedPort> published;
 };
 
 struct RunDraft {

@@ -10,6 +10,7 @@
 #include "netd/api/codec.h"
 #include "netd/api/heddle.grpc.pb.h"
 #include "netd/api/status.h"
+#include "netd/server/filters.h"
 #include "netd/server/translate.h"
 
 namespace heddle::server {
@@ -52,12 +53,16 @@ class Service final : public v1::Heddle::Service {
     }());
   }
 
-  Status ListNetworks(ServerContext*, const v1::ListRequest*, v1::NetworkList* reply) override {
-    const auto view = daemon_.view();
-    for (const auto& [id, network] : view->networks) {
-      api::to_proto(network, *reply->add_networks());
-    }
-    return Status::OK;
+  Status ListNetworks(ServerContext*, const v1::ListNetworksRequest* request,
+                      v1::NetworkList* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(const auto filter, network_filter(request->filters()));
+      const auto view = daemon_.view();
+      for (const auto& [id, network] : view->networks) {
+        if (fits(filter, *view, network)) api::to_proto(network, *reply->add_networks());
+      }
+      return {};
+    }());
   }
 
   Status InspectNetwork(ServerContext*, const v1::Ref* request,
@@ -67,12 +72,37 @@ class Service final : public v1::Heddle::Service {
       TRY(const model::Network* network, model::find_network(*view, request->ref()));
       fill(*view, *network, *reply);
       reply->set_device(daemon_.device_of(*network));
+      const auto use = daemon_.subnet_use(network->id);
+      if (!use && use.error().code() != Errc::unsupported) return std::unexpected(use.error());
+      if (use) fill(*use, *reply);
+      return {};
+    }());
+  }
+
+  Status UpdateNetwork(ServerContext* context, const v1::UpdateNetworkRequest* request,
+                       model::v1::Network* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(auto update, network_update(*request));
+      TRY(const model::Network changed,
+          daemon_.update_network(std::move(update), deadline_of(*context)));
+      api::to_proto(changed, *reply);
       return {};
     }());
   }
 
   Status RemoveNetwork(ServerContext* context, const v1::Ref* request, v1::Empty*) override {
     return finish(daemon_.remove_network(request->ref(), deadline_of(*context)));
+  }
+
+  Status PruneNetworks(ServerContext* context, const v1::PruneNetworksRequest* request,
+                       v1::PruneNetworksReply* reply) override {
+    return finish([&]() -> Result<> {
+      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+      TRY(auto spec, prune_spec(request->filters(), now));
+      TRY(const auto names, daemon_.prune_networks(std::move(spec), deadline_of(*context)));
+      reply->mutable_names()->Assign(names.begin(), names.end());
+      return {};
+    }());
   }
 
   Status Connect(ServerContext* context, const v1::ConnectRequest* request,
@@ -89,6 +119,29 @@ class Service final : public v1::Heddle::Service {
                     v1::Empty*) override {
     return finish(
         daemon_.disconnect(request->network(), request->workload(), deadline_of(*context)));
+  }
+
+  Status Publish(ServerContext* context, const v1::PublishRequest* request,
+                 model::v1::Endpoint* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(auto spec, publish_spec(*request));
+      TRY(const model::Endpoint made, daemon_.publish(std::move(spec), deadline_of(*context)));
+      api::to_proto(made, *reply);
+      return {};
+    }());
+  }
+
+  Status ListPorts(ServerContext*, const v1::ListPortsRequest* request,
+                   v1::PortList* reply) override {
+    return finish([&]() -> Result<> {
+      const auto view = daemon_.view();
+      const model::Workload* workload = nullptr;
+      if (!request->workload().empty()) {
+        TRY(workload, find_workload(*view, request->workload()));
+      }
+      fill(*view, workload, *reply);
+      return {};
+    }());
   }
 
   Status Run(ServerContext* context, const v1::RunRequest* request, v1::RunReply* reply) override {

@@ -3,9 +3,12 @@
 #include <algorithm>
 
 #include "netd/api/codec.h"
+#include "netd/api/field.h"
 
 namespace heddle::server {
 namespace {
+
+constexpr std::size_t kMaxNetworks = 256;  // of one workload, at its start
 
 Result<std::uint16_t> port_of(std::uint32_t number, std::string_view what) {
   if (number > 65535) {
@@ -19,6 +22,68 @@ Result<std::optional<IpAddr>> optional_address(const std::string& text, std::str
   if (text.empty()) return std::optional<IpAddr>();
   TRY(const IpAddr address, IpAddr::parse(text).during(what));
   return std::optional(address);
+}
+
+// A list of texts, each parsed by `parse`.
+template <class T, class Texts>
+Result<std::vector<T>> read_all(std::string_view what, const Texts& texts, std::size_t most,
+                                Result<T> (*parse)(std::string_view)) {
+  TRY_DO(api::check_count(what, static_cast<std::size_t>(texts.size()), most));
+  std::vector<T> values;
+  for (const auto& text : texts) {
+    TRY(T value, parse(text).during(what));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+template <class Texts>
+Result<std::vector<std::string>> read_texts(std::string_view what, const Texts& texts) {
+  TRY_DO(api::check_count(what, static_cast<std::size_t>(texts.size()), api::kMaxEntries));
+  return std::vector<std::string>(texts.begin(), texts.end());
+}
+
+template <class T, class Messages>
+Result<std::vector<T>> decode_all(std::string_view what, const Messages& messages) {
+  TRY_DO(api::check_count(what, static_cast<std::size_t>(messages.size()), api::kMaxEntries));
+  std::vector<T> values;
+  for (const auto& message : messages) {
+    TRY(T value, api::from_proto(message).during(what));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+// What is stored must be readable again: the codec's bounds hold here too.
+Result<std::map<std::string, std::string>> read_map(std::string_view what, const auto& from) {
+  std::map<std::string, std::string> to(from.begin(), from.end());
+  TRY_DO(api::check_map(what, to));
+  return to;
+}
+
+// What creating and changing a network have in common.
+Result<> read_addressing(const auto& request, auto& spec) {
+  TRY(spec.subnets, read_all<Prefix>("subnet", request.subnets(), api::kMaxSubnets, Prefix::parse));
+  TRY(spec.gateways,
+      read_all<IpAddr>("gateway", request.gateways(), api::kMaxSubnets, IpAddr::parse));
+  TRY(spec.ranges, read_all<Prefix>("range", request.ranges(), api::kMaxSubnets, Prefix::parse));
+  TRY(spec.reserved, api::reserved_field("reserved address",
+                                         {request.reserved().begin(), request.reserved().end()}));
+  spec.ipv6 = request.ipv6();
+  TRY(spec.options, read_map("option", request.options()));
+  TRY(spec.labels, read_map("label", request.labels()));
+  return {};
+}
+
+Result<> check_families(const control::ConnectSpec& spec) {
+  if (spec.address6 && spec.address6->is_v4()) {
+    return fail(Errc::invalid, "IPv6 address: " + spec.address6->format() + " is an IPv4 one");
+  }
+  if (spec.address && spec.address6 && !spec.address->is_v4()) {
+    return fail(Errc::invalid, "address: there are two IPv6 ones, " + spec.address->format() +
+                                   " and " + spec.address6->format());
+  }
+  return {};
 }
 
 constexpr std::string_view state_name(mesh::ProxyState state) {
@@ -43,18 +108,28 @@ Result<control::NetworkSpec> network_spec(const api::v1::CreateNetworkRequest& r
   control::NetworkSpec spec;
   spec.name = request.name();
   spec.driver = request.driver();
-  for (const auto& text : request.subnets()) {
-    TRY(const Prefix prefix, Prefix::parse(text).during("subnet"));
-    spec.subnets.push_back(prefix);
+  if (request.has_scope()) {
+    if (!model::v1::Scope_IsValid(request.scope())) {
+      return fail(Errc::invalid, "scope is neither local nor swarm");
+    }
+    spec.scope =
+        request.scope() == model::v1::SCOPE_SWARM ? model::Scope::swarm : model::Scope::local;
   }
-  for (const auto& text : request.gateways()) {
-    TRY(const IpAddr address, IpAddr::parse(text).during("gateway"));
-    spec.gateways.push_back(address);
-  }
+  TRY_DO(read_addressing(request, spec));
+  spec.ipv4 = !request.no_ipv4();
   spec.internal = request.internal();
-  spec.options = {request.options().begin(), request.options().end()};
-  spec.labels = {request.labels().begin(), request.labels().end()};
+  spec.attachable = !request.not_attachable();
+  spec.config_only = request.config_only();
+  spec.config_from = request.config_from();
   return spec;
+}
+
+Result<control::NetworkUpdate> network_update(const api::v1::UpdateNetworkRequest& request) {
+  control::NetworkUpdate update;
+  update.network = request.network();
+  TRY_DO(read_addressing(request, update));
+  TRY(update.removed_labels, read_texts("removed label", request.removed_labels()));
+  return update;
 }
 
 Result<control::ConnectSpec> connect_spec(const api::v1::ConnectRequest& request) {
@@ -62,12 +137,35 @@ Result<control::ConnectSpec> connect_spec(const api::v1::ConnectRequest& request
   spec.network = request.network();
   spec.workload = request.workload();
   TRY(spec.address, optional_address(request.address(), "address"));
+  TRY(spec.address6, optional_address(request.address6(), "IPv6 address"));
+  TRY_DO(check_families(spec));
+  TRY(spec.link_local, read_all<IpAddr>("link-local address", request.link_local(),
+                                        api::kMaxLinkLocal, IpAddr::parse));
+  if (!request.mac().empty()) {
+    TRY(spec.mac, api::mac_field("MAC address", request.mac()));
+  }
   spec.interface = request.interface();
-  spec.aliases = {request.aliases().begin(), request.aliases().end()};
+  TRY(spec.aliases, read_texts("alias", request.aliases()));
   spec.service = request.service();
-  for (const auto& port : request.ports()) {
-    TRY(model::ServicePort value, api::from_proto(port));
-    spec.ports.push_back(std::move(value));
+  TRY(spec.ports, decode_all<model::ServicePort>("port", request.ports()));
+  TRY(spec.published, decode_all<model::PublishedPort>("published port", request.published()));
+  spec.gateway_priority = request.gateway_priority();
+  TRY(spec.sysctls, read_map("sysctl", request.sysctls()));
+  TRY_DO(api::check_sysctls("sysctl", spec.sysctls));
+  TRY(spec.options, read_map("option", request.options()));
+  spec.rate_in = request.rate_in();
+  spec.rate_out = request.rate_out();
+  return spec;
+}
+
+Result<control::PublishSpec> publish_spec(const api::v1::PublishRequest& request) {
+  control::PublishSpec spec;
+  spec.network = request.network();
+  spec.workload = request.workload();
+  TRY(spec.add, decode_all<model::PublishedPort>("port to publish", request.add()));
+  TRY(spec.remove, decode_all<model::PublishedPort>("published port", request.remove()));
+  if (spec.add.empty() && spec.remove.empty()) {
+    return fail(Errc::invalid, "no port to publish or to take back is given");
   }
   return spec;
 }
@@ -76,7 +174,7 @@ Result<control::RunSpec> run_spec(const api::v1::RunRequest& request) {
   control::RunSpec spec;
   spec.name = request.name();
   spec.command = {request.command().begin(), request.command().end()};
-  spec.environment = {request.environment().begin(), request.environment().end()};
+  TRY(spec.environment, read_map("environment", request.environment()));
   spec.directory = request.directory();
   switch (request.restart()) {
     case model::v1::RESTART_NO:
@@ -91,11 +189,13 @@ Result<control::RunSpec> run_spec(const api::v1::RunRequest& request) {
     default:
       return fail(Errc::invalid, "restart policy is none of no, on-failure, always");
   }
+  TRY_DO(api::check_count("networks", static_cast<std::size_t>(request.networks_size()),
+                          kMaxNetworks));
   for (const auto& network : request.networks()) {
     TRY(control::ConnectSpec value, connect_spec(network));
     spec.networks.push_back(std::move(value));
   }
-  spec.labels = {request.labels().begin(), request.labels().end()};
+  TRY(spec.labels, read_map("label", request.labels()));
   return spec;
 }
 
@@ -144,6 +244,30 @@ void fill(const model::View& view, const model::Network& network, api::v1::Netwo
   api::to_proto(network, *out.mutable_network());
   for (const auto& [id, endpoint] : view.endpoints) {
     if (endpoint.network == network.id) api::to_proto(endpoint, *out.add_endpoints());
+  }
+}
+
+void fill(const std::vector<control::SubnetUse>& uses, api::v1::NetworkDetails& out) {
+  for (const auto& use : uses) {
+    auto& to = *out.add_subnets();
+    to.set_prefix(use.prefix.format());
+    to.set_used(use.used);
+    to.set_free(use.free);
+    to.set_conflict(use.conflict);
+  }
+}
+
+void fill(const model::View& view, const model::Workload* workload, api::v1::PortList& out) {
+  for (const auto& [id, endpoint] : view.endpoints) {
+    const bool asked = workload == nullptr || endpoint.workload == workload->id;
+    if (!asked || !view.is_local(endpoint) || endpoint.published.empty()) continue;
+    auto& to = *out.add_endpoints();
+    to.set_workload_name(endpoint.workload_name);
+    if (const auto it = view.networks.find(endpoint.network); it != view.networks.end()) {
+      to.set_network_name(it->second.name);
+    }
+    to.set_address(endpoint.address.address.format());
+    for (const auto& port : endpoint.published) api::to_proto(port, *to.add_published());
   }
 }
 

@@ -8,7 +8,9 @@
 namespace heddle::server {
 
 Result<control::NetworkSpec> network_spec(const api::v1::CreateNetworkRequest& request);
+Result<control::NetworkUpdate> network_update(const api::v1::UpdateNetworkRequest& request);
 Result<control::ConnectSpec> connect_spec(const api::v1::ConnectRequest& request);
+Result<control::PublishSpec> publish_spec(const api::v1::PublishRequest& request);
 Result<control::RunSpec> run_spec(const api::v1::RunRequest& request);
 Result<control::LoadBalancerSpec> load_balancer_spec(
     const api::v1::CreateLoadBalancerRequest& request);
@@ -16,6 +18,9 @@ Result<control::Daemon::SwarmInit> swarm_init(const api::v1::SwarmInitRequest& r
 Result<control::Daemon::SwarmJoin> swarm_join(const api::v1::SwarmJoinRequest& request);
 
 void fill(const model::View& view, const model::Network& network, api::v1::NetworkDetails& out);
+void fill(const std::vector<control::SubnetUse>& uses, api::v1::NetworkDetails& out);
+// The published ports of this node, or of one workload of it.
+void fill(const model::View& view, const model::Workload* workload, api::v1::PortList& out);
 void fill(const model::View& view, const model::Service& service, api::v1::ServiceDetails& out);
 void fill(const control::ProxiedWorkload& proxied, api::v1::SidecarStatus& out);
 void fill(const model::View& view, const model::LoadBalancer& balancer,

@@ -53,7 +53,11 @@ struct FakeDaemon::Impl final : v1::Heddle::Service {
     return answer(context, #Name, *request, reply);                                          \
   }
   HEDDLE_METHOD(CreateNetwork, v1::CreateNetworkRequest, model::v1::Network)
-  HEDDLE_METHOD(ListNetworks, v1::ListRequest, v1::NetworkList)
+  HEDDLE_METHOD(ListNetworks, v1::ListNetworksRequest, v1::NetworkList)
+  HEDDLE_METHOD(UpdateNetwork, v1::UpdateNetworkRequest, model::v1::Network)
+  HEDDLE_METHOD(PruneNetworks, v1::PruneNetworksRequest, v1::PruneNetworksReply)
+  HEDDLE_METHOD(Publish, v1::PublishRequest, model::v1::Endpoint)
+  HEDDLE_METHOD(ListPorts, v1::ListPortsRequest, v1::PortList)
   HEDDLE_METHOD(InspectNetwork, v1::Ref, v1::NetworkDetails)
   HEDDLE_METHOD(RemoveNetwork, v1::Ref, v1::Empty)
   HEDDLE_METHOD(Connect, v1::ConnectRequest, model::v1::Endpoint)

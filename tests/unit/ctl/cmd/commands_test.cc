@@ -17,9 +17,6 @@ constexpr const char* kEndpoint =
     "id: 'e1' network: 'n1' workload: 'w1' workload_name: 'web-1' address: '10.40.0.5/20' "
     "mac: '02:00:0a:28:00:05' interface: 'eth0' service: 'web' weight: 1 state: ENDPOINT_READY "
     "ports { port: 8080 protocol: 6 app: APP_HTTP1 }";
-constexpr const char* kNetwork =
-    "id: '00c0ffee00c0ffee' name: 'app' driver: 'overlay' scope: SCOPE_SWARM "
-    "subnets { prefix: '10.40.0.0/20' gateway: '10.40.0.1' } vni: 7";
 constexpr const char* kNode =
     "id: 'd00d000000000000' name: 'h1' role: NODE_MANAGER address: '192.0.2.1' api_port: 7373 "
     "data_address: '192.0.2.1' status: NODE_READY";
@@ -39,60 +36,6 @@ struct Commands : testing::Test {
   }
 };
 
-TEST_F(Commands, NetworkCreateAsksForAllThatWasTypedAndPrintsTheId) {
-  daemon.reply("CreateNetwork", kNetwork);
-  const auto result =
-      run({"network", "create", "-d", "overlay", "--subnet", "10.40.0.0/20", "--gateway",
-           "10.40.0.1", "--internal", "-o", "mtu=1400", "--label", "a=b=c", "app"});
-  EXPECT_EQ(result.status, kDone) << result.err;
-  EXPECT_EQ(result.out, "00c0ffee00c0ffee\n");
-  EXPECT_EQ(asked(daemon),
-            "CreateNetwork name: \"app\" driver: \"overlay\" subnets: \"10.40.0.0/20\" "
-            "gateways: \"10.40.0.1\" internal: true options { key: \"mtu\" value: \"1400\" } "
-            "labels { key: \"a\" value: \"b=c\" }");
-}
-
-TEST_F(Commands, NetworkLsIsATableOrJson) {
-  daemon.reply("ListNetworks", "networks { " + std::string(kNetwork) + " }");
-  EXPECT_EQ(run({"network", "ls"}).out,
-            "ID                 NAME   DRIVER    SCOPE   SUBNETS\n"
-            "00c0ffee00c0ffee   app    overlay   swarm   10.40.0.0/20\n");
-  const Json networks = json({"network", "ls"});
-  EXPECT_EQ(networks.at(0).at("name"), "app");
-  EXPECT_EQ(networks.at(0).at("subnets").at(0).at("gateway"), "10.40.0.1");
-  EXPECT_EQ(networks.at(0).at("vni"), 7);
-}
-
-TEST_F(Commands, NetworkInspectShowsWhatIsConnected) {
-  daemon.reply("InspectNetwork", "network { " + std::string(kNetwork) + " } device: 'hdl-vx' " +
-                                     "endpoints { " + kEndpoint + " }");
-  const auto result = run({"network", "inspect", "app"});
-  EXPECT_THAT(result.out, HasSubstr("Subnets:   10.40.0.0/20 via 10.40.0.1\n"));
-  EXPECT_THAT(result.out, HasSubstr("web-1      10.40.0.5/20   02:00:0a:28:00:05   eth0        web"
-                                    "       8080/tcp/http1   ready\n"));
-  EXPECT_EQ(json({"network", "inspect", "app"}).at("endpoints").at(0).at("interface"), "eth0");
-}
-
-TEST_F(Commands, RemovingGoesOnPastAFailureAndEndsWith1) {
-  daemon.fail("RemoveNetwork", Error(Errc::not_found, "no network 'a'"));
-  const auto result = run({"network", "rm", "a", "b"});
-  EXPECT_EQ(result.status, kFailed);
-  EXPECT_EQ(daemon.calls().size(), 2u);
-}
-
-TEST_F(Commands, ConnectAndDisconnect) {
-  daemon.reply("Connect", kEndpoint);
-  const auto result = run({"network", "connect", "--ip", "10.40.0.5", "--alias", "www", "--service",
-                           "web", "--port", "http=8080/http", "app", "netns:/run/netns/c1"});
-  EXPECT_EQ(result.out, "10.40.0.5/20\n") << result.err;
-  EXPECT_EQ(asked(daemon),
-            "Connect network: \"app\" workload: \"netns:/run/netns/c1\" address: \"10.40.0.5\" "
-            "aliases: \"www\" service: \"web\" ports { name: \"http\" port: 8080 protocol: 6 "
-            "app: APP_HTTP1 }");
-  EXPECT_EQ(run({"network", "disconnect", "app", "pid:7"}).status, kDone);
-  EXPECT_EQ(asked(daemon), "Disconnect network: \"app\" workload: \"pid:7\"");
-}
-
 TEST_F(Commands, RunTakesItsCommandAsItIs) {
   daemon.reply("Run",
                "workload { id: 'w1' name: 'web-1' } endpoints { " + std::string(kEndpoint) + " }");
@@ -106,6 +49,42 @@ TEST_F(Commands, RunTakesItsCommandAsItIs) {
             "command: \"--\" command: \"--format\" environment { key: \"A\" value: \"b c\" } "
             "restart: RESTART_ALWAYS networks { network: \"app\" service: \"web\" ports { "
             "port: 8080 protocol: 6 } } networks { network: \"db\" }");
+}
+
+TEST_F(Commands, RunConnectsItsFirstNetworkAsItsFlagsSay) {
+  daemon.reply("Run", "workload { id: 'w1' name: 'web-1' } endpoints { " + std::string(kEndpoint) +
+                          " published { host_port: 8080 port: 80 protocol: 6 } "
+                          "published { host_port: 49153 port: 443 protocol: 6 } }");
+  const auto result = run({"run",
+                           "--network",
+                           "app",
+                           "--network",
+                           "db",
+                           "--ip",
+                           "10.40.0.9",
+                           "--ip6",
+                           "fd00::9",
+                           "--mac",
+                           "02:00:00:00:00:09",
+                           "-p",
+                           "8080:80",
+                           "-p",
+                           "443",
+                           "--gw-priority",
+                           "7",
+                           "--sysctl",
+                           "net.ipv4.conf.IFNAME.rp_filter=2",
+                           "--rate-in",
+                           "10mbit",
+                           "--",
+                           "nginx"});
+  EXPECT_EQ(result.out, "web-1\n443/tcp -> 0.0.0.0:49153\n443/tcp -> [::]:49153\n") << result.err;
+  EXPECT_EQ(asked(daemon),
+            "Run command: \"nginx\" networks { network: \"app\" address: \"10.40.0.9\" "
+            "address6: \"fd00::9\" mac: \"02:00:00:00:00:09\" published { host_port: 8080 port: 80 "
+            "count: 1 protocol: 6 } published { port: 443 count: 1 protocol: 6 } "
+            "gateway_priority: 7 sysctls { key: \"net.ipv4.conf.IFNAME.rp_filter\" value: \"2\" } "
+            "rate_in: 10000000 } networks { network: \"db\" }");
 }
 
 TEST_F(Commands, PsAndRm) {

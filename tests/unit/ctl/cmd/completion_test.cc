@@ -22,6 +22,13 @@ TEST(Completion, CommandsAndFlagsComeFromTheTree) {
   EXPECT_EQ(completed(nowhere, {"network", "create", "--d"}), "--driver\n");
   EXPECT_EQ(completed(nowhere, {"network", "ls", "--format", ""}), "json\ntable\n");
   EXPECT_EQ(completed(nowhere, {"swarm", "join-token", "w"}), "worker\n");
+  EXPECT_EQ(completed(nowhere, {"network", "create", "--driver", "i"}), "ipvlan\n");
+  EXPECT_EQ(completed(nowhere, {"network", "create", "--scope", ""}), "local\nswarm\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "--filter", "d"}), "dangling=\ndriver=\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "-f", "dangling="}),
+            "dangling=false\ndangling=true\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "-f", "scope=s"}), "scope=swarm\n");
+  EXPECT_EQ(completed(nowhere, {"network", "prune", "--filter", ""}), "label!=\nlabel=\nuntil=\n");
   EXPECT_EQ(completed(nowhere, {"run", "--", "ng"}), "");
   EXPECT_EQ(completed(nowhere, {"network", "inspect", ""}), "") << "silent without a daemon";
   EXPECT_EQ(completed(nowhere, {}), "");
@@ -37,6 +44,11 @@ TEST(Completion, NamesComeFromTheDaemon) {
   EXPECT_EQ(completed(daemon.socket(), {"network", "rm", "app", "d"}), "db\n");
   EXPECT_EQ(completed(daemon.socket(), {"network", "connect", "app", ""}), "web-1\n");
   EXPECT_EQ(completed(daemon.socket(), {"run", "--network", "a"}), "app\n");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "ls", "-f", "name=d"}), "name=db\n");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "create", "--config-from", "a"}), "app\n");
+  EXPECT_EQ(completed(daemon.socket(), {"port", "ls", ""}), "web-1\n");
+  EXPECT_EQ(completed(daemon.socket(), {"port", "add", "w"}), "web-1\n");
+  EXPECT_EQ(completed(daemon.socket(), {"port", "rm", "web-1", "--network", "d"}), "db\n");
   EXPECT_EQ(completed("/tmp/heddle-no-such.sock",
                       {"network", "inspect", "--socket", daemon.socket(), "d"}),
             "db\n");

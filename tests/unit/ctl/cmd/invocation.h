@@ -15,11 +15,15 @@ struct Invocation {
   std::string err;
 };
 
-inline Invocation invoke(const std::string& socket, std::vector<std::string> line) {
+// `typed`: what stands on standard input; "": nobody is there.
+inline Invocation invoke(const std::string& socket, std::vector<std::string> line,
+                         const std::string& typed = "") {
+  std::istringstream in(typed);
   std::ostringstream out;
   std::ostringstream err;
   Context context(out, err);
   context.socket = socket;
+  if (!typed.empty()) context.in = &in;
   Invocation result;
   result.status = run_program(line, context);
   result.out = out.str();

@@ -34,7 +34,8 @@ TEST(Program, MistypedWordsGetTheNearestOne) {
 
 TEST(Program, MissingAndSurplusWordsAreNamed) {
   expect_usage({"network"},
-               "'heddle network' needs a command: create, ls, inspect, rm, connect, disconnect",
+               "'heddle network' needs a command: create, ls, inspect, update, rm, prune, connect, "
+               "disconnect",
                "heddle network");
   expect_usage({"network", "create"}, "NAME is missing", "heddle network create");
   expect_usage({"network", "connect", "app"}, "WORKLOAD is missing", "heddle network connect");
@@ -42,7 +43,7 @@ TEST(Program, MissingAndSurplusWordsAreNamed) {
   expect_usage({"network", "create", "a", "b"}, "unexpected argument 'b'", "heddle network create");
   expect_usage({"network", "create", "-d", "a", "-d", "b", "c"},
                "--driver takes one value; 2 were given", "heddle network create");
-  expect_usage({"network", "create", "--driver"}, "--driver needs NAME", "heddle network create");
+  expect_usage({"network", "create", "--driver"}, "--driver needs DRIVER", "heddle network create");
 }
 
 TEST(Program, ValuesThatCannotBeAreUsageErrors) {
@@ -64,6 +65,18 @@ TEST(Program, ValuesThatCannotBeAreUsageErrors) {
                "heddle run");
   expect_usage({"completion", "tcsh"}, "SHELL 'tcsh' is unknown; choose bash, zsh or fish",
                "heddle completion");
+}
+
+// CLI11 threw out of the program where a switch was no number.
+TEST(Program, ASwitchIsOnOrOff) {
+  expect_usage({"network", "create", "--internal=perhaps", "a"},
+               "--internal: 'perhaps' must be true or false", "heddle network create");
+  expect_usage({"system", "reset", "--force=false"},
+               "reset removes every workload, network and load balancer of this node and stops its "
+               "heddled; add --force to do it",
+               "heddle system reset");
+  test::FakeDaemon daemon;
+  EXPECT_EQ(invoke(daemon, {"system", "reset", "-f", "-f"}).status, kDone);
 }
 
 TEST(Program, ACommandStandsBehindTwoDashesOnlyWhereOneBelongs) {

@@ -20,9 +20,15 @@ model::Network network() {
           .name = "app",
           .driver = "overlay",
           .scope = model::Scope::swarm,
-          .subnets = {{*Prefix::parse("10.40.0.0/20"), *IpAddr::parse("10.40.0.1")},
+          .subnets = {{*Prefix::parse("10.40.0.0/20"),
+                       *IpAddr::parse("10.40.0.1"),
+                       *Prefix::parse("10.40.8.0/24"),
+                       {{"router", *IpAddr::parse("10.40.0.2")}}},
                       {*Prefix::parse("fd00:40::/64"), *IpAddr::parse("fd00:40::1")}},
           .internal = true,
+          .attachable = false,
+          .config_only = true,
+          .config_from = "base",
           .options = {{"mtu", "1450"}},
           .labels = {{"team", "shop"}, {"com.example/empty", ""}},
           .vni = {4097},
@@ -35,6 +41,7 @@ model::Workload workload() {
           .kind = model::WorkloadKind::run,
           .sandbox = "/run/heddle/netns/web-1",
           .sandbox_owner = "812:99812",
+          .container = std::string(64, 'c'),
           .command = {"sh", "-c", "echo 'a\nb'\tc", ""},
           .environment = {{"PATH", "/bin"}, {"MULTI", "one\ntwo"}},
           .directory = "/srv",
@@ -52,6 +59,12 @@ model::ServicePort port() {
   return {"http", 8080, model::Protocol::tcp, model::AppProtocol::http1};
 }
 
+std::vector<model::PublishedPort> published() {
+  return {{std::nullopt, 8080, 80, 1, model::PublishedProtocol::tcp},
+          {*IpAddr::parse("::1"), 9000, 9000, 1000, model::PublishedProtocol::udp},
+          {*IpAddr::parse("192.0.2.1"), 65535, 1, 1, model::PublishedProtocol::sctp}};
+}
+
 model::Endpoint endpoint() {
   return {.id = "e1",
           .network = "00c0ffee00c0ffee",
@@ -59,11 +72,18 @@ model::Endpoint endpoint() {
           .workload_name = "web-1",
           .node = "abcd",
           .address = *IfAddr::parse("10.40.0.5/20"),
+          .address6 = *IfAddr::parse("fd00:40::5/64"),
+          .link_local = {*IfAddr::parse("169.254.7.7/16"), *IfAddr::parse("fe80::7/64")},
           .mac = *Mac::parse("02:00:0a:28:00:05"),
           .interface = "eth0",
           .aliases = {"www", "shop_1"},
           .service = "web",
           .ports = {port(), {"", 53, model::Protocol::udp, model::AppProtocol::automatic}},
+          .published = published(),
+          .gateway_priority = -3,
+          .sysctls = {{"net.ipv4.conf.IFNAME.rp_filter", "2"}},
+          .rate_in = 10'000'000'000,
+          .rate_out = 800'000,
           .weight = 7,
           .state = model::EndpointState::draining,
           .created = model::Time(kWhen)};
@@ -133,9 +153,9 @@ TEST(Codec, EveryTypeComesBackAsItWas) {
 
 TEST(Codec, EveryEnumValueComesBack) {
   model::Workload w = workload();
-  for (int kind = 0; kind <= 3; ++kind) {
+  for (int kind = 0; kind <= 5; ++kind) {
     w.kind = static_cast<model::WorkloadKind>(kind);
-    w.state = static_cast<model::WorkloadState>(kind);
+    w.state = static_cast<model::WorkloadState>(kind % 4);
     w.restart = static_cast<model::RestartPolicy>(kind % 3);
     expect_round_trip(w);
   }
@@ -145,6 +165,64 @@ TEST(Codec, EveryEnumValueComesBack) {
     e.ports[0].app = static_cast<model::AppProtocol>(state);
     expect_round_trip(e);
   }
+}
+
+TEST(Codec, WhatIsAbsentStaysAbsent) {
+  model::Network plain = network();
+  plain.subnets = {{*Prefix::parse("10.40.0.0/20"), IpAddr()}};
+  plain.attachable = true;
+  plain.config_only = false;
+  plain.config_from = "";
+  expect_round_trip(plain);
+  model::Endpoint six = endpoint();
+  six.address = *IfAddr::parse("fd00:40::5/64");
+  six.address6.reset();
+  six.link_local.clear();
+  six.published.clear();
+  six.sysctls.clear();
+  expect_round_trip(six);
+}
+
+// Bytes that version 0.1.0 stored before networks could be `attachable`.
+TEST(Codec, WhatAnOlderVersionStoredMeansWhatItMeant) {
+  const std::string_view old_network(
+      "\012\02000c0ffee00c0ffee\022\003app\032\006bridge*\031\012\01410.40.0.0/20"
+      "\022\01110.40.0.10\001B\014\012\004team\022\004shopP\200\360\235\307\006",
+      80);
+  const auto read = decode<model::Network>(old_network);
+  ASSERT_TRUE(read.has_value()) << read.error().text();
+  EXPECT_EQ(*read, (model::Network{
+                       .id = "00c0ffee00c0ffee",
+                       .name = "app",
+                       .driver = "bridge",
+                       .subnets = {{*Prefix::parse("10.40.0.0/20"), *IpAddr::parse("10.40.0.1")}},
+                       .internal = true,
+                       .attachable = true,
+                       .labels = {{"team", "shop"}},
+                       .created = model::Time(kWhen)}));
+  EXPECT_EQ(encode(*read), old_network) << "and an older version can read it again";
+
+  const std::string_view old_endpoint(
+      "\012\002e1\022\002n1\032\002w1\042\005web-12\01410.40.0.5/20:"
+      "\02102:00:0a:28:00:05B\004eth0R\003web`\001h\001p\200\360\235\307\006",
+      73);
+  const auto endpoint_read = decode<model::Endpoint>(old_endpoint);
+  ASSERT_TRUE(endpoint_read.has_value()) << endpoint_read.error().text();
+  EXPECT_EQ(endpoint_read->address, *IfAddr::parse("10.40.0.5/20"));
+  EXPECT_EQ(endpoint_read->address6, std::nullopt);
+  EXPECT_TRUE(endpoint_read->published.empty());
+  EXPECT_EQ(endpoint_read->rate_in, 0u);
+  EXPECT_EQ(encode(*endpoint_read), old_endpoint);
+
+  const std::string_view old_workload(
+      "\012\002w1\022\005web-1\030\002\042\016/proc/7/ns/net*\0047:99X"
+      "\200\360\235\307\006`\001",
+      43);
+  const auto workload_read = decode<model::Workload>(old_workload);
+  ASSERT_TRUE(workload_read.has_value()) << workload_read.error().text();
+  EXPECT_EQ(workload_read->kind, model::WorkloadKind::pid);
+  EXPECT_EQ(workload_read->container, "");
+  EXPECT_EQ(encode(*workload_read), old_workload);
 }
 
 TEST(Codec, WhatToProtoWritesReplacesWhatWasThere) {
@@ -175,7 +253,12 @@ TEST(Codec, ANetworkOutOfRangeIsRefusedByField) {
   refused([](M& m) { m.set_id("../../etc"); }, "id: ");
   refused([](M& m) { m.set_name("App Net"); }, "name 'App Net'");
   refused([](M& m) { m.set_name(""); }, "name ''");
-  refused([](M& m) { m.set_driver(""); }, "driver ''");
+  refused(
+      [](M& m) {
+        m.set_driver("");
+        m.set_config_only(false);
+      },
+      "driver ''");
   refused([](M& m) { m.set_scope(static_cast<model::v1::Scope>(7)); }, "scope: 7");
   refused([](M& m) { m.mutable_subnets(1)->set_prefix("10.0.0.1/8"); }, "subnets[1]: prefix: ");
   refused([](M& m) { m.mutable_subnets(0)->set_gateway("10.0.0"); }, "subnets[0]: gateway: ");
@@ -193,6 +276,39 @@ TEST(Codec, ANetworkOutOfRangeIsRefusedByField) {
       "subnets: 5002 entries");
 }
 
+TEST(Codec, ASubnetOutOfRangeIsRefusedByField) {
+  using M = model::v1::Network;
+  const auto refused = [](void (*spoil)(M&), const char* start) {
+    expect_refused<model::Network, M>(network(), spoil, start);
+  };
+  refused([](M& m) { m.mutable_subnets(0)->set_range("10.40.8.1/24"); }, "subnets[0]: range: ");
+  refused([](M& m) { m.mutable_subnets(0)->set_range("10.0.0.0/8"); },
+          "subnets[0]: range: 10.0.0.0/8 is not in 10.40.0.0/20");
+  refused([](M& m) { m.mutable_subnets(1)->set_range("10.40.8.0/24"); }, "subnets[1]: range: ");
+  refused([](M& m) { (*m.mutable_subnets(0)->mutable_reserved())["x"] = "10.40"; },
+          "subnets[0]: reserved[x]: '10.40'");
+  refused([](M& m) { (*m.mutable_subnets(0)->mutable_reserved())["x"] = "10.41.0.1"; },
+          "subnets[0]: reserved[x]: 10.41.0.1 is not in 10.40.0.0/20");
+  refused([](M& m) { (*m.mutable_subnets(0)->mutable_reserved())[""] = "10.40.0.9"; },
+          "subnets[0]: reserved: an empty key");
+  refused(
+      [](M& m) {
+        for (int i = 0; i < 5000; ++i) {
+          (*m.mutable_subnets(0)->mutable_reserved())[std::to_string(i)] = "10.40.0.9";
+        }
+      },
+      "subnets[0]: reserved: 5001 entries");
+  refused([](M& m) { m.set_config_from("A B"); }, "config_from 'A B'");
+}
+
+TEST(Codec, AConfigurationNeedsNoDriver) {
+  model::Network configuration = network();
+  configuration.driver = "";
+  expect_round_trip(configuration);
+  configuration.config_only = false;
+  EXPECT_FALSE(decode<model::Network>(encode(configuration)).has_value());
+}
+
 TEST(Codec, AWorkloadOutOfRangeIsRefusedByField) {
   using M = model::v1::Workload;
   const auto refused = [](void (*spoil)(M&), const char* start) {
@@ -207,6 +323,8 @@ TEST(Codec, AWorkloadOutOfRangeIsRefusedByField) {
   refused([](M& m) { m.set_restart(static_cast<model::v1::RestartPolicy>(3)); }, "restart: 3");
   refused([](M& m) { m.set_state(static_cast<model::v1::WorkloadState>(4)); }, "state: 4");
   refused([](M& m) { m.set_pid(-5); }, "pid: -5");
+  refused([](M& m) { m.set_container("../x"); }, "container: ");
+  refused([](M& m) { m.set_container(std::string(65, 'a')); }, "container: ");
 }
 
 TEST(Codec, AnEndpointOutOfRangeIsRefusedByField) {
@@ -227,6 +345,65 @@ TEST(Codec, AnEndpointOutOfRangeIsRefusedByField) {
   refused([](M& m) { m.mutable_ports(0)->set_port(65536); }, "ports[0]: port: 65536");
   refused([](M& m) { m.mutable_ports(1)->set_protocol(1); }, "ports[1]: protocol: 1 is neither");
   refused([](M& m) { m.set_state(static_cast<model::v1::EndpointState>(9)); }, "state: 9");
+}
+
+TEST(Codec, AnEndpointsFurtherAddressesAreOfTheirKind) {
+  using M = model::v1::Endpoint;
+  const auto refused = [](void (*spoil)(M&), const char* start) {
+    expect_refused<model::Endpoint, M>(endpoint(), spoil, start);
+  };
+  refused([](M& m) { m.set_address6("fd00:40::5"); }, "address6: ");
+  refused([](M& m) { m.set_address6("10.40.0.6/20"); }, "address6: 10.40.0.6/20 must be an IPv6");
+  refused([](M& m) { m.set_address("fd00:40::6/64"); }, "address6: fd00:40::5/64 must be");
+  refused([](M& m) { m.set_link_local(0, "10.0.0.1/16"); },
+          "link_local[0]: 10.0.0.1/16 is of neither 169.254.0.0/16 nor fe80::/10");
+  refused([](M& m) { m.set_link_local(1, "fec0::1/64"); }, "link_local[1]: ");
+  refused(
+      [](M& m) {
+        for (int i = 0; i < 64; ++i) m.add_link_local("fe80::9/64");
+      },
+      "link_local: 66 entries; at most 64");
+}
+
+TEST(Codec, APublishedPortIsAPort) {
+  using M = model::v1::PublishedPort;
+  const auto refused = [](void (*spoil)(M&), const char* start) {
+    expect_refused<model::PublishedPort, M>(published()[1], spoil, start);
+  };
+  refused([](M& m) { m.set_port(0); }, "port: 0");
+  refused([](M& m) { m.set_port(65536); }, "port: 65536");
+  refused([](M& m) { m.set_host_port(65536); }, "host_port: 65536");
+  refused([](M& m) { m.set_host_port(64537); }, "count: 1000 is not within 1 to 999");
+  refused([](M& m) { m.set_port(64537); }, "count: 1000 is not within 1 to 999");
+  refused([](M& m) { m.set_count(4'000'000'000); }, "count: 4000000000");
+  refused([](M& m) { m.set_protocol(1); }, "protocol: 1 is none of");
+  refused([](M& m) { m.set_host_address("localhost"); }, "host_address: ");
+
+  M message;
+  to_proto(published()[0], message);
+  message.set_count(0);
+  EXPECT_EQ(*from_proto(message), published()[0]) << "0 is 1: what a caller leaves out";
+  message.set_host_port(0);
+  EXPECT_EQ(from_proto(message)->host_port, 0) << "yet to be chosen";
+}
+
+TEST(Codec, ASysctlCannotLeaveItsFolder) {
+  using M = model::v1::Endpoint;
+  const auto refused = [](void (*spoil)(M&), const char* start) {
+    expect_refused<model::Endpoint, M>(endpoint(), spoil, start);
+  };
+  refused([](M& m) { (*m.mutable_sysctls())["kernel.panic"] = "1"; }, "sysctls: 'kernel.panic'");
+  refused([](M& m) { (*m.mutable_sysctls())["net./../../x"] = "1"; }, "sysctls: 'net./../../x'");
+  refused([](M& m) { (*m.mutable_sysctls())["net...x"] = "1"; }, "sysctls: 'net...x'");
+  refused([](M& m) { (*m.mutable_sysctls())["net.x."] = "1"; }, "sysctls: 'net.x.'");
+  refused([](M& m) { (*m.mutable_sysctls())["net.x"] = "1\n2"; }, "sysctls[net.x]: contains");
+  refused([](M& m) { (*m.mutable_sysctls())["net.x"] = std::string(300, '1'); },
+          "sysctls[net.x]: 300 bytes");
+  refused(
+      [](M& m) {
+        for (int i = 0; i < 64; ++i) (*m.mutable_sysctls())["net.x" + std::to_string(i)] = "1";
+      },
+      "sysctls: 65 entries; at most 64");
 }
 
 TEST(Codec, OtherTypesOutOfRangeAreRefusedByField) {

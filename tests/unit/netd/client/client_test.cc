@@ -59,7 +59,7 @@ TEST_F(ClientTest, AnUnavailableOfTheDaemonsOwnIsNotAnUnreachableDaemon) {
 
 TEST_F(ClientTest, AReplyThatIsNotUnderstoodIsInternalAndNamesTheField) {
   daemon.reply("ListNetworks", "networks { id: 'n1' name: 'app' driver: 'bridge' scope: 9 }");
-  const auto networks = client->list_networks(soon());
+  const auto networks = client->list_networks({}, soon());
   ASSERT_FALSE(networks.has_value());
   EXPECT_EQ(networks.error().code(), Errc::internal);
   EXPECT_THAT(networks.error().text(), AllOf(HasSubstr("scope: 9"), HasSubstr("one version")));
