@@ -79,6 +79,7 @@ class Control final : public Daemon {
   Result<> remove_network(std::string network, Deadline deadline) override;
   Result<model::Network> update_network(NetworkUpdate update, Deadline deadline) override;
   Result<std::vector<SubnetUse>> subnet_use(std::string network) override;
+  Result<std::vector<std::string>> prune_networks(PruneSpec spec, Deadline deadline) override;
   std::string device_of(const model::Network& network) override;
   Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) override;
   Result<> disconnect(std::string network, std::string workload, Deadline deadline) override;

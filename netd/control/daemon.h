@@ -58,6 +58,13 @@ struct SubnetUse {
   std::string conflict;    // what of this host overlaps it now, in words
 };
 
+// Which unused networks go: those that all of it is true of.
+struct PruneSpec {
+  std::optional<model::Time> until;         // made before it
+  std::vector<std::string> labels;          // `KEY` or `KEY=VALUE`: has each
+  std::vector<std::string> without_labels;  // has none
+};
+
 struct ConnectSpec {
   std::string network;
   std::string workload;
@@ -152,6 +159,10 @@ class Daemon {
   virtual Result<model::Network> update_network(NetworkUpdate update, Deadline deadline) = 0;
   // By subnet, in the network's order; of a swarm network what this node has of it.
   virtual Result<std::vector<SubnetUse>> subnet_use(std::string network) = 0;
+  // Removes networks without endpoints, load balancers or networks made from them; swarm networks
+  // only where this node is a manager. The names of those that went, sorted; what failed to go is
+  // left, unless nothing went.
+  virtual Result<std::vector<std::string>> prune_networks(PruneSpec spec, Deadline deadline) = 0;
   // The link that carries a network on this node; "" while none is needed.
   virtual std::string device_of(const model::Network& network) = 0;
   virtual Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) = 0;

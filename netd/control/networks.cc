@@ -151,6 +151,10 @@ Result<std::vector<SubnetUse>> Control::subnet_use(std::string) {
   return fail(Errc::unsupported, "the use of subnets is not counted yet");
 }
 
+Result<std::vector<std::string>> Control::prune_networks(PruneSpec, Deadline) {
+  return fail(Errc::unsupported, "networks cannot be pruned yet");
+}
+
 std::string Control::device_of(const model::Network& network) {
   const auto current = view();
   const bool present = std::ranges::any_of(current->endpoints, [&](const auto& entry) {
