@@ -24,11 +24,12 @@ void add_address(const IfAddr& address, const LocalEndpoint& local, const model:
   }
   into.addresses.push_back({address.address, subnet->prefix.length()});
   const Family family = family_of(subnet->prefix);
-  if (local.default_route && way_out == WayOut::link) {
+  const bool leaves = family == Family::v4 ? local.default_route : local.default_route6;
+  if (leaves && way_out == WayOut::link) {
     into.routes.push_back({everywhere(family), std::nullopt});
     return;
   }
-  if (local.default_route && !subnet->gateway.is_unspecified()) {
+  if (leaves && !subnet->gateway.is_unspecified()) {
     into.routes.push_back({everywhere(family), subnet->gateway});
   }
   for (const model::Subnet& other : network.subnets) {

@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/netd/control/control_fixture.h"
+#include "tests/unit/netd/control/node_fixture.h"
 
 namespace heddle::control {
 namespace {
 
 using testing::HasSubstr;
+
+class ControlTest : public NodeTest {};
 
 TEST_F(ControlTest, ConnectMakesTheBridgeAndTheAttachmentAndDisconnectTakesThemAway) {
   start();

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/netd/control/control_fixture.h"
+#include "tests/unit/netd/control/node_fixture.h"
 
 namespace heddle::control {
 namespace {
@@ -19,7 +19,7 @@ IpAddr a(const char* text) {
   return *IpAddr::parse(text);
 }
 
-class NetworksTest : public ControlTest {
+class NetworksTest : public NodeTest {
  protected:
   NetworksTest() {
     host_.devices = {{"eth0", {1500, true}}};

@@ -22,7 +22,10 @@ class BridgeDriverTest : public ::testing::Test {
   dataplane::HostState planned(bool default_route = true) {
     const model::Endpoint& endpoint = build.view().endpoints.begin()->second;
     const driver::Site site{
-        network, build.view(), {{&endpoint, &build.view().workloads.at("c1"), default_route}}, {}};
+        network,
+        build.view(),
+        {{&endpoint, &build.view().workloads.at("c1"), default_route, default_route}},
+        {}};
     dataplane::HostState into;
     driver.plan_node(build.view(), facts, into);
     driver.plan_network(site, facts, into);

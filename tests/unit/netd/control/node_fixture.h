@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <memory>
+#include <string>
 
 #include "dataplane/fake/fake_kernel.h"
 #include "netd/api/codec.h"
@@ -19,9 +21,9 @@
 namespace heddle::control {
 
 // A node with a kernel in memory: everything above the dataplane is real.
-class ControlTest : public testing::Test {
+class NodeTest : public testing::Test {
  protected:
-  ControlTest() {
+  NodeTest() {
     char path[] = "/tmp/heddle-control-XXXXXX";
     dir_ = ::mkdtemp(path);
     store_ = *store::open_sqlite(dir_ + "/heddle.db");
@@ -37,7 +39,7 @@ class ControlTest : public testing::Test {
       put_workload(name);
     }
   }
-  ~ControlTest() override {
+  ~NodeTest() override {
     control_.reset();
     std::filesystem::remove_all(dir_);
   }
@@ -58,6 +60,15 @@ class ControlTest : public testing::Test {
                                after(std::chrono::seconds(1))));
   }
 
+  // A network that an earlier daemon stored.
+  void put_network(const model::Network& network) {
+    ASSERT_TRUE(store_->commit({.puts = {{.kind = "network",
+                                          .id = network.id,
+                                          .name = network.name,
+                                          .payload = api::encode(network)}}},
+                               after(std::chrono::seconds(1))));
+  }
+
   void start() {
     std::map<std::string, UniqueFd> kept;
     resolvers_ = std::make_unique<Resolvers>(*dns_, keeper_, kept);
@@ -74,7 +85,7 @@ class ControlTest : public testing::Test {
                           .ask_to_end = [] {}});
     const auto started = control_->start({.clock = &clock_,
                                           .store = store_.get(),
-                                          .kernel = &kernel_,
+                                          .kernel = kernel(),
                                           .drivers = &drivers_,
                                           .keeper = &keeper_,
                                           .processes = &processes_,
@@ -83,6 +94,8 @@ class ControlTest : public testing::Test {
                                           .cluster = &cluster_});
     ASSERT_TRUE(started) << started.error().text();
   }
+
+  virtual dataplane::Kernel* kernel() { return &kernel_; }
 
   static Deadline soon() { return after(std::chrono::seconds(5)); }
 
