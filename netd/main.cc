@@ -28,6 +28,10 @@
 #include "netd/dns/resolv_conf.h"
 #include "netd/dns/server.h"
 #include "netd/driver/bridge/bridge_driver.h"
+#include "netd/driver/host/host_driver.h"
+#include "netd/driver/ipvlan/ipvlan_driver.h"
+#include "netd/driver/macvlan/macvlan_driver.h"
+#include "netd/driver/none/none_driver.h"
 #include "netd/driver/overlay/overlay_driver.h"
 #include "netd/holder/keeper.h"
 #include "netd/mesh/mesh.h"
@@ -100,6 +104,12 @@ Result<control::SystemInfo> system_facts(const probe::Probes& probes, bpf::Progr
   return info;
 }
 
+// What is not probed is tried.
+bool has(const probe::Probes& probes, std::string_view name) {
+  const probe::Probe* found = probes.find(name);
+  return found == nullptr || found->present;
+}
+
 // Waits for SIGTERM or SIGINT, which every thread has blocked.
 void wait_for_end(const sigset_t& signals) {
   int signal = 0;
@@ -142,6 +152,10 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   driver::DriverSet drivers;
   drivers.add(std::make_unique<bridge::BridgeDriver>());
   drivers.add(std::make_unique<overlay::OverlayDriver>());
+  drivers.add(std::make_unique<macvlan::MacvlanDriver>());
+  drivers.add(std::make_unique<ipvlan::IpvlanDriver>());
+  drivers.add(std::make_unique<host::HostDriver>());
+  drivers.add(std::make_unique<none::NoneDriver>());
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
   control::Resolvers resolvers(*dns, *keeper, kept);
@@ -153,6 +167,11 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
                             .cgroup = settings.workload_cgroup,
                             .node_name = settings.node_name,
                             .local_pools = settings.local_pools,
+                            .local_subnet_length = settings.local_subnet_length,
+                            .never_choose = settings.never_choose,
+                            .kernel_has = {.macvlan = has(probes, "macvlan"),
+                                           .ipvlan = has(probes, "ipvlan"),
+                                           .vlan = has(probes, "vlan")},
                             .audit_interval = settings.audit_interval,
                             .system_info = [&] { return system_facts(probes, kernel->programs()); },
                             .ask_to_end =

@@ -176,6 +176,7 @@ Result<> FakeKernel::take(const SetRules& op) {
 
 Result<> FakeKernel::take(const RemoveVlan& op) {
   if (state_.vlans.contains(op.name)) delete_link(op.name);
+  state_.vlans.erase(op.name);
   return {};
 }
 

@@ -22,11 +22,11 @@ bool is_free(const Allocation& allocation, const Prefix& wanted) {
   });
 }
 
-// Network, gateway and broadcast address belong to nobody.
+// Network, gateway, broadcast and reserved addresses belong to nobody.
 bool is_reserved(const Allocation& allocation, const IpAddr& address) {
   const Prefix& subnet = allocation.subnet;
   return address == subnet.address() || address == allocation.gateway ||
-         address == subnet.at(subnet.size() - 1);
+         address == subnet.at(subnet.size() - 1) || allocation.reserved.contains(address);
 }
 
 std::unexpected<Error> no_address(const Allocation& allocation) {

@@ -32,6 +32,7 @@ struct Allocation {
   Prefix subnet;
   IpAddr gateway;
   std::vector<model::AddressBlock> blocks;  // of all owners
+  std::set<IpAddr> reserved = {};           // by the network's maker
 };
 
 // A block for a node: a whole one, or a single address when none is left, when the subnet is small,

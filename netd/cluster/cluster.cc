@@ -87,6 +87,8 @@ class ClusterImpl final : public Cluster {
                            std::optional<std::chrono::seconds> ttl, Deadline deadline) override;
   Result<model::Network> create_network(model::Network draft, std::vector<Prefix> avoid,
                                         Deadline deadline) override;
+  Result<model::Network> update_network(model::Network before, model::Network after,
+                                        std::vector<Prefix> avoid, Deadline deadline) override;
   Result<> remove_network(model::Id network, Deadline deadline) override;
   Result<model::AddressBlock> claim_block(model::Id network, Deadline deadline) override;
   Result<> release_block(model::AddressBlock block, Deadline deadline) override;
@@ -492,6 +494,13 @@ Result<model::Network> ClusterImpl::create_network(model::Network draft, std::ve
                                                    Deadline deadline) {
   TRY(const auto here, manager());
   return here->registry().create_network(std::move(draft), std::move(avoid), deadline);
+}
+
+Result<model::Network> ClusterImpl::update_network(model::Network before, model::Network after,
+                                                   std::vector<Prefix> avoid, Deadline deadline) {
+  TRY(const auto here, manager());
+  return here->registry().update_network(std::move(before), std::move(after), std::move(avoid),
+                                         deadline);
 }
 
 Result<> ClusterImpl::remove_network(model::Id network, Deadline deadline) {

@@ -100,6 +100,10 @@ class Cluster {
   // id, VNI, and a subnet from the pool that overlaps none of the swarm's nor `avoid`.
   virtual Result<model::Network> create_network(model::Network draft, std::vector<Prefix> avoid,
                                                 Deadline deadline) = 0;
+  // Makes of `before`, which is the network as this node knows it, `after`: other options, labels,
+  // and a subnet that grew. `conflict` when somebody changed it meanwhile.
+  virtual Result<model::Network> update_network(model::Network before, model::Network after,
+                                                std::vector<Prefix> avoid, Deadline deadline) = 0;
   // `in_use` while it has endpoints, naming some.
   virtual Result<> remove_network(model::Id network, Deadline deadline) = 0;
 

@@ -62,6 +62,8 @@ class Registry {
   // --- networks
   Result<model::Network> create_network(model::Network draft, std::vector<Prefix> avoid,
                                         Deadline deadline);
+  Result<model::Network> update_network(model::Network before, model::Network after,
+                                        std::vector<Prefix> avoid, Deadline deadline);
   Result<> remove_network(model::Id network, Deadline deadline);
   Result<model::AddressBlock> claim_block(model::Id network, model::Id node, Deadline deadline);
   Result<> release_block(model::AddressBlock block, Deadline deadline);

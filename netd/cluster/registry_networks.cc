@@ -15,13 +15,8 @@ std::string pool_id() {
   return "swarm";
 }
 
-Result<> check_draft(const model::Network& draft) {
-  TRY_DO(model::check_name("network name", draft.name));
-  if (draft.scope != model::Scope::swarm) {
-    return fail(Errc::invalid, "network '" + draft.name +
-                                   "' is local; a swarm keeps only networks "
-                                   "of scope swarm");
-  }
+// A subnet as swarm networks may have it; the driver knows the rest.
+Result<> check_subnets(const model::Network& draft) {
   if (draft.subnets.size() > 1) {
     return fail(Errc::unsupported, "network '" + draft.name + "': swarm networks have one subnet");
   }
@@ -38,12 +33,22 @@ Result<> check_draft(const model::Network& draft) {
   return {};
 }
 
+Result<> check_draft(const model::Network& draft) {
+  TRY_DO(model::check_name("network name", draft.name));
+  if (draft.scope != model::Scope::swarm) {
+    return fail(Errc::invalid, "network '" + draft.name +
+                                   "' is local; a swarm keeps only networks "
+                                   "of scope swarm");
+  }
+  return check_subnets(draft);
+}
+
 Result<> check_overlaps(const Objects& objects, const model::Network& draft,
                         const std::vector<Prefix>& avoid) {
   const Prefix& subnet = draft.subnets.front().prefix;
   for (const auto& [id, other] : objects.networks) {
     for (const model::Subnet& taken : other.value.subnets) {
-      if (!taken.prefix.overlaps(subnet)) continue;
+      if (id == draft.id || !taken.prefix.overlaps(subnet)) continue;
       return fail(Errc::conflict, "subnet " + subnet.format() + " overlaps network '" +
                                       other.value.name + "' (" + taken.prefix.format() + ")");
     }
@@ -65,6 +70,32 @@ Result<> check_gateway(const model::Subnet& subnet) {
   }
   return fail(Errc::invalid, "gateway " + gateway.format() + " is not a host address of subnet " +
                                  prefix.format());
+}
+
+// What a network that exists may become: its endpoints keep their addresses.
+Result<> check_change(const model::Network& before, const model::Network& after) {
+  model::Network same = after;
+  same.subnets = before.subnets;
+  same.options = before.options;
+  same.labels = before.labels;
+  if (same != before) {
+    return fail(Errc::invalid, "of network '" + before.name +
+                                   "' only its subnet, options and labels can be changed");
+  }
+  TRY_DO(check_subnets(after));
+  if (after.subnets.size() != before.subnets.size()) {
+    return fail(Errc::unsupported, "network '" + before.name + "': swarm networks have one subnet");
+  }
+  const model::Subnet& was = before.subnets.front();
+  const model::Subnet& is = after.subnets.front();
+  if (!is.prefix.contains(was.prefix) || is.prefix.address() != was.prefix.address()) {
+    return fail(Errc::invalid, "subnet " + was.prefix.format() + " of network '" + before.name +
+                                   "' can only grow: a shorter prefix of the same address, not " +
+                                   is.prefix.format());
+  }
+  if (is.gateway == was.gateway) return {};
+  return fail(Errc::invalid, "the gateway " + was.gateway.format() + " of network '" + before.name +
+                                 "' cannot be changed");
 }
 
 Result<model::Subnet> choose_subnet(const Objects& objects, const model::Network& draft,
@@ -129,6 +160,9 @@ Allocation allocation_of(const Objects& objects, const model::Network& network) 
   Allocation allocation;
   allocation.subnet = network.subnets.front().prefix;
   allocation.gateway = network.subnets.front().gateway;
+  for (const auto& [name, address] : network.subnets.front().reserved) {
+    allocation.reserved.insert(address);
+  }
   for (const auto& [id, block] : objects.blocks) {
     if (block.value.network == network.id) allocation.blocks.push_back(block.value);
   }
@@ -160,6 +194,27 @@ Result<model::Network> Registry::create_network(model::Network draft, std::vecto
       },
       deadline));
   return network;
+}
+
+Result<model::Network> Registry::update_network(model::Network before, model::Network after,
+                                                std::vector<Prefix> avoid, Deadline deadline) {
+  TRY_DO(check_change(before, after));
+  TRY_DO(replica_.catch_up(deadline));
+  TRY_DO(transact(
+      [&](const Objects& objects, Draft& changes) -> Result<> {
+        TRY(const auto* found, find_network(objects, before.id));
+        if (*found != before) {
+          return fail(Errc::conflict,
+                      "network '" + before.name + "' was changed meanwhile; try again");
+        }
+        if (after.subnets != before.subnets) TRY_DO(check_overlaps(objects, after, avoid));
+        changes.expect(kPoolKind, pool_id());
+        changes.touch(kPoolKind, pool_id());
+        changes.put(network_object(after));
+        return {};
+      },
+      deadline));
+  return after;
 }
 
 Result<> Registry::remove_network(model::Id network, Deadline deadline) {

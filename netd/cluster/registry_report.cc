@@ -169,6 +169,9 @@ Allocation& ReportDraft::allocation(const model::Network& network) {
   if (!fresh) return it->second;
   it->second.subnet = network.subnets.front().prefix;
   it->second.gateway = network.subnets.front().gateway;
+  for (const auto& [name, address] : network.subnets.front().reserved) {
+    it->second.reserved.insert(address);
+  }
   const std::string stem = network.id + ".";
   for (auto block = objects_.blocks.lower_bound(stem); block != objects_.blocks.end(); ++block) {
     if (!block->first.starts_with(stem)) break;

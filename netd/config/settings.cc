@@ -28,7 +28,35 @@ Result<> check_directory(std::string_view flag, const std::string& path) {
   return fail(Errc::invalid, std::string(flag) + " '" + path + "' must be an absolute path");
 }
 
-Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
+struct Lists {
+  std::vector<std::string> pools;
+  std::vector<std::string> never;
+};
+
+Result<> complete_pools(Settings& settings, const std::vector<std::string>& pools) {
+  const int length = settings.local_subnet_length;
+  bool v4 = false;
+  for (const std::string& text : pools) {
+    TRY(const Prefix pool, Prefix::parse(text).during("--local-pool"));
+    if (pool.is_v4() && pool.length() > length) {
+      return fail(Errc::invalid, "--local-pool " + text + " must hold at least one /" +
+                                     std::to_string(length) + " (--local-subnet-length)");
+    }
+    if (!pool.is_v4() && pool.length() > 64) {
+      return fail(Errc::invalid, "--local-pool " + text + " must hold at least one /64");
+    }
+    v4 = v4 || pool.is_v4();
+    settings.local_pools.push_back(pool);
+  }
+  if (!v4) {
+    return fail(Errc::invalid,
+                "--local-pool: at least one must be IPv4; give 172.20.0.0/14 beside "
+                "the IPv6 ones");
+  }
+  return {};
+}
+
+Result<> complete(Settings& settings, const Lists& lists) {
   TRY_DO(check_directory("--state-dir", settings.state_dir));
   TRY_DO(check_directory("--run-dir", settings.run_dir));
   if (settings.socket.empty()) settings.socket = settings.run_dir + "/heddled.sock";
@@ -51,13 +79,10 @@ Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
     TRY_DO(check_directory("--cgroup", settings.cgroup));
     settings.workload_cgroup = settings.cgroup;
   }
-  for (const std::string& text : pools) {
-    TRY(const Prefix pool, Prefix::parse(text).during("--local-pool"));
-    if (!pool.is_v4() || pool.length() > 20) {
-      return fail(Errc::invalid,
-                  "--local-pool " + text + " must be IPv4 and hold at least one /20");
-    }
-    settings.local_pools.push_back(pool);
+  TRY_DO(complete_pools(settings, lists.pools));
+  for (const std::string& text : lists.never) {
+    TRY(const Prefix range, Prefix::parse(text).during("--never-choose"));
+    settings.never_choose.push_back(range);
   }
   return {};
 }
@@ -67,7 +92,7 @@ Result<> complete(Settings& settings, const std::vector<std::string>& pools) {
 Result<Parsed> parse_command_line(int argc, const char* const* argv) {
   Parsed parsed;
   Settings& s = parsed.settings;
-  std::vector<std::string> pools{"172.20.0.0/14"};
+  Lists lists{{"172.20.0.0/14"}, {}};
   std::int64_t audit_seconds = 5;
   CLI::App app{"heddled: networks, services and proxies of this host's containers", "heddled"};
   app.set_version_flag("--version", std::string("heddled ") + HEDDLE_VERSION);
@@ -81,7 +106,14 @@ Result<Parsed> parse_command_line(int argc, const char* const* argv) {
       ->type_name("DIR");
   app.add_option("--name", s.node_name, "Name of this node (default: the host's)")
       ->type_name("NAME");
-  app.add_option("--local-pool", pools, "Ranges that subnets of local networks come from")
+  app.add_option("--local-pool", lists.pools,
+                 "Ranges that subnets of local networks come from, IPv4 and IPv6; without an IPv6 "
+                 "one, a unique local prefix (RFC 4193) of this daemon's own")
+      ->type_name("CIDR");
+  app.add_option("--local-subnet-length", s.local_subnet_length,
+                 "Prefix length of the IPv4 subnets that are chosen")
+      ->check(CLI::Range(8, 29));
+  app.add_option("--never-choose", lists.never, "Ranges that chosen subnets keep clear of")
       ->type_name("CIDR");
   app.add_option("--audit-interval", audit_seconds,
                  "Seconds between comparisons of the kernel with what it should hold")
@@ -101,7 +133,7 @@ Result<Parsed> parse_command_line(int argc, const char* const* argv) {
     return fail(Errc::invalid, std::string(error.what()) + "; see heddled --help");
   }
   s.audit_interval = std::chrono::seconds(audit_seconds);
-  TRY_DO(complete(s, pools));
+  TRY_DO(complete(s, lists));
   return parsed;
 }
 

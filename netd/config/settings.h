@@ -20,6 +20,8 @@ struct Settings {
   std::string node_name;        // default: the host's
   std::string log_level = "info";
   std::vector<Prefix> local_pools;  // of local networks; default 172.20.0.0/14
+  int local_subnet_length = 20;     // of the IPv4 subnets that are chosen from them
+  std::vector<Prefix> never_choose;
   std::chrono::milliseconds audit_interval{5000};
 };
 

@@ -67,6 +67,9 @@ Result<> Control::start(Parts parts) {
     started_ = true;
     release_vanished();
     resume_workloads();
+    if (const auto routes = learn_host(); !routes) {
+      log_warn("host.survey_failed", {{"error", routes.error()}});
+    }
     adopt_kernel();
     refresh();
     log_info("node.started", {{"networks", objects_->networks().size()},

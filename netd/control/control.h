@@ -18,6 +18,7 @@
 #include "netd/control/daemon.h"
 #include "netd/control/executor.h"
 #include "netd/control/health.h"
+#include "netd/control/host_facts.h"
 #include "netd/control/objects.h"
 #include "netd/control/resolvers.h"
 #include "netd/driver/driver.h"
@@ -41,8 +42,16 @@ class Control final : public Daemon {
     std::string run_dir;
     std::string cgroup;  // cgroup2 directory that workloads' and proxies' cgroups go below
     std::string node_name;
-    std::vector<Prefix> local_pools;
-    int local_subnet_length = 20;
+    std::vector<Prefix> local_pools;  // without an IPv6 one, a unique local prefix of our own
+    int local_subnet_length = 20;     // of IPv4 subnets; IPv6 ones are /64
+    std::vector<Prefix> never_choose;
+    // What the kernel has of what drivers ask for.
+    struct KernelHas {
+      bool macvlan = true;
+      bool ipvlan = true;
+      bool vlan = true;
+    } kernel_has = {};
+    std::function<Result<HostSurvey>()> survey_host = control::survey_host;
     std::chrono::milliseconds audit_interval{5000};
     std::function<Result<SystemInfo>()> system_info;  // what probes and counters say
     std::function<void()> ask_to_end;
@@ -122,9 +131,30 @@ class Control final : public Daemon {
   void release_vanished();
 
   // --- networks.cc ---
-  Result<model::Network> create_local_network(model::Network draft);
-  // Errors: `conflict` naming the network or host route that the subnet overlaps.
-  Result<> check_subnets(const model::Network& draft, const model::View& view);
+  // Reads the host anew, into facts_. The routes that are not over our own devices.
+  Result<std::vector<ipam::HostRoute>> learn_host();
+  bool is_ours(const std::string& device) const;
+  // What a new subnet must keep clear of; `except` is left out.
+  ipam::Taken taken(const model::View& view, std::vector<ipam::HostRoute> routes,
+                    const model::Id& except) const;
+  // Checked whole, but neither stored nor given an id; `avoid`: what the swarm shall not choose.
+  Result<model::Network> plan_network(const NetworkSpec& spec, std::vector<Prefix>& avoid);
+  Result<> choose_subnet(driver::Family family, const ipam::Taken& taken, model::Network& draft);
+  Result<Prefix> unique_local_pool();
+  Result<model::Network> store_network(model::Network network);
+
+  // --- network_update.cc ---
+  struct NetworkChange {
+    model::Network before, after;
+    std::vector<Prefix> avoid;
+  };
+  Result<NetworkChange> plan_update(const NetworkUpdate& update);
+  Result<> change_subnets(const NetworkUpdate& update, NetworkChange& change);
+  Result<> store_update(const NetworkChange& change);
+
+  // --- network_use.cc ---
+  // What no plan can mend: sentences for verify().
+  std::vector<std::string> host_conflicts();
 
   // --- endpoints.cc ---
   struct NeedsBlock {

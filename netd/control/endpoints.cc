@@ -5,6 +5,7 @@
 #include "common/observe/log.h"
 #include "netd/control/control.h"
 #include "netd/ipam/mac.h"
+#include "netd/reconcile/plan.h"
 
 namespace heddle::control {
 namespace {
@@ -101,6 +102,18 @@ std::string Control::next_interface(const model::Id& workload) {
 
 Result<> Control::check_connect(const ConnectSpec& spec, const model::Network& network,
                                 const model::Workload& workload) {
+  if (network.config_only) {
+    return fail(Errc::invalid, "network '" + network.name +
+                                   "' is a configuration; connect to a network made from it");
+  }
+  if (network.subnets.empty()) {
+    TRY(const driver::Driver* driver, parts_.drivers->get(network.driver));
+    return driver->check_endpoint(network, {}, *view());
+  }
+  if (!network.subnets.front().prefix.is_v4()) {
+    return fail(Errc::unsupported,
+                "network '" + network.name + "' has no IPv4 subnet, and endpoints need one yet");
+  }
   for (const auto& [id, endpoint] : objects_->endpoints()) {
     if (endpoint.workload != workload.id) continue;
     if (endpoint.network == network.id) {
@@ -201,6 +214,7 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
 // took it; if not, everything is as before.
 Result<model::Endpoint> Control::commit_endpoint(model::Endpoint endpoint,
                                                  const model::Workload& workload) {
+  TRY_DO(reconcile::check_endpoint(endpoint, *view(), *parts_.drivers));
   const bool new_workload = !objects_->workloads().contains(workload.id);
   Objects::Batch batch;
   if (new_workload) batch.put(workload);

@@ -8,11 +8,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
+#include <tuple>
 
 #include "common/base/unique_fd.h"
 
@@ -29,6 +34,59 @@ std::uint32_t mtu_of(const std::string& device) {
   std::strncpy(request.ifr_name, device.c_str(), IFNAMSIZ - 1);
   if (::ioctl(socket.get(), SIOCGIFMTU, &request) < 0) return 1500;
   return static_cast<std::uint32_t>(request.ifr_mtu);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  if (!(text << file.rdbuf())) return fail(Errc::unavailable, "cannot read " + path);
+  return text.str();
+}
+
+// "" when there is none.
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// linux/ipv6_route.h: of addresses rather than networks, or of the moment.
+constexpr std::uint32_t kSpecialFlags = 0x80000000 /* RTF_LOCAL */ | 0x00100000 /* RTF_ANYCAST */ |
+                                        0x01000000 /* RTF_CACHE */ | RTF_REJECT;
+
+std::optional<IpAddr> parse_hex_address(const std::string& digits) {
+  std::array<std::uint8_t, 16> bytes{};
+  if (digits.size() != 2 * bytes.size()) return std::nullopt;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const char* at = digits.data() + 2 * i;
+    if (std::from_chars(at, at + 2, bytes[i], 16).ptr != at + 2) return std::nullopt;
+  }
+  return IpAddr::v6(bytes);
+}
+
+// Link-local and multicast: every link has them.
+bool is_of_links(const Prefix& prefix) {
+  const auto& bytes = prefix.address().bytes();
+  return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
+std::map<std::string, driver::HostDevice> host_devices() {
+  struct Free {
+    void operator()(struct if_nameindex* list) const { ::if_freenameindex(list); }
+  };
+  const std::unique_ptr<struct if_nameindex, Free> list(::if_nameindex());
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::map<std::string, driver::HostDevice> devices;
+  for (auto* it = list.get(); it != nullptr && it->if_index != 0; ++it) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, it->if_name, IFNAMSIZ - 1);
+    if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) < 0) continue;  // it went
+    const auto flags = request.ifr_flags;
+    if (flags & IFF_LOOPBACK) continue;
+    devices[it->if_name] = {mtu_of(it->if_name), (flags & IFF_UP) != 0};
+  }
+  return devices;
 }
 
 std::string list_of(const std::vector<HostAddress>& addresses) {
@@ -77,26 +135,81 @@ Result<HostAddress> find_host_address(const IpAddr& address) {
               address.format() + " is not an address of this host; it has " + list_of(addresses));
 }
 
-Result<std::vector<HostRoute>> host_routes() {
-  std::ifstream file("/proc/thread-self/net/route");
+std::vector<HostRoute> parse_routes(std::string_view text) {
+  std::istringstream lines{std::string(text)};
   std::string line;
-  if (!std::getline(file, line)) return fail(Errc::unavailable, "cannot read /proc/net/route");
+  std::getline(lines, line);  // the titles
   std::vector<HostRoute> routes;
-  while (std::getline(file, line)) {
+  while (std::getline(lines, line)) {
     std::istringstream fields(line);
     std::string device;
     std::string gateway;
     std::uint32_t destination_be = 0;
     std::uint32_t flags = 0;
-    std::uint32_t mask_be = 0;
     std::uint32_t skipped = 0;
+    std::uint32_t metric = 0;
+    std::uint32_t mask_be = 0;
     fields >> device >> std::hex >> destination_be >> gateway >> flags >> skipped >> skipped >>
-        skipped >> mask_be;
-    if (!fields || !(flags & RTF_UP) || mask_be == 0 || is_ours(device)) continue;
-    routes.push_back(
-        {Prefix::containing(IpAddr::v4(ntohl(destination_be)), std::popcount(mask_be)), device});
+        std::dec >> metric >> std::hex >> mask_be;
+    if (!fields || !(flags & RTF_UP)) continue;
+    routes.push_back({Prefix::containing(IpAddr::v4(ntohl(destination_be)), std::popcount(mask_be)),
+                      device, metric});
   }
   return routes;
+}
+
+std::vector<HostRoute> parse_routes6(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  std::vector<HostRoute> routes;
+  while (std::getline(lines, line)) {
+    std::istringstream fields(line);
+    std::string destination;
+    std::string skipped;
+    std::string device;
+    std::uint32_t length = 0;
+    std::uint32_t metric = 0;
+    std::uint32_t flags = 0;
+    fields >> destination >> std::hex >> length >> skipped >> skipped >> skipped >> metric >>
+        skipped >> skipped >> flags >> device;
+    const auto address = parse_hex_address(destination);
+    if (!fields || !address || length > 128) continue;
+    if (!(flags & RTF_UP) || (flags & kSpecialFlags) || device == "lo") continue;
+    const Prefix prefix = Prefix::containing(*address, static_cast<int>(length));
+    if (prefix.length() > 0 && is_of_links(prefix)) continue;
+    routes.push_back({prefix, device, metric});
+  }
+  return routes;
+}
+
+Result<HostSurvey> survey_host() {
+  TRY(const std::string v4, read_file("/proc/thread-self/net/route"));
+  std::vector<HostRoute> routes = parse_routes(v4);
+  // Absent without IPv6.
+  if (const auto v6 = read_file("/proc/thread-self/net/ipv6_route")) {
+    std::ranges::move(parse_routes6(*v6), std::back_inserter(routes));
+  }
+  HostSurvey survey;
+  survey.devices = host_devices();
+  const HostRoute* best = nullptr;
+  for (const HostRoute& route : routes) {
+    if (route.destination.length() > 0) {
+      survey.routes.push_back(route);
+      continue;
+    }
+    const bool better = best == nullptr || std::tuple(!route.destination.is_v4(), route.metric) <
+                                               std::tuple(!best->destination.is_v4(), best->metric);
+    if (better) best = &route;
+  }
+  if (best != nullptr) survey.egress_mtu = mtu_of(best->device);
+  if (first_line("/proc/sys/net/ipv6/conf/all/forwarding") == "0") {
+    for (const auto& [name, device] : survey.devices) {
+      if (first_line("/proc/sys/net/ipv6/conf/" + name + "/accept_ra") == "1") {
+        survey.advertised_devices.insert(name);
+      }
+    }
+  }
+  return survey;
 }
 
 Result<std::uint16_t> free_udp_port(std::uint16_t first) {

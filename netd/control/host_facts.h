@@ -1,14 +1,18 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/net/ip.h"
+#include "netd/driver/node_facts.h"
 
 // What this host has by itself: read, never changed. Source: getifaddrs(3), netdevice(7),
-// proc(5) /proc/net/route.
+// proc(5) /proc/net/route, /proc/net/ipv6_route.
 namespace heddle::control {
 
 struct HostAddress {
@@ -29,9 +33,24 @@ Result<HostAddress> find_host_address(const IpAddr& address);
 struct HostRoute {
   Prefix destination;
   std::string device;
+  std::uint32_t metric = 0;
+  friend bool operator==(const HostRoute&, const HostRoute&) = default;
 };
-// IPv4 routes of the main table other than default ones and those over Heddle's own devices.
-Result<std::vector<HostRoute>> host_routes();
+// Routes as the kernel lists them, default ones too; without those that are down, cached, to
+// addresses of this host, or of the link-local and multicast ranges. Lines that do not read are
+// left out.
+std::vector<HostRoute> parse_routes(std::string_view proc_net_route);
+std::vector<HostRoute> parse_routes6(std::string_view proc_net_ipv6_route);
+
+// What plans and the choice of subnets want to know of this host, Heddle's own part included.
+struct HostSurvey {
+  std::map<std::string, driver::HostDevice> devices;  // without loopback
+  std::vector<HostRoute> routes;                      // without default ones
+  std::uint32_t egress_mtu = 1500;                    // of the device of the best default route
+  std::set<std::string> advertised_devices;           // see driver::NodeFacts
+};
+// Errors: `unavailable` when the kernel does not tell its routes.
+Result<HostSurvey> survey_host();
 
 // The first UDP port from `first` on that nothing on this host has bound: a foreign VXLAN device
 // holds its own. Errors: `exhausted` after ten.

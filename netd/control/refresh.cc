@@ -148,6 +148,9 @@ void Control::audit() {
   if (!started_) return;
   release_vanished();
   const auto current = view();
+  if (const auto routes = learn_host(); !routes) {
+    log_warn("host.survey_failed", {{"error", routes.error()}});
+  }
   update_facts(*current);
   const dataplane::HostState wanted = reconcile::plan(*current, facts_, *parts_.drivers);
   if (auto observed = parts_.kernel->observe(wanted)) {
@@ -198,6 +201,9 @@ Result<Verified> Control::verify(Repair repair) {
         if (std::ranges::find(left, difference) == left.end())
           result.repaired.push_back(difference);
       }
+    }
+    for (std::string& conflict : host_conflicts()) {
+      result.differences.push_back(std::move(conflict));
     }
     return result;
   });

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 
@@ -7,6 +8,12 @@
 #include "netd/model/ids.h"
 
 namespace heddle::driver {
+
+struct HostDevice {
+  std::uint32_t mtu = 1500;  // bytes
+  bool up = true;
+  friend bool operator==(const HostDevice&, const HostDevice&) = default;
+};
 
 // What plans need to know of this node beside the View: found once at start or before each pass,
 // by whoever may do I/O. A value, so that plans stay pure.
@@ -23,7 +30,10 @@ struct NodeFacts {
   bool has_macvlan = true;
   bool has_ipvlan = true;
   bool has_vlan = true;
-  std::set<std::string> devices;  // links of the host that are not ours: parents
+  std::map<std::string, HostDevice> devices;  // links of the host that are not ours: parents
+  // Those that take their IPv6 routes from router advertisements, which a node that forwards
+  // ignores unless it is told otherwise.
+  std::set<std::string> advertised_devices;
 
   // cgroup2 directory of this daemon, in which each sidecar's proxy has one of its own.
   std::string cgroup;

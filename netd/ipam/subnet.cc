@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "netd/ipam/number.h"
 
 namespace heddle::ipam {
 namespace {
@@ -26,72 +27,72 @@ constexpr std::array kSpecial{
     SpecialRange{"169.254.0.0/16", "link-local"},  SpecialRange{"224.0.0.0/4", "multicast"},
     SpecialRange{"240.0.0.0/4", "reserved"},       SpecialRange{"::/128", "unspecified"},
     SpecialRange{"::1/128", "loopback"},           SpecialRange{"fe80::/10", "link-local"},
-    SpecialRange{"ff00::/8", "multicast"},
+    SpecialRange{"ff00::/8", "multicast"},         SpecialRange{"::ffff:0:0/96", "IPv4-mapped"},
 };
 
-// A stretch of IPv4 addresses, end excluded.
+// A stretch of addresses of one family, end included.
 struct Stretch {
-  std::uint64_t begin, end;
+  U128 first, last;
   friend auto operator<=>(const Stretch&, const Stretch&) = default;
 };
 
 Stretch stretch_of(const Prefix& prefix) {
-  const std::uint64_t begin = prefix.address().v4_value();
-  return {begin, begin + prefix.size()};
+  return {number_of(prefix.address()), last_number(prefix)};
 }
 
-// What is taken, in order.
-std::vector<Stretch> obstacles(std::span<const TakenNetwork> networks,
-                               std::span<const HostRoute> routes) {
-  std::vector<Stretch> taken;
-  for (const TakenNetwork& network : networks) {
-    if (network.prefix.is_v4()) taken.push_back(stretch_of(network.prefix));
+// What is taken of a family, in order.
+std::vector<Stretch> obstacles(const Taken& taken, bool v4) {
+  std::vector<Stretch> stretches;
+  for (const TakenNetwork& network : taken.networks) {
+    if (network.prefix.is_v4() == v4) stretches.push_back(stretch_of(network.prefix));
   }
-  for (const HostRoute& route : routes) {
-    if (counts(route) && route.prefix.is_v4()) taken.push_back(stretch_of(route.prefix));
+  for (const HostRoute& route : taken.routes) {
+    if (counts(route) && route.prefix.is_v4() == v4) stretches.push_back(stretch_of(route.prefix));
   }
-  std::ranges::sort(taken);
-  return taken;
+  for (const Prefix& prefix : taken.never) {
+    if (prefix.is_v4() == v4) stretches.push_back(stretch_of(prefix));
+  }
+  std::ranges::sort(stretches);
+  return stretches;
 }
 
 // The lowest free range of a pool, found in one walk along what is taken.
 std::optional<Prefix> first_gap(const Prefix& pool, int length, const std::vector<Stretch>& taken) {
-  const std::uint64_t step = std::uint64_t{1} << (32 - length);
+  const U128 step = U128{1} << (address_bits(pool) - length);
   const Stretch bounds = stretch_of(pool);
-  std::uint64_t candidate = bounds.begin;
+  U128 candidate = bounds.first;
   for (const Stretch& obstacle : taken) {
-    if (obstacle.end <= candidate) continue;
-    if (obstacle.begin >= candidate + step) break;
-    candidate = (obstacle.end + step - 1) / step * step;
+    if (obstacle.last < candidate) continue;
+    if (obstacle.first > candidate + (step - 1)) break;
+    candidate = obstacle.last / step * step + step;
+    // Past the pool, or past the last address there is.
+    if (candidate > bounds.last || candidate < step) return std::nullopt;
   }
-  if (candidate + step > bounds.end) return std::nullopt;
-  return Prefix::containing(IpAddr::v4(static_cast<std::uint32_t>(candidate)), length);
+  if (candidate > bounds.last) return std::nullopt;
+  return Prefix::containing(address_of(candidate, pool.is_v4()), length);
 }
 
 }  // namespace
 
-Result<Prefix> choose_subnet(std::span<const Prefix> pools, int length,
-                             std::span<const TakenNetwork> networks,
-                             std::span<const HostRoute> routes) {
-  const std::vector<Stretch> taken = obstacles(networks, routes);
+Result<Prefix> choose_subnet(std::span<const Prefix> pools, int length, const Taken& taken) {
   std::string names;
   bool fits = false;
   for (const Prefix& pool : pools) {
     names += (names.empty() ? "" : ", ") + pool.format();
-    if (!pool.is_v4() || length < pool.length() || length > 30) continue;
+    if (length < pool.length() || length > address_bits(pool) - 2) continue;
     fits = true;
-    if (const auto gap = first_gap(pool, length, taken)) return *gap;
+    if (const auto gap = first_gap(pool, length, obstacles(taken, pool.is_v4()))) return *gap;
   }
   if (!fits) {
     return fail(Errc::invalid, "no pool can be divided into /" + std::to_string(length) +
                                    " subnets; the pools are: " + (names.empty() ? "none" : names));
   }
   return fail(Errc::exhausted, "every /" + std::to_string(length) + " of the pools " + names +
-                                   " overlaps a network or a route of this host; give a subnet");
+                                   " overlaps a network, a route of this host or a range that is "
+                                   "never to be chosen; give a subnet");
 }
 
-Result<> check_subnet(const Prefix& subnet, std::span<const TakenNetwork> networks,
-                      std::span<const HostRoute> routes) {
+Result<> check_subnet(const Prefix& subnet, const Taken& taken) {
   for (const SpecialRange& special : kSpecial) {
     const auto range = Prefix::parse(special.prefix);
     CHECK(range.has_value());
@@ -100,26 +101,30 @@ Result<> check_subnet(const Prefix& subnet, std::span<const TakenNetwork> networ
                                      " range " + special.prefix);
     }
   }
-  for (const TakenNetwork& network : networks) {
+  for (const TakenNetwork& network : taken.networks) {
     if (network.prefix.overlaps(subnet)) {
       return fail(Errc::conflict, "subnet " + subnet.format() + " overlaps network " +
                                       network.name + " (" + network.prefix.format() + ")");
     }
   }
-  for (const HostRoute& route : routes) {
-    if (counts(route) && route.prefix.overlaps(subnet)) {
-      return fail(Errc::conflict, "subnet " + subnet.format() + " overlaps the host route " +
-                                      route.prefix.format() + " dev " + route.device);
-    }
-  }
-  return {};
+  const std::string route = overlapping_route(subnet, taken.routes);
+  if (route.empty()) return {};
+  return fail(Errc::conflict, "subnet " + subnet.format() + " overlaps the host route " + route);
 }
 
-IpAddr default_gateway(const Prefix& subnet) {
-  if (subnet.is_v4()) return subnet.at(subnet.length() >= 31 ? 0 : 1);
-  auto bytes = subnet.address().bytes();
-  if (subnet.length() < 127) bytes.back() |= 1;
-  return IpAddr::v6(bytes);
+std::string overlapping_route(const Prefix& subnet, std::span<const HostRoute> routes) {
+  for (const HostRoute& route : routes) {
+    if (counts(route) && route.prefix.overlaps(subnet)) {
+      return route.prefix.format() + " dev " + route.device;
+    }
+  }
+  return "";
+}
+
+Prefix unique_local(std::uint64_t global_id) {
+  std::array<std::uint8_t, 16> bytes{0xfd};
+  for (int i = 0; i < 5; ++i) bytes[1 + i] = static_cast<std::uint8_t>(global_id >> (8 * (4 - i)));
+  return Prefix::containing(IpAddr::v6(bytes), 48);
 }
 
 }  // namespace heddle::ipam

@@ -79,6 +79,17 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
   }
 }
 
+// Forwarding makes the kernel forget the routes that routers advertised on devices which do not
+// accept them all the same (Documentation/networking/ip-sysctl.rst, accept_ra): that goes first.
+void add_sysctls(const HostState& wanted, const HostState& observed, Operations& steps) {
+  for (const bool first : {true, false}) {
+    for (const auto& [name, value] : wanted.sysctls) {
+      if (name.ends_with("/accept_ra") != first) continue;
+      if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
+    }
+  }
+}
+
 void add_published(const HostState& wanted, const HostState& observed, Operations& steps) {
   dataplane::ChangePublished change;
   each_unwanted(wanted.published, observed.published,
@@ -97,9 +108,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
     steps.push_back(dataplane::RestorePins{observed.missing_pins});
   }
   add_removals(wanted, observed, steps);
-  for (const auto& [name, value] : wanted.sysctls) {
-    if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
-  }
+  add_sysctls(wanted, observed, steps);
   ensure_differing(wanted.bridges, observed.bridges, steps);
   ensure_differing(wanted.vlans, observed.vlans, steps);
   if (wanted.underlay && wanted.underlay != observed.underlay) {

@@ -71,8 +71,8 @@ void plan_interception(const model::Workload& workload, const View& view,
   into.interceptions.insert_or_assign(workload.sandbox, std::move(interception));
 }
 
-// plan_network() of every present network into a state that is thrown away apart from what is whole
-// in the kernel: a part of the nft table cannot be set.
+// plan_network() of every present network into a state that is thrown away apart from what several
+// networks share: a part of the nft table cannot be set.
 void plan_whole_tables(const Survey& survey, const driver::NodeFacts& facts,
                        const driver::DriverSet& drivers, HostState& into) {
   HostState all;
@@ -83,6 +83,7 @@ void plan_whole_tables(const Survey& survey, const driver::NodeFacts& facts,
   }
   into.masquerades = std::move(all.masquerades);
   into.rules = std::move(all.rules);
+  into.vlans = std::move(all.vlans);  // one may carry several networks
   into.sysctls = std::move(all.sysctls);
 }
 
@@ -155,6 +156,19 @@ HostState plan_touched(const View& view, const driver::NodeFacts& facts,
   return into;
 }
 
+Result<> check_claims(const driver::Claim& mine, const driver::Claim& theirs,
+                      const std::string& other) {
+  using Share = driver::Claim::Share;
+  if (mine.device.empty() || mine.device != theirs.device) return {};
+  if (mine.share == Share::together && theirs.share == Share::together &&
+      mine.manner == theirs.manner) {
+    return {};
+  }
+  return fail(Errc::conflict, "network '" + other + "' has " + mine.device + " already (" +
+                                  theirs.manner + "), which does not go with " + mine.manner +
+                                  "; choose another");
+}
+
 bool present(const View& view, const driver::NodeFacts& facts, const Id& network) {
   return std::ranges::any_of(view.endpoints, [&](const auto& entry) {
     const model::Endpoint& endpoint = entry.second;
@@ -219,15 +233,24 @@ Result<> check_network(const model::Network& network, const View& view,
                                    std::string(model::format(driver->scope())));
   }
   TRY_DO(driver->validate(network, facts));
-  if (network.scope != model::Scope::local) return {};
+  if (network.scope != model::Scope::local || network.config_only) return {};
+  const driver::Claim claim = driver->claim(network);
   for (const auto& [id, other] : view.networks) {
-    if (id == network.id || other.driver != network.driver) continue;
-    if (driver->device(other) == driver->device(network)) {
-      return fail(Errc::conflict, "device " + driver->device(network) + " belongs to network " +
-                                      other.name + "; choose another name");
-    }
+    const driver::Driver* others = drivers.find(other.driver);
+    if (id == network.id || others == nullptr || other.config_only) continue;
+    TRY_DO(check_claims(claim, others->claim(other), other.name));
   }
   return {};
+}
+
+Result<> check_endpoint(const model::Endpoint& endpoint, const View& view,
+                        const driver::DriverSet& drivers) {
+  const auto network = view.networks.find(endpoint.network);
+  if (network == view.networks.end()) {
+    return fail(Errc::not_found, "the network of this endpoint is gone");
+  }
+  TRY(const driver::Driver* driver, drivers.get(network->second.driver));
+  return driver->check_endpoint(network->second, endpoint, view);
 }
 
 }  // namespace heddle::reconcile

@@ -25,9 +25,14 @@ std::vector<dataplane::Operation> plan_endpoint(const model::View& before, const
                                                 const model::Id& endpoint);
 
 // Whether a new network fits its driver and the networks that exist.
-// Errors: `invalid` from the driver or when the scope is not the driver's; `conflict` when another
-// network has the same device.
+// Errors: those of the driver; `invalid` when the scope is not the driver's; `conflict` when
+// another network has the same device and they do not go together.
 Result<> check_network(const model::Network& network, const model::View& view,
                        const driver::NodeFacts& facts, const driver::DriverSet& drivers);
+
+// Whether a new endpoint can be as it is in its network, apart from its addresses.
+// Errors: those of Driver::check_endpoint; `not_found` when the network is gone.
+Result<> check_endpoint(const model::Endpoint& endpoint, const model::View& view,
+                        const driver::DriverSet& drivers);
 
 }  // namespace heddle::reconcile

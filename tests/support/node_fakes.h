@@ -78,6 +78,11 @@ class FakeCluster final : public cluster::Cluster {
   Result<model::Network> create_network(model::Network, std::vector<Prefix>, Deadline) override {
     return refuse();
   }
+  Result<model::Network> update_network(model::Network, model::Network after, std::vector<Prefix>,
+                                        Deadline) override {
+    if (current != Role::manager) return refuse();
+    return after;
+  }
   Result<> remove_network(model::Id, Deadline) override { return refuse(); }
   Result<model::AddressBlock> claim_block(model::Id network, Deadline) override {
     if (blocks.empty()) return fail(Errc::exhausted, "no block is left");

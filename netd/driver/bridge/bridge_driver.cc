@@ -3,95 +3,185 @@
 #include <algorithm>
 #include <array>
 
+#include "netd/driver/endpoint_plan.h"
 #include "netd/driver/names.h"
-#include "netd/driver/options.h"
 
 namespace heddle::bridge {
 namespace {
 
-constexpr std::uint32_t kDefaultMtu = 1500;
-constexpr driver::MtuRange kMtu{};
+using driver::Family;
+using driver::OptionHelp;
+constexpr auto kLive = OptionHelp::Change::live;
+constexpr auto kFlag = OptionHelp::Value::flag;
+constexpr auto kText = OptionHelp::Value::text;
+
 constexpr std::array kOptions{
-    driver::OptionHelp{"mtu", "bytes, 576 to 65535"},
-    driver::OptionHelp{"bridge.name", "name of the Linux bridge, 1 to 15 bytes"},
+    OptionHelp{"mtu", "bytes, 576 to 65535; 1280 at least with IPv6",
+               "com.docker.network.driver.mtu", kText, kLive},
+    OptionHelp{"bridge.name", "name of the Linux bridge, 1 to 15 bytes",
+               "com.docker.network.bridge.name"},
+    OptionHelp{"masquerade", "true or false", "com.docker.network.bridge.enable_ip_masquerade",
+               kFlag, kLive},
+    OptionHelp{"icc", "true or false: whether endpoints reach each other",
+               "com.docker.network.bridge.enable_icc", kFlag, kLive},
+    OptionHelp{"multicast-snooping", "true or false", "", kFlag, kLive},
+    OptionHelp{"gateway-mode", "nat, routed or isolated, for both families"},
+    OptionHelp{"gateway-mode.ipv4", "nat, routed or isolated",
+               "com.docker.network.bridge.gateway_mode_ipv4"},
+    OptionHelp{"gateway-mode.ipv6", "nat, routed or isolated",
+               "com.docker.network.bridge.gateway_mode_ipv6"},
 };
 
-// What the kernel takes (dev_valid_name), narrowed to what tools take without quoting.
-Result<> check_device_name(const std::string& name) {
-  const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  };
-  const bool good = !name.empty() && name.size() <= kMaxIfName && name != "." && name != ".." &&
-                    name.front() != '-' && std::ranges::all_of(name, ok);
-  if (good && !name.starts_with("hdv") && !name.starts_with("hdx") && name != "lo" &&
-      name != "all" && name != "default") {
-    return {};
-  }
-  return fail(Errc::invalid,
-              "option bridge.name '" + name.substr(0, 40) +
-                  "' must be 1 to 15 of letters, digits, '-', '_' and '.', not start "
-                  "with '-', hdv or hdx, and not be lo, all or default");
+constexpr std::array kFamilies{Family::v4, Family::v6};
+
+// Between endpoints and everything beyond the bridge.
+enum class Mode {
+  nat,       // endpoints begin; under the host's address
+  routed,    // both sides begin; addresses stay
+  isolated,  // not even the host has an address there
+};
+
+std::string mode_option(Family family) {
+  return family == Family::v4 ? "gateway-mode.ipv4" : "gateway-mode.ipv6";
 }
 
-// An invalid option was refused when the network was made; plans fall back to the default.
-std::uint32_t mtu_of(const model::Network& network) {
-  const auto mtu = driver::parse_mtu(network, kMtu);
-  return mtu ? mtu->value_or(kDefaultMtu) : kDefaultMtu;
+std::string mode_text(const model::Network& network, Family family) {
+  const std::string own = driver::text(network, mode_option(family));
+  return own.empty() ? driver::text(network, "gateway-mode") : own;
+}
+
+// An invalid option was refused when the network was made.
+Mode mode_of(const model::Network& network, Family family) {
+  const std::string text = mode_text(network, family);
+  if (text == "routed") return Mode::routed;
+  return text == "isolated" ? Mode::isolated : Mode::nat;
+}
+
+Result<> check_modes(const model::Network& network) {
+  for (const char* option : {"gateway-mode", "gateway-mode.ipv4", "gateway-mode.ipv6"}) {
+    const auto found = network.options.find(option);
+    if (found == network.options.end()) continue;
+    const std::string& value = found->second;
+    if (value != "nat" && value != "routed" && value != "isolated") {
+      return fail(Errc::invalid, "option " + std::string(option) + " '" + value.substr(0, 40) +
+                                     "' must be nat, routed or isolated");
+    }
+  }
+  for (const Family family : kFamilies) {
+    const std::string text = mode_text(network, family);
+    if (text == "isolated" && !network.internal) {
+      return fail(
+          Errc::invalid,
+          "gateway mode isolated leaves no way out: add --internal, or choose nat or routed");
+    }
+    if (text == "routed" && network.internal) {
+      return fail(Errc::invalid,
+                  "gateway mode routed and --internal contradict each other: leave one out");
+    }
+    if (text == "routed" && driver::flag(network, "masquerade", false)) {
+      return fail(Errc::invalid,
+                  "gateway mode routed keeps endpoints' addresses: leave masquerade=true out");
+    }
+  }
+  return {};
+}
+
+Result<> check_gateways(const model::Network& network) {
+  for (const model::Subnet& subnet : network.subnets) {
+    const Family family = driver::family_of(subnet.prefix);
+    const bool wants = mode_of(network, family) != Mode::isolated;
+    if (wants == !subnet.gateway.is_unspecified()) continue;
+    return fail(Errc::invalid, "subnet " + subnet.prefix.format() +
+                                   (wants ? " needs a gateway: the bridge's address"
+                                          : " has no gateway in gateway mode isolated: leave " +
+                                                subnet.gateway.format() + " out"));
+  }
+  return {};
 }
 
 }  // namespace
 
+std::span<const OptionHelp> BridgeDriver::options() const {
+  return kOptions;
+}
+
+bool BridgeDriver::has_gateway(const model::Network& network, Family family) const {
+  return mode_of(network, family) != Mode::isolated;
+}
+
 Result<> BridgeDriver::validate(const model::Network& network,
-                                const driver::NodeFacts& /*facts*/) const {
+                                const driver::NodeFacts& facts) const {
   TRY_DO(driver::check_options(network, kOptions));
   TRY_DO(driver::check_subnets(network));
-  TRY_DO(driver::parse_mtu(network, kMtu));
+  TRY_DO(driver::parse_mtu(network, {}));
+  TRY_DO(check_modes(network));
+  TRY_DO(check_gateways(network));
   const auto name = network.options.find("bridge.name");
-  if (name != network.options.end()) TRY_DO(check_device_name(name->second));
-  return {};
+  if (name == network.options.end()) return {};
+  TRY_DO(driver::check_device_name("bridge.name", name->second));
+  if (!facts.devices.contains(name->second)) return {};
+  return fail(Errc::in_use, "option bridge.name: this host has a device '" + name->second +
+                                "' that is not Heddle's; choose another name");
+}
+
+Result<> BridgeDriver::check_endpoint(const model::Network& network,
+                                      const model::Endpoint& endpoint,
+                                      const model::View& /*view*/) const {
+  if (endpoint.published.empty() || !network.internal) return {};
+  return fail(Errc::unsupported, "network '" + network.name +
+                                     "' is internal: nothing outside reaches its endpoints, so "
+                                     "ports cannot be published; use a network that is not");
 }
 
 std::string BridgeDriver::device(const model::Network& network) const {
-  const auto name = network.options.find("bridge.name");
-  return name != network.options.end() ? name->second : driver::bridge_name(network.id);
+  const std::string name = driver::text(network, "bridge.name");
+  return name.empty() ? driver::bridge_name(network.id) : name;
+}
+
+driver::Claim BridgeDriver::claim(const model::Network& network) const {
+  return {device(network), "a bridge", driver::Claim::Share::alone};
 }
 
 void BridgeDriver::plan_node(const model::View& /*view*/, const driver::NodeFacts& /*facts*/,
                              dataplane::HostState& /*into*/) const {}
 
-void BridgeDriver::plan_network(const driver::Site& site, const driver::NodeFacts& /*facts*/,
+void BridgeDriver::plan_network(const driver::Site& site, const driver::NodeFacts& facts,
                                 dataplane::HostState& into) const {
+  const model::Network& network = site.network;
   dataplane::Bridge bridge;
-  bridge.name = device(site.network);
-  bridge.mac = driver::bridge_mac(site.network.id);
-  bridge.mtu = mtu_of(site.network);
-  for (const model::Subnet& subnet : site.network.subnets) {
-    bridge.addresses.push_back({subnet.gateway, subnet.prefix.length()});
-    if (!site.network.internal) into.masquerades.insert({subnet.prefix, bridge.name});
+  bridge.name = device(network);
+  bridge.mac = driver::bridge_mac(network.id);
+  bridge.mtu = driver::mtu_or(network, facts.egress_mtu);
+  bridge.multicast_snooping = driver::flag(network, "multicast-snooping", true);
+  for (const Family family : kFamilies) {
+    const Mode mode = mode_of(network, family);
+    const bool leaves = !network.internal && mode != Mode::isolated;
+    const bool hides = leaves && mode == Mode::nat && driver::flag(network, "masquerade", true);
+    bool any = false;
+    for (const model::Subnet& subnet : network.subnets) {
+      if (driver::family_of(subnet.prefix) != family) continue;
+      any = true;
+      if (mode != Mode::isolated) {
+        bridge.addresses.push_back({subnet.gateway, subnet.prefix.length()});
+      }
+      if (hides) into.masquerades.insert({subnet.prefix, bridge.name});
+    }
+    if (any && leaves) driver::plan_forwarding(family, facts, into);
   }
   std::ranges::sort(bridge.addresses);
-  if (!site.network.internal) into.sysctls["net/ipv4/ip_forward"] = "1";
   into.bridges.emplace(bridge.name, std::move(bridge));
 }
 
-void BridgeDriver::plan_endpoints(const driver::Site& site, const driver::NodeFacts& /*facts*/,
+void BridgeDriver::plan_endpoints(const driver::Site& site, const driver::NodeFacts& facts,
                                   dataplane::HostState& into) const {
   for (const driver::LocalEndpoint& local : site.local) {
-    const model::Endpoint& endpoint = *local.endpoint;
-    dataplane::Attachment attachment;
-    attachment.host_name = driver::host_device(endpoint.id);
-    attachment.sandbox = local.workload->sandbox;
-    attachment.name = endpoint.interface;
-    attachment.host_mac = driver::host_side_mac(endpoint.id);
-    attachment.mac = endpoint.mac;
-    attachment.mtu = mtu_of(site.network);
-    attachment.addresses = {endpoint.address};
+    dataplane::Attachment attachment =
+        driver::plan_attachment(local, site.network, driver::WayOut::gateway);
+    attachment.host_mac = driver::host_side_mac(local.endpoint->id);
+    attachment.mtu = driver::mtu_or(site.network, facts.egress_mtu);
     attachment.bridge = device(site.network);
-    const model::Subnet* subnet = driver::subnet_of(site.network, endpoint.address.address);
-    if (local.default_route && subnet != nullptr) {
-      attachment.routes = {{driver::kEverywhere, subnet->gateway}};
-    }
+    attachment.isolated = !driver::flag(site.network, "icc", true);
+    driver::plan_published(local, into);
     into.attachments.emplace(attachment.host_name, std::move(attachment));
   }
 }

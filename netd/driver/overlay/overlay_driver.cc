@@ -3,63 +3,88 @@
 #include <algorithm>
 #include <array>
 
+#include "netd/driver/endpoint_plan.h"
 #include "netd/driver/names.h"
-#include "netd/driver/options.h"
 
 namespace heddle::overlay {
 namespace {
 
 // Outer Ethernet 14 (counted by the inner frame), IPv4 20, UDP 8, VXLAN 8: RFC 7348, section 5.
 constexpr std::uint32_t kOverhead = 50;
-constexpr std::uint32_t kLeastMtu = 576;
 constexpr std::array kOptions{
-    driver::OptionHelp{"mtu", "bytes, 576 to the underlay's MTU less 50"},
+    driver::OptionHelp{"mtu", "bytes, 576 to the underlay's MTU less 50",
+                       "com.docker.network.driver.mtu", driver::OptionHelp::Value::text,
+                       driver::OptionHelp::Change::live},
 };
 
 std::uint32_t most_mtu(const driver::NodeFacts& facts) {
-  return std::max(facts.underlay_mtu, kLeastMtu + kOverhead) - kOverhead;
+  return std::max(facts.underlay_mtu, driver::kLeastMtu + kOverhead) - kOverhead;
 }
 
 // The option was checked on the node where the network was made; a node with a smaller underlay
 // takes what fits.
 std::uint32_t mtu_of(const model::Network& network, const driver::NodeFacts& facts) {
-  const std::uint32_t most = most_mtu(facts);
-  const auto mtu = driver::parse_mtu(network, {});
-  return mtu ? std::min(mtu->value_or(most), most) : most;
+  return std::min(driver::mtu_or(network, most_mtu(facts)), most_mtu(facts));
 }
 
 dataplane::Attachment attachment_of(const driver::LocalEndpoint& local,
                                     const model::Network& network, const driver::NodeFacts& facts) {
-  const model::Endpoint& endpoint = *local.endpoint;
-  dataplane::Attachment attachment;
-  attachment.host_name = driver::host_device(endpoint.id);
-  attachment.sandbox = local.workload->sandbox;
-  attachment.name = endpoint.interface;
+  dataplane::Attachment attachment =
+      driver::plan_attachment(local, network, driver::WayOut::gateway);
   attachment.host_mac = driver::kAnycastGatewayMac;
-  attachment.mac = endpoint.mac;
   attachment.mtu = mtu_of(network, facts);
-  attachment.addresses = {endpoint.address};
   attachment.overlay = network.vni;
-  const model::Subnet* subnet = driver::subnet_of(network, endpoint.address.address);
-  if (local.default_route && subnet != nullptr) {
-    attachment.routes = {{driver::kEverywhere, subnet->gateway}};
-  }
   return attachment;
 }
 
 }  // namespace
+
+std::span<const driver::OptionHelp> OverlayDriver::options() const {
+  return kOptions;
+}
+
+bool OverlayDriver::has_gateway(const model::Network& /*network*/, driver::Family family) const {
+  return family == driver::Family::v4;
+}
 
 Result<> OverlayDriver::validate(const model::Network& network,
                                  const driver::NodeFacts& facts) const {
   TRY_DO(driver::check_options(network, kOptions));
   // A draft without a subnet gets one of the swarm's pool from the manager.
   if (!network.subnets.empty()) TRY_DO(driver::check_subnets(network));
+  TRY_DO(driver::check_v4_only(network));
   if (network.subnets.size() > 1) {
     return fail(Errc::invalid, "an overlay network has one subnet; " +
                                    std::to_string(network.subnets.size()) + " were given");
   }
-  TRY_DO(driver::parse_mtu(network, {kLeastMtu, most_mtu(facts)}));
+  for (const model::Subnet& subnet : network.subnets) {
+    if (!subnet.range) continue;
+    return fail(Errc::unsupported, "range " + subnet.range->format() +
+                                       ": the swarm divides an overlay network's subnet among its "
+                                       "nodes itself; leave it out");
+  }
+  TRY_DO(driver::parse_mtu(network, {driver::kLeastMtu, most_mtu(facts)}));
   return {};
+}
+
+Result<> OverlayDriver::check_endpoint(const model::Network& network,
+                                       const model::Endpoint& endpoint,
+                                       const model::View& /*view*/) const {
+  if (!endpoint.link_local.empty()) {
+    return fail(Errc::unsupported,
+                "link-local addresses do not leave a node; driver overlay "
+                "carries none: leave them out");
+  }
+  if (!endpoint.published.empty() && network.internal) {
+    return fail(Errc::unsupported, "network '" + network.name +
+                                       "' is internal: nothing outside reaches its endpoints, so "
+                                       "ports cannot be published; use a network that is not");
+  }
+  return {};
+}
+
+driver::Claim OverlayDriver::claim(const model::Network& /*network*/) const {
+  return {"", "", driver::Claim::Share::together};
 }
 
 std::string OverlayDriver::device(const model::Network& /*network*/) const {
@@ -79,7 +104,7 @@ void OverlayDriver::plan_node(const model::View& view, const driver::NodeFacts& 
   into.underlay = underlay;
 }
 
-void OverlayDriver::plan_network(const driver::Site& site, const driver::NodeFacts& /*facts*/,
+void OverlayDriver::plan_network(const driver::Site& site, const driver::NodeFacts& facts,
                                  dataplane::HostState& into) const {
   if (site.network.subnets.empty()) return;
   const model::Subnet& subnet = site.network.subnets.front();
@@ -89,7 +114,7 @@ void OverlayDriver::plan_network(const driver::Site& site, const driver::NodeFac
                                 driver::kAnycastGatewayMac, site.network.internal});
   if (site.network.internal) return;
   into.masquerades.insert({subnet.prefix, driver::kVxlanDevice});
-  into.sysctls["net/ipv4/ip_forward"] = "1";
+  driver::plan_forwarding(driver::Family::v4, facts, into);
 }
 
 void OverlayDriver::plan_endpoints(const driver::Site& site, const driver::NodeFacts& facts,
@@ -106,6 +131,7 @@ void OverlayDriver::plan_endpoints(const driver::Site& site, const driver::NodeF
       into.host_routes.insert_or_assign(address,
                                         dataplane::HostRoute{address, device, local.endpoint->mac});
     }
+    driver::plan_published(local, into);
     into.attachments.emplace(device, std::move(attachment));
   }
   for (const model::Endpoint* remote : site.remote) {

@@ -4,26 +4,12 @@
 #include <charconv>
 
 #include "common/base/check.h"
+#include "common/base/nearest.h"
 
 namespace heddle::format {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 63;
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
 
 std::string kind_name(const YamlNode& node) {
   switch (node.kind) {
@@ -67,22 +53,6 @@ Error Diagnostics::as_error() const {
   for (const std::string& error : errors_) text += (text.empty() ? "" : "\n") + error;
   if (more_) text += "\nand " + std::to_string(more_) + " more";
   return {Errc::invalid, text};
-}
-
-std::optional<std::string_view> nearest(std::string_view word,
-                                        std::span<const std::string_view> candidates) {
-  if (word.size() > 2 * kMaxNameBytes) return std::nullopt;
-  std::optional<std::string_view> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (std::string_view candidate : candidates) {
-    if (candidate.size() > 2 * kMaxNameBytes) continue;
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 std::string suggestion(std::string_view word, std::span<const std::string_view> candidates) {

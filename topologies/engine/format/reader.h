@@ -36,10 +36,6 @@ class Diagnostics final {
   std::size_t more_ = 0;
 };
 
-// The candidate nearest to `word`, when it is near enough to be what was meant.
-std::optional<std::string_view> nearest(std::string_view word,
-                                        std::span<const std::string_view> candidates);
-
 // `; did you mean "x"?`, or the list of what is possible.
 std::string suggestion(std::string_view word, std::span<const std::string_view> candidates);
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "netd/api/codec.h"
@@ -460,6 +461,65 @@ TEST_F(RegistryTest, TokensAreToldApartRotatedAndExpire) {
   const auto late = registry_->check_secret(*fresh, soon());
   ASSERT_FALSE(late);
   EXPECT_THAT(late.error().text(), HasSubstr("expired"));
+}
+
+TEST_F(RegistryTest, ANetworkGrowsAndKeepsItsBlocks) {
+  auto made = create("app", "10.40.0.0/20");
+  ASSERT_TRUE(made) << made.error().text();
+  const model::AddressBlock block = claim(*made, "aa");
+  model::Network after = *made;
+  after.subnets[0].prefix = prefix("10.40.0.0/16");
+  after.options = {{"mtu", "1400"}};
+  after.labels = {{"tier", "web"}};
+  const auto updated = registry_->update_network(*made, after, {}, soon());
+  ASSERT_TRUE(updated) << updated.error().text();
+  EXPECT_EQ(objects().networks.at(made->id).value, after);
+  for (int i = 0; i < 60; ++i) {  // the /20 had 48 blocks
+    const model::AddressBlock next = claim(after, "bb");
+    EXPECT_FALSE(next.prefix.overlaps(block.prefix));
+    EXPECT_TRUE(after.subnets[0].prefix.contains(next.prefix));
+  }
+}
+
+TEST_F(RegistryTest, ANetworkChangesOnlyFromWhatTheNodeKnewAndOnlyAsItMay) {
+  auto made = create("app", "10.40.0.0/20");
+  ASSERT_TRUE(made) << made.error().text();
+  ASSERT_TRUE(create("other", "10.41.0.0/20"));
+  const auto refusal = [&](const std::function<void(model::Network&)>& change,
+                           std::vector<Prefix> avoid = {}) {
+    model::Network after = *made;
+    change(after);
+    const auto updated = registry_->update_network(*made, after, std::move(avoid), soon());
+    return updated ? "" : updated.error().text();
+  };
+  EXPECT_THAT(refusal([](auto& n) { n.name = "x"; }), HasSubstr("only its subnet, options"));
+  EXPECT_THAT(refusal([](auto& n) { n.subnets[0].prefix = prefix("10.40.0.0/21"); }),
+              HasSubstr("can only grow"));
+  EXPECT_THAT(refusal([](auto& n) { n.subnets[0].prefix = prefix("10.32.0.0/11"); }),
+              HasSubstr("can only grow"));
+  EXPECT_THAT(refusal([](auto& n) { n.subnets[0].prefix = prefix("10.40.0.0/15"); }),
+              HasSubstr("overlaps network 'other'"));
+  EXPECT_THAT(refusal([](auto& n) { n.subnets[0].prefix = prefix("10.40.0.0/19"); },
+                      {prefix("10.40.16.0/24")}),
+              HasSubstr("overlaps the route"));
+  EXPECT_EQ(refusal([](auto& n) { n.labels = {{"a", "1"}}; }), "");
+  EXPECT_THAT(refusal([](auto& n) { n.labels = {{"a", "2"}}; }), HasSubstr("changed meanwhile"));
+}
+
+TEST_F(RegistryTest, AReservedAddressIsNobodysVip) {
+  model::Network draft;
+  draft.name = "tiny";
+  draft.driver = "overlay";
+  draft.scope = model::Scope::swarm;
+  draft.subnets = {{prefix("10.40.0.0/29"), {}, {}, {}}};
+  for (std::uint64_t at : {2, 3, 4}) {
+    draft.subnets[0].reserved["r" + std::to_string(at)] = prefix("10.40.0.0/29").at(at);
+  }
+  const auto made = registry_->create_network(draft, {}, soon());
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(claim(*made, "aa").prefix, prefix("10.40.0.5/32"));
+  EXPECT_EQ(claim(*made, "aa").prefix, prefix("10.40.0.6/32"));
+  EXPECT_EQ(registry_->claim_block(made->id, "aa", soon()).error().code(), Errc::exhausted);
 }
 
 }  // namespace

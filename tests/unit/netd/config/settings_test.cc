@@ -20,6 +20,19 @@ TEST(Settings, DefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(parsed->settings.state_dir, "/var/lib/heddle");
   EXPECT_EQ(parsed->settings.local_pools, std::vector{*Prefix::parse("172.20.0.0/14")});
   EXPECT_EQ(parsed->settings.workload_cgroup, "/sys/fs/cgroup/x");
+  EXPECT_EQ(parsed->settings.local_subnet_length, 20);
+  EXPECT_TRUE(parsed->settings.never_choose.empty());
+}
+
+TEST(Settings, PoolsMayBeOfBothFamilies) {
+  const auto parsed =
+      parse({"--name", "h1", "--cgroup", "/c", "--local-pool", "10.0.0.0/24", "fd00:1::/56",
+             "--local-subnet-length", "26", "--never-choose", "10.0.0.0/25"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(parsed->settings.local_pools,
+            (std::vector{*Prefix::parse("10.0.0.0/24"), *Prefix::parse("fd00:1::/56")}));
+  EXPECT_EQ(parsed->settings.local_subnet_length, 26);
+  EXPECT_EQ(parsed->settings.never_choose, std::vector{*Prefix::parse("10.0.0.0/25")});
 }
 
 TEST(Settings, EachBadValueIsNamedAndRefused) {
@@ -33,6 +46,10 @@ TEST(Settings, EachBadValueIsNamedAndRefused) {
       {{"--name", "Not A Name"}, "--name"},
       {{"--local-pool", "10.0.0.1/8"}, "host bits"},
       {{"--local-pool", "10.0.0.0/24"}, "at least one /20"},
+      {{"--local-pool", "fd00:1::/96"}, "at least one /64"},
+      {{"--local-pool", "fd00:1::/48"}, "must be IPv4"},
+      {{"--local-subnet-length", "30"}, "--local-subnet-length"},
+      {{"--never-choose", "10.0.0.0"}, "--never-choose"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--audit-interval", "0"}, "--audit-interval"},
       {{"--no-such-flag"}, "--no-such-flag"},

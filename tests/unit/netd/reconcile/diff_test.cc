@@ -243,5 +243,13 @@ TEST(Explain, NamesTheFieldThatDiffers) {
                           "should be 1450; overlay program is absent, should be for VNI 7"));
 }
 
+TEST(Diff, RouterAdvertisementsAreKeptBeforeForwardingEndsThem) {
+  HostState wanted;
+  wanted.sysctls = {{"net/ipv6/conf/all/forwarding", "1"}, {"net/ipv6/conf/eth0/accept_ra", "2"}};
+  EXPECT_THAT(diff(wanted, {}),
+              ElementsAre(Operation(SetSysctl{"net/ipv6/conf/eth0/accept_ra", "2"}),
+                          Operation(SetSysctl{"net/ipv6/conf/all/forwarding", "1"})));
+}
+
 }  // namespace
 }  // namespace heddle::reconcile

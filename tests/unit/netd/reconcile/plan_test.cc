@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "netd/driver/bridge/bridge_driver.h"
+#include "netd/driver/macvlan/macvlan_driver.h"
 #include "netd/driver/names.h"
 #include "netd/driver/overlay/overlay_driver.h"
 #include "netd/reconcile/network_number.h"
@@ -30,6 +31,7 @@ class PlanTest : public ::testing::Test {
   PlanTest() {
     drivers.add(std::make_unique<bridge::BridgeDriver>());
     drivers.add(std::make_unique<overlay::OverlayDriver>());
+    drivers.add(std::make_unique<macvlan::MacvlanDriver>());
     facts.underlay_device = "eth0";
     facts.underlay_address = ip("192.0.2.1");
     facts.epoch = 7;
@@ -276,6 +278,39 @@ TEST_F(FastPathTest, ServiceRenamesTouchBothServices) {
   build.service("api", "app", "10.40.15.2");
   change("c1-app", [&](model::View&) { backend(build.endpoint("c1", "app", "10.40.0.5")); });
   EXPECT_EQ(change("c1-app", [](model::View& v) { v.endpoints.at("c1-app").service = "api"; }), 2u);
+}
+
+TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {
+  facts.devices = {{"eth0", {1500, true}}};
+  for (const char* name : {"lan1", "lan2"}) {
+    const std::string subnet = std::string("192.168.7") + name[3] + ".0/24";
+    build.network(name, "macvlan", subnet).options = {{"parent", "eth0"}, {"vlan", "7"}};
+    build.workload(std::string("c") + name[3]);
+  }
+  build.endpoint("c1", "lan1", "192.168.71.2");
+  const model::View one = view();
+  build.endpoint("c2", "lan2", "192.168.72.2");
+  const model::View both = view();
+  const HostState before = plan(both, facts, drivers);
+  EXPECT_EQ(before.vlans.size(), 1u);
+  HostState state = before;
+  for (const auto& operation : plan_endpoint(both, one, facts, drivers, "c2-lan2")) {
+    tests::apply(operation, state);
+  }
+  EXPECT_EQ(state, plan(one, facts, drivers));
+  EXPECT_EQ(state.vlans.size(), 1u);
+}
+
+TEST_F(PlanTest, NetworksOfOneDeviceMustGoTogether) {
+  facts.devices = {{"eth0", {1500, true}}};
+  build.network("lan1", "macvlan", "192.168.71.0/24").options = {{"parent", "eth0"}};
+  model::Network other = view().networks.at("lan1");
+  other.id = other.name = "lan2";
+  EXPECT_TRUE(check_network(other, view(), facts, drivers));
+  other.options["mode"] = "passthru";
+  EXPECT_EQ(check_network(other, view(), facts, drivers).error().code(), Errc::conflict);
+  other.config_only = true;
+  EXPECT_TRUE(check_network(other, view(), facts, drivers)) << "takes nothing";
 }
 
 }  // namespace

@@ -125,5 +125,31 @@ TEST_F(OverlayDriverTest, RefusesMoreThanOneSubnetAndForeignOptions) {
   EXPECT_TRUE(driver.validate(network(), facts)) << "the manager chooses one";
 }
 
+TEST_F(OverlayDriverTest, SaysWhatItDoesNotCarry) {
+  const auto refusal = [&] {
+    const auto result = driver.validate(network(), facts);
+    return result ? "" : result.error().text();
+  };
+  network().subnets = {{prefix("fd00::/64"), ip("fd00::1"), {}, {}}};
+  EXPECT_NE(refusal().find("is IPv6, which driver overlay does not carry yet"), std::string::npos);
+  network().subnets = {{prefix("10.40.0.0/20"), ip("10.40.0.1"), prefix("10.40.8.0/21"), {}}};
+  EXPECT_NE(refusal().find("range 10.40.8.0/21"), std::string::npos);
+  model::Endpoint endpoint = build.view().endpoints.at("c1-app");
+  EXPECT_TRUE(driver.check_endpoint(network(), endpoint, build.view()));
+  endpoint.link_local = {{ip("169.254.1.1"), 16}};
+  EXPECT_EQ(driver.check_endpoint(network(), endpoint, build.view()).error().code(),
+            Errc::unsupported);
+}
+
+TEST_F(OverlayDriverTest, PublishesPortsOfEndpointsHere) {
+  build.view().endpoints.at("c1-app").published = {
+      {std::nullopt, 8080, 80, 1, model::PublishedProtocol::sctp}};
+  build.view().endpoints.at("c2-app").published = {
+      {std::nullopt, 9090, 90, 1, model::PublishedProtocol::tcp}};
+  const std::map<dataplane::PublishedKey, dataplane::PublishedTarget> expected{
+      {{dataplane::Protocol::sctp, {}, 8080}, {ip("10.40.0.5"), 80}}};
+  EXPECT_EQ(planned().published, expected);
+}
+
 }  // namespace
 }  // namespace heddle::overlay

@@ -17,10 +17,8 @@ TEST(Reader, DurationsNeedAUnit) {
     EXPECT_FALSE(parse_duration(bad)) << bad;
 }
 
-TEST(Reader, TheNearestNameIsFoundOnlyWhenItIsNear) {
-  EXPECT_EQ(nearest("adress", kWords), "address");
-  EXPECT_EQ(nearest("deamon", kWords), "daemon");
-  EXPECT_FALSE(nearest("completely-else", kWords));
+TEST(Reader, SuggestsWhatIsNearOrElseAll) {
+  EXPECT_EQ(suggestion("deamon", kWords), "; did you mean \"daemon\"?");
   EXPECT_NE(suggestion("zzz", kWords).find("address, daemon, files"), std::string::npos);
 }
 

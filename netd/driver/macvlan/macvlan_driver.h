@@ -1,0 +1,30 @@
+#pragma once
+#include "netd/driver/driver.h"
+
+namespace heddle::macvlan {
+
+// Endpoints with Ethernet addresses of their own on a device of the host, or on a VLAN of one: on
+// the physical network they are hosts like any other, with its router as their gateway. The host
+// itself does not reach them through the parent (macvlan's nature), so that no ports are published.
+// Source: ip-link(8), "macvlan".
+class MacvlanDriver final : public driver::Driver {
+ public:
+  std::string_view name() const override { return "macvlan"; }
+  model::Scope scope() const override { return model::Scope::local; }
+  std::span<const driver::OptionHelp> options() const override;
+  bool has_gateway(const model::Network& network, driver::Family family) const override;
+
+  Result<> validate(const model::Network& network, const driver::NodeFacts& facts) const override;
+  Result<> check_endpoint(const model::Network& network, const model::Endpoint& endpoint,
+                          const model::View& view) const override;
+  std::string device(const model::Network& network) const override;
+  driver::Claim claim(const model::Network& network) const override;
+  void plan_node(const model::View& view, const driver::NodeFacts& facts,
+                 dataplane::HostState& into) const override;
+  void plan_network(const driver::Site& site, const driver::NodeFacts& facts,
+                    dataplane::HostState& into) const override;
+  void plan_endpoints(const driver::Site& site, const driver::NodeFacts& facts,
+                      dataplane::HostState& into) const override;
+};
+
+}  // namespace heddle::macvlan
