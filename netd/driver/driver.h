@@ -15,7 +15,8 @@ namespace heddle::driver {
 struct LocalEndpoint {
   const model::Endpoint* endpoint;
   const model::Workload* workload;
-  bool default_route;  // whether this endpoint's network gives its sandbox the way out
+  bool default_route;           // whether this endpoint gives its sandbox the way out, for IPv4
+  bool default_route6 = false;  // and for IPv6
 };
 
 // One network that is present on this node, and its endpoints; all borrowed from one View.

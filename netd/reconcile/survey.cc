@@ -1,8 +1,30 @@
 #include "netd/reconcile/survey.h"
 
+#include <string_view>
 #include <tuple>
 
+#include "netd/driver/options.h"
+
 namespace heddle::reconcile {
+namespace {
+
+// Whether what is sent to elsewhere from the address gets anywhere: to a gateway, or out of an
+// ipvlan's parent, which asks for none.
+bool leads_out(const model::Network& network, const IpAddr& address) {
+  const model::Subnet* subnet = driver::subnet_of(network, address);
+  return subnet != nullptr && (!subnet->gateway.is_unspecified() || network.driver == "ipvlan");
+}
+
+bool before(const driver::LocalEndpoint& a, const driver::LocalEndpoint& b) {
+  const model::Endpoint& x = *a.endpoint;
+  const model::Endpoint& y = *b.endpoint;
+  if (x.gateway_priority != y.gateway_priority) return x.gateway_priority > y.gateway_priority;
+  // Times are whole seconds; of those of one second the lower interface came first.
+  return std::tuple(x.created, x.interface.size(), std::string_view(x.interface), x.id) <
+         std::tuple(y.created, y.interface.size(), std::string_view(y.interface), y.id);
+}
+
+}  // namespace
 
 bool Survey::is_here(const model::View& view, const model::Endpoint& endpoint) {
   // Endpoints of local networks that are older than the node's membership carry no node.
@@ -60,20 +82,26 @@ const driver::Site* Survey::site(const model::Id& network) const {
   return found == sites_.end() ? nullptr : &found->second;
 }
 
-// The network that was connected first gives the way out, unless it is internal.
+// Of each family, the endpoint with the highest priority gives its sandbox the way out; of equal
+// ones the first connected. An internal network has none, nor has a subnet without a gateway.
 void Survey::choose_default_routes() {
-  const auto order = [](const driver::LocalEndpoint& local) {
-    return std::tie(local.endpoint->created, local.endpoint->id);
-  };
-  std::map<std::string, driver::LocalEndpoint*> chosen;
+  std::map<std::string, driver::LocalEndpoint*> chosen4;
+  std::map<std::string, driver::LocalEndpoint*> chosen6;
   for (auto& [id, site] : sites_) {
     if (site.network.internal) continue;
     for (driver::LocalEndpoint& local : site.local) {
-      driver::LocalEndpoint*& first = chosen[local.workload->sandbox];
-      if (first == nullptr || order(local) < order(*first)) first = &local;
+      const auto consider = [&](const IpAddr& address) {
+        if (!leads_out(site.network, address)) return;
+        auto& chosen = address.is_v4() ? chosen4 : chosen6;
+        driver::LocalEndpoint*& best = chosen[local.workload->sandbox];
+        if (best == nullptr || before(local, *best)) best = &local;
+      };
+      consider(local.endpoint->address.address);
+      if (local.endpoint->address6) consider(local.endpoint->address6->address);
     }
   }
-  for (const auto& [sandbox, local] : chosen) local->default_route = true;
+  for (const auto& [sandbox, local] : chosen4) local->default_route = true;
+  for (const auto& [sandbox, local] : chosen6) local->default_route6 = true;
 }
 
 }  // namespace heddle::reconcile

@@ -89,8 +89,10 @@ void BridgeDriver::plan_endpoints(const driver::Site& site, const driver::NodeFa
     attachment.addresses = {endpoint.address};
     attachment.bridge = device(site.network);
     const model::Subnet* subnet = driver::subnet_of(site.network, endpoint.address.address);
-    if (local.default_route && subnet != nullptr) {
-      attachment.routes = {{driver::kEverywhere, subnet->gateway}};
+    const bool v4 = endpoint.address.address.is_v4();
+    if ((v4 ? local.default_route : local.default_route6) && subnet != nullptr) {
+      attachment.routes = {
+          {v4 ? driver::kEverywhere : Prefix::containing(IpAddr::v6({}), 0), subnet->gateway}};
     }
     into.attachments.emplace(attachment.host_name, std::move(attachment));
   }
