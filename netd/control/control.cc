@@ -175,6 +175,7 @@ Result<> Control::reset(Deadline) {
     Objects::Batch batch;
     for (const auto& [id, network] : objects_->networks()) batch.remove_network(id);
     for (const auto& [id, service] : objects_->services()) batch.remove_service(id);
+    for (const auto& [id, address] : objects_->released()) batch.remove_released(id);
     if (auto r = objects_->commit(std::move(batch)); !r && first) first = r;
     if (auto r = parts_.kernel->remove_everything(); !r && first) first = r;
     if (auto r = parts_.keeper->shut(); !r && first) first = r;

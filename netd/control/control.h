@@ -23,7 +23,7 @@
 #include "netd/control/resolvers.h"
 #include "netd/driver/driver.h"
 #include "netd/holder/keeper.h"
-#include "netd/ipam/pool.h"
+#include "netd/ipam/network_pools.h"
 #include "netd/ipam/subnet.h"
 #include "netd/mesh/mesh.h"
 #include "netd/runtime/runtime.h"
@@ -156,22 +156,65 @@ class Control final : public Daemon {
   // What no plan can mend: sentences for verify().
   std::vector<std::string> host_conflicts();
 
+  // --- addresses.cc ---
+  // An address of a network that somebody had.
+  struct Held {
+    model::Id network;
+    IpAddr address;
+  };
+  struct KnownAddresses {
+    ipam::NetworkPools pools;
+    std::uint64_t as_of = 0;  // cluster::SwarmState::revision
+  };
+  // The addresses of a network that this node assigns from, as the stores say now.
+  ipam::NetworkPools& pools_of(const model::Network& network);
+  void fill_pools(const model::Id& network, ipam::NetworkPools& pools);
+  Result<> check_not_elsewhere(const IpAddr& address, const model::Network& network);
+  Result<> take_addresses(const ConnectSpec& spec, const model::Network& network,
+                          ipam::Lease& lease, model::Endpoint& endpoint);
+  Result<> choose_mac(const ConnectSpec& spec, const model::Network& network,
+                      model::Endpoint& endpoint);
+  Result<> check_link_local_free(const std::vector<IpAddr>& addresses,
+                                 const model::Network& network);
+  void rest_address(const Held& address, Objects::Batch& batch);
+  void give_up_addresses(const std::vector<Held>& addresses);
+  void forget_released_later();
+
+  // --- services.cc ---
+  Result<> check_service(const ConnectSpec& spec, const model::Network& network);
+  // The service that this made, if it is the first backend of one.
+  Result<std::optional<model::Id>> join_local_service(const model::Endpoint& endpoint,
+                                                      ipam::Lease& lease, Objects::Batch& batch);
+  void leave_local_service(const model::Endpoint& endpoint, Objects::Batch& batch,
+                           std::vector<Held>& held);
+
+  // --- published.cc ---
+  Result<model::Endpoint> change_published(const PublishSpec& spec);
+  Result<model::Endpoint> find_published(const PublishSpec& spec);
+  // `kept` and what is added to it, with the ports of the host that were left to us.
+  Result<std::vector<model::PublishedPort>> resolve_published(
+      const model::Endpoint& endpoint, std::vector<model::PublishedPort> kept,
+      const std::vector<model::PublishedPort>& added);
+
   // --- endpoints.cc ---
   struct NeedsBlock {
     model::Id network;
   };
   using Attached = std::variant<model::Endpoint, NeedsBlock>;
   Result<Attached> attach(const ConnectSpec& spec);
-  Result<> check_connect(const ConnectSpec& spec, const model::Network& network,
-                         const model::Workload& workload);
-  Result<model::Endpoint> commit_endpoint(model::Endpoint endpoint,
-                                          const model::Workload& workload);
+  Result<> check_connect(const ConnectSpec& spec, const std::string& interface,
+                         const model::Network& network, const model::Workload& workload);
+  Result<model::Endpoint> commit_endpoint(model::Endpoint endpoint, const model::Workload& workload,
+                                          ipam::Lease& lease);
+  // What kept the kernel from having this endpoint as it should be.
+  std::optional<Error> failure_of(const std::vector<Failure>& failures,
+                                  const model::Endpoint& endpoint,
+                                  const model::Workload& workload) const;
   std::string next_interface(const model::Id& workload);
-  Result<> check_service(const ConnectSpec& spec, const model::Network& network);
-  // The addresses of a network that this node assigns from, as the stores say now.
-  ipam::Pool& pool_of(const model::Network& network);
-  Result<> join_local_service(const model::Endpoint& endpoint, Objects::Batch& batch);
-  void leave_local_service(const model::Endpoint& endpoint, Objects::Batch& batch);
+  // Takes one out, with its service if it was the last. `held`: what is to be given up when that is
+  // stored.
+  void remove_endpoint(const model::Endpoint& endpoint, Objects::Batch& batch,
+                       std::vector<Held>& held);
   Result<> detach(const model::Id& endpoint);
   Result<model::Workload> adopt_workload(const std::string& reference);
   void set_endpoint_state(const model::Id& endpoint, model::EndpointState state);
@@ -208,7 +251,8 @@ class Control final : public Daemon {
   std::set<model::Id> unreachable_;
   driver::NodeFacts facts_;
   dataplane::HostState applied_;
-  std::map<model::Id, ipam::Pool> pools_;  // by network; the first subnet's
+  std::map<model::Id, KnownAddresses> pools_;  // by network
+  bool forget_pending_ = false;
   std::map<model::Id, std::chrono::milliseconds> restart_delay_;
   std::map<model::Id, std::chrono::steady_clock::time_point> started_at_;
   std::set<model::Id> stopping_;  // workloads being removed: not restarted

@@ -1,10 +1,10 @@
-// Attaching workloads to networks and letting them go; the services that follow from it.
+// Attaching workloads to networks and letting them go.
 #include <algorithm>
 #include <set>
 
 #include "common/observe/log.h"
 #include "netd/control/control.h"
-#include "netd/ipam/mac.h"
+#include "netd/control/endpoint_options.h"
 #include "netd/reconcile/plan.h"
 
 namespace heddle::control {
@@ -12,37 +12,16 @@ namespace {
 
 constexpr int kBlockAttempts = 3;
 
-// An attachment's failure: what the kernel said of this very endpoint.
-const Error* failure_of(const auto& failures, const model::Endpoint& endpoint,
-                        const std::string& sandbox) {
-  for (const auto& failure : failures) {
-    const auto* ensure = std::get_if<dataplane::Ensure<dataplane::Attachment>>(&failure.operation);
-    if (ensure != nullptr && ensure->object.sandbox == sandbox &&
-        std::ranges::find(ensure->object.addresses, endpoint.address) !=
-            ensure->object.addresses.end()) {
-      return &failure.error;
-    }
-  }
-  return nullptr;
+// A stopped container is connected when it starts.
+bool waits_for_start(const model::Workload& workload) {
+  const bool container =
+      workload.kind == model::WorkloadKind::docker || workload.kind == model::WorkloadKind::podman;
+  return container && workload.state != model::WorkloadState::running;
 }
 
-Result<> check_interface(const std::string& name) {
-  const bool ok = !name.empty() && name.size() <= kMaxIfName && name != "." && name != ".." &&
-                  name != "lo" && std::ranges::all_of(name, [](unsigned char c) {
-                    return std::isalnum(c) || c == '-' || c == '_' || c == '.';
-                  });
-  if (ok) return {};
-  return fail(Errc::invalid, "interface name '" + name.substr(0, 40) +
-                                 "' must be 1 to 15 of A-Z a-z 0-9 . _ - and not lo");
-}
-
-std::string describe_ports(const std::vector<model::ServicePort>& ports) {
-  std::string text;
-  for (const auto& port : ports) {
-    text += (text.empty() ? "" : ", ") + std::to_string(port.port) +
-            (port.protocol == model::Protocol::udp ? "/udp" : "/tcp");
-  }
-  return text;
+Error no_sandbox(const model::Workload& workload) {
+  return Error(Errc::not_found, "workload '" + workload.name + "' has no network namespace now (" +
+                                    workload.sandbox + "); is it running?");
 }
 
 }  // namespace
@@ -64,31 +43,6 @@ Result<model::Endpoint> Control::connect(ConnectSpec spec, Deadline deadline) {
   return fail(Errc::exhausted, "the addresses claimed for this node went to others; try again");
 }
 
-ipam::Pool& Control::pool_of(const model::Network& network) {
-  const auto extent = network.scope == model::Scope::local ? ipam::Pool::Extent::subnet
-                                                           : ipam::Pool::Extent::blocks;
-  auto& pool = pools_.try_emplace(network.id, network.subnets.front(), extent).first->second;
-  if (extent == ipam::Pool::Extent::blocks) {
-    std::vector<Prefix> blocks;
-    for (const auto& block : swarm_ ? swarm_->blocks : std::vector<model::AddressBlock>()) {
-      if (block.network == network.id) blocks.push_back(block.prefix);
-    }
-    pool.set_blocks(std::move(blocks));
-  }
-  const auto current = view();
-  for (const auto& [id, endpoint] : current->endpoints) {
-    if (endpoint.network != network.id) continue;
-    // Another node's endpoint outside our blocks is not ours to count; a clash shows when asked
-    // for.
-    (void)pool.claim(endpoint.address.address, endpoint.workload_name).has_value();
-  }
-  for (const auto& [id, service] : current->services) {
-    if (service.network != network.id) continue;
-    (void)pool.claim(service.vip, "service " + service.name).has_value();
-  }
-  return pool;
-}
-
 std::string Control::next_interface(const model::Id& workload) {
   std::set<std::string> taken;
   for (const auto& [id, endpoint] : objects_->endpoints()) {
@@ -100,62 +54,20 @@ std::string Control::next_interface(const model::Id& workload) {
   }
 }
 
-Result<> Control::check_connect(const ConnectSpec& spec, const model::Network& network,
-                                const model::Workload& workload) {
-  if (network.config_only) {
-    return fail(Errc::invalid, "network '" + network.name +
-                                   "' is a configuration; connect to a network made from it");
-  }
-  if (network.subnets.empty()) {
-    TRY(const driver::Driver* driver, parts_.drivers->get(network.driver));
-    return driver->check_endpoint(network, {}, *view());
-  }
-  if (!network.subnets.front().prefix.is_v4()) {
-    return fail(Errc::unsupported,
-                "network '" + network.name + "' has no IPv4 subnet, and endpoints need one yet");
-  }
+Result<> Control::check_connect(const ConnectSpec& spec, const std::string& interface,
+                                const model::Network& network, const model::Workload& workload) {
   for (const auto& [id, endpoint] : objects_->endpoints()) {
     if (endpoint.workload != workload.id) continue;
     if (endpoint.network == network.id) {
       return fail(Errc::exists, "'" + workload.name + "' is connected to '" + network.name +
                                     "' already, as " + endpoint.address.address.format());
     }
-    if (!spec.interface.empty() && endpoint.interface == spec.interface) {
+    if (!interface.empty() && endpoint.interface == interface) {
       return fail(Errc::exists,
-                  "'" + workload.name + "' has an interface '" + spec.interface + "' already");
+                  "'" + workload.name + "' has an interface '" + interface + "' already");
     }
   }
-  if (!spec.interface.empty()) TRY_DO(check_interface(spec.interface));
-  for (const std::string& alias : spec.aliases) TRY_DO(model::check_name("alias", alias));
   return check_service(spec, network);
-}
-
-Result<> Control::check_service(const ConnectSpec& spec, const model::Network& network) {
-  if (spec.service.empty()) {
-    if (spec.ports.empty()) return {};
-    return fail(Errc::invalid, "--port needs --service: ports belong to a service");
-  }
-  TRY_DO(model::check_name("service name", spec.service));
-  if (spec.ports.empty()) {
-    return fail(Errc::invalid, "service '" + spec.service + "' needs a port: --port 8080");
-  }
-  std::set<std::pair<std::uint16_t, model::Protocol>> seen;
-  for (const auto& port : spec.ports) {
-    if (port.port == 0 || !seen.emplace(port.port, port.protocol).second) {
-      return fail(Errc::invalid, "port " + std::to_string(port.port) +
-                                     " is given twice, or is not from 1 to 65535");
-    }
-  }
-  const auto current = view();
-  for (const auto& [id, service] : current->services) {
-    if (service.network != network.id || service.name != spec.service) continue;
-    if (service.ports != spec.ports) {
-      return fail(Errc::conflict,
-                  "service '" + spec.service + "' has ports " + describe_ports(service.ports) +
-                      ", not " + describe_ports(spec.ports) + "; all its backends have the same");
-    }
-  }
-  return {};
 }
 
 Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
@@ -163,27 +75,12 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   TRY(const model::Network* found, model::find_network(*current, spec.network));
   const model::Network network = *found;
   TRY(const model::Workload workload, adopt_workload(spec.workload));
-  TRY_DO(check_connect(spec, network, workload));
-  if (!parts_.kernel->sandbox_exists(workload.sandbox)) {
-    return fail(Errc::not_found, "workload '" + workload.name + "' has no network namespace now (" +
-                                     workload.sandbox + "); is it running?");
-  }
-  ipam::Pool& pool = pool_of(network);
-  const auto steady = parts_.clock->steady();
-  IpAddr address;
-  if (spec.address) {
-    if (auto taken = pool.allocate(*spec.address, workload.name, steady); !taken) {
-      return std::unexpected(std::move(taken).error());
-    }
-    address = *spec.address;
-  } else {
-    auto chosen = pool.allocate(workload.name, steady);
-    if (!chosen && chosen.error().code() == Errc::exhausted &&
-        network.scope == model::Scope::swarm) {
-      return NeedsBlock{network.id};
-    }
-    if (!chosen) return std::unexpected(std::move(chosen).error());
-    address = *chosen;
+  TRY_DO(check_network_takes(spec, network, workload.kind));
+  TRY_DO(check_endpoint_values(spec, network));
+  TRY(const EndpointOptions options, read_endpoint_options(spec));
+  TRY_DO(check_connect(spec, options.interface, network, workload));
+  if (!waits_for_start(workload) && !parts_.kernel->sandbox_exists(workload.sandbox)) {
+    return std::unexpected(no_sandbox(workload));
   }
   model::Endpoint endpoint;
   endpoint.id = new_id();
@@ -191,89 +88,85 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   endpoint.workload = workload.id;
   endpoint.workload_name = workload.name;
   endpoint.node = current->self;
-  endpoint.address = {address, network.subnets.front().prefix.length()};
-  endpoint.mac = ipam::mac_for(network.id, address);
-  endpoint.interface = spec.interface.empty() ? next_interface(workload.id) : spec.interface;
+  endpoint.interface = options.interface.empty() ? next_interface(workload.id) : options.interface;
   endpoint.aliases = spec.aliases;
   endpoint.service = spec.service;
   endpoint.ports = spec.ports;
-  // A process that is not started yet serves nobody, whatever its ports are.
-  const bool waits = Health::decides(endpoint) || (workload.kind == model::WorkloadKind::run &&
-                                                   workload.pid == 0 && !endpoint.service.empty());
-  endpoint.state = waits ? model::EndpointState::starting : model::EndpointState::ready;
+  endpoint.gateway_priority = spec.gateway_priority;
+  endpoint.sysctls = options.sysctls;
+  endpoint.rate_in = spec.rate_in;
+  endpoint.rate_out = spec.rate_out;
   endpoint.created = now();
-  auto committed = commit_endpoint(std::move(endpoint), workload);
-  if (!committed) {
-    pool.release(address, steady);
-    return std::unexpected(std::move(committed).error());
+  // A process that is not started yet serves nobody, whatever its ports are.
+  const bool stopped =
+      workload.kind == model::WorkloadKind::run && workload.pid == 0 && !endpoint.service.empty();
+  const bool waits = Health::decides(endpoint) || stopped || waits_for_start(workload);
+  endpoint.state = waits ? model::EndpointState::starting : model::EndpointState::ready;
+
+  ipam::Lease lease(pools_of(network));
+  if (auto taken = take_addresses(spec, network, lease, endpoint); !taken) {
+    const bool may_claim = network.scope == model::Scope::swarm && !spec.address;
+    if (taken.error().code() == Errc::exhausted && may_claim) return NeedsBlock{network.id};
+    return std::unexpected(std::move(taken).error());
   }
-  return Attached(*std::move(committed));
+  TRY(endpoint.published, resolve_published(endpoint, {}, spec.published));
+  TRY(auto committed, commit_endpoint(std::move(endpoint), workload, lease));
+  return Attached(std::move(committed));
+}
+
+std::optional<Error> Control::failure_of(const std::vector<Failure>& failures,
+                                         const model::Endpoint& endpoint,
+                                         const model::Workload& workload) const {
+  const auto is_own = [&](const IpAddr& address) {
+    return address == endpoint.address.address ||
+           (endpoint.address6 && address == endpoint.address6->address);
+  };
+  for (const Failure& failure : failures) {
+    const auto* attach = std::get_if<dataplane::Ensure<dataplane::Attachment>>(&failure.operation);
+    if (attach != nullptr && attach->object.sandbox == workload.sandbox &&
+        std::ranges::any_of(attach->object.addresses,
+                            [&](const IfAddr& a) { return is_own(a.address); })) {
+      return failure.error;
+    }
+    const auto* publish = std::get_if<dataplane::ChangePublished>(&failure.operation);
+    if (publish != nullptr && std::ranges::any_of(publish->put, [&](const auto& entry) {
+          return is_own(entry.second.address);
+        })) {
+      return failure.error;
+    }
+  }
+  if (waits_for_start(workload) || !facts_.missing_sandboxes.contains(workload.sandbox)) return {};
+  return no_sandbox(workload);
 }
 
 // Stores the endpoint (and a workload that became known through it), then looks whether the kernel
 // took it; if not, everything is as before.
 Result<model::Endpoint> Control::commit_endpoint(model::Endpoint endpoint,
-                                                 const model::Workload& workload) {
+                                                 const model::Workload& workload,
+                                                 ipam::Lease& lease) {
   TRY_DO(reconcile::check_endpoint(endpoint, *view(), *parts_.drivers));
   const bool new_workload = !objects_->workloads().contains(workload.id);
   Objects::Batch batch;
   if (new_workload) batch.put(workload);
   batch.put(endpoint);
-  TRY_DO(join_local_service(endpoint, batch));
+  TRY(const auto new_service, join_local_service(endpoint, lease, batch));
   TRY_DO(objects_->commit(std::move(batch)));
   const auto failures = refresh();
-  if (const Error* failed = failure_of(failures, endpoint, workload.sandbox)) {
-    const Error reason = failed->during("connect " + workload.name);
-    Objects::Batch undo;
-    undo.remove_endpoint(endpoint.id);
-    leave_local_service(endpoint, undo);
-    if (new_workload) undo.remove_workload(workload.id);
-    if (auto undone = objects_->commit(std::move(undo)); !undone) {
-      log_error("store.failed", {{"error", undone.error()}});
-    }
-    refresh();
-    return std::unexpected(reason);
+  const auto failed = failure_of(failures, endpoint, workload);
+  if (!failed) {
+    lease.keep();
+    return endpoint;
   }
-  return endpoint;
-}
-
-Result<> Control::join_local_service(const model::Endpoint& endpoint, Objects::Batch& batch) {
-  const auto network = objects_->networks().find(endpoint.network);
-  if (endpoint.service.empty() || network == objects_->networks().end()) return {};
-  for (const auto& [id, service] : objects_->services()) {
-    if (service.network == endpoint.network && service.name == endpoint.service) return {};
+  Objects::Batch undo;
+  undo.remove_endpoint(endpoint.id);
+  if (new_service) undo.remove_service(*new_service);
+  if (new_workload) undo.remove_workload(workload.id);
+  if (auto undone = objects_->commit(std::move(undo)); !undone) {
+    log_error("store.failed", {{"error", undone.error()}});
+    lease.keep();  // still an endpoint
   }
-  model::Service service;
-  service.id = new_id();
-  service.name = endpoint.service;
-  service.network = endpoint.network;
-  TRY(service.vip, pool_of(network->second)
-                       .allocate("service " + service.name, parts_.clock->steady())
-                       .during("address of service " + service.name));
-  service.ports = endpoint.ports;
-  service.created = now();
-  batch.put(std::move(service));
-  return {};
-}
-
-void Control::leave_local_service(const model::Endpoint& endpoint, Objects::Batch& batch) {
-  if (endpoint.service.empty()) return;
-  for (const auto& [id, other] : objects_->endpoints()) {
-    if (id != endpoint.id && other.network == endpoint.network &&
-        other.service == endpoint.service) {
-      return;
-    }
-  }
-  for (const auto& [id, service] : objects_->services()) {
-    if (service.network != endpoint.network || service.name != endpoint.service ||
-        service.declared) {
-      continue;
-    }
-    batch.remove_service(id);
-    if (const auto pool = pools_.find(service.network); pool != pools_.end()) {
-      pool->second.release(service.vip, parts_.clock->steady());
-    }
-  }
+  refresh();
+  return std::unexpected(failed->during("connect " + workload.name));
 }
 
 Result<> Control::disconnect(std::string network_ref, std::string workload_ref, Deadline) {
@@ -289,8 +182,14 @@ Result<> Control::disconnect(std::string network_ref, std::string workload_ref, 
   });
 }
 
-Result<model::Endpoint> Control::publish(PublishSpec, Deadline) {
-  return fail(Errc::unsupported, "ports cannot be published yet");
+void Control::remove_endpoint(const model::Endpoint& endpoint, Objects::Batch& batch,
+                              std::vector<Held>& held) {
+  batch.remove_endpoint(endpoint.id);
+  std::vector<Held> own{{endpoint.network, endpoint.address.address}};
+  if (endpoint.address6) own.push_back({endpoint.network, endpoint.address6->address});
+  for (const Held& address : own) rest_address(address, batch);
+  held.insert(held.end(), own.begin(), own.end());
+  leave_local_service(endpoint, batch, held);
 }
 
 Result<> Control::detach(const model::Id& id) {
@@ -301,8 +200,8 @@ Result<> Control::detach(const model::Id& id) {
                                   "'; remove that: heddle lb rm " + workload.name);
   }
   Objects::Batch batch;
-  batch.remove_endpoint(id);
-  leave_local_service(endpoint, batch);
+  std::vector<Held> held;
+  remove_endpoint(endpoint, batch, held);
   // A workload known only through its attachments goes with the last of them.
   const auto attachments = std::ranges::count_if(objects_->endpoints(), [&](const auto& entry) {
     return entry.second.workload == workload.id;
@@ -312,9 +211,7 @@ Result<> Control::detach(const model::Id& id) {
     batch.remove_workload(workload.id);
   }
   TRY_DO(objects_->commit(std::move(batch)));
-  if (const auto pool = pools_.find(endpoint.network); pool != pools_.end()) {
-    pool->second.release(endpoint.address.address, parts_.clock->steady());
-  }
+  give_up_addresses(held);
   refresh();
   return {};
 }

@@ -1,5 +1,7 @@
 #include "netd/control/objects.h"
 
+#include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "netd/api/codec.h"
@@ -33,6 +35,35 @@ Result<> read_into(store::Store& store, const char* kind, std::map<model::Id, T>
   return {};
 }
 
+// `NETWORK ADDRESS SECONDS`
+std::string format_released(const ReleasedAddress& value) {
+  return value.network + " " + value.address.format() + " " +
+         std::to_string(value.until.time_since_epoch().count());
+}
+
+Result<ReleasedAddress> parse_released(const std::string& payload) {
+  std::istringstream fields(payload);
+  ReleasedAddress value;
+  std::string address;
+  std::int64_t until = 0;
+  fields >> value.network >> address >> until;
+  if (!fields || !(fields >> std::ws).eof()) {
+    return fail(Errc::invalid, "'" + payload.substr(0, 80) + "' is not NETWORK ADDRESS SECONDS");
+  }
+  TRY(value.address, IpAddr::parse(address));
+  value.until = model::Time(std::chrono::seconds(until));
+  return value;
+}
+
+Result<> read_released(store::Store& store, std::map<std::string, ReleasedAddress>& out) {
+  TRY(const store::Listing listing, store.list("released", after(kCommitBudget)));
+  for (const store::Object& object : listing.objects) {
+    TRY(auto value, parse_released(object.payload).during("stored released address " + object.id));
+    out.emplace(object.id, std::move(value));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Objects> Objects::load(store::Store& store) {
@@ -43,6 +74,7 @@ Result<Objects> Objects::load(store::Store& store) {
   TRY_DO(read_into(store, "service", objects.services_));
   TRY_DO(read_into(store, "sidecar", objects.sidecars_));
   TRY_DO(read_into(store, "load_balancer", objects.load_balancers_));
+  TRY_DO(read_released(store, objects.released_));
   return objects;
 }
 
@@ -81,6 +113,27 @@ HEDDLE_BATCH_REMOVE(endpoint, endpoints_)
 HEDDLE_BATCH_REMOVE(service, services_)
 HEDDLE_BATCH_REMOVE(sidecar, sidecars_)
 HEDDLE_BATCH_REMOVE(load_balancer, load_balancers_)
+HEDDLE_BATCH_REMOVE(released, released_)
 #undef HEDDLE_BATCH_REMOVE
+
+Objects::Batch& Objects::Batch::put(ReleasedAddress value) {
+  std::string id = released_id(value.network, value.address);
+  transaction_.puts.push_back({.kind = "released",
+                               .id = id,
+                               .name = "",
+                               .labels = {},
+                               .payload = format_released(value),
+                               .revision = 0});
+  edits_.push_back(
+      [id = std::move(id), value = std::move(value)](Objects& o) { o.released_[id] = value; });
+  return *this;
+}
+
+// The store's ids have no colons.
+std::string released_id(const model::Id& network, const IpAddr& address) {
+  std::string text = address.format();
+  std::ranges::replace(text, ':', '-');
+  return network + "." + text;
+}
 
 }  // namespace heddle::control

@@ -10,6 +10,18 @@
 
 namespace heddle::control {
 
+// An address of a network that nobody has any more, and that nobody gets before `until`: peers keep
+// stale neighbours and connections. This node's alone: no plan reads it, no peer is told.
+struct ReleasedAddress {
+  model::Id network;
+  IpAddr address;
+  model::Time until{};
+  friend bool operator==(const ReleasedAddress&, const ReleasedAddress&) = default;
+};
+
+// What it is stored as: one for each network and address.
+std::string released_id(const model::Id& network, const IpAddr& address);
+
 // This node's own objects, in memory and in the local store: a change is in both or in neither.
 // Threads: the control executor's.
 // Errors:  those of the store.
@@ -25,6 +37,8 @@ class Objects {
   const std::map<model::Id, model::Service>& services() const { return services_; }
   const std::map<model::Id, model::Sidecar>& sidecars() const { return sidecars_; }
   const std::map<model::Id, model::LoadBalancer>& load_balancers() const { return load_balancers_; }
+  // By released_id().
+  const std::map<std::string, ReleasedAddress>& released() const { return released_; }
 
   // One transaction of puts and removals.
   class Batch {
@@ -35,12 +49,14 @@ class Objects {
     Batch& put(model::Service service);
     Batch& put(model::Sidecar sidecar);
     Batch& put(model::LoadBalancer load_balancer);
+    Batch& put(ReleasedAddress address);
     Batch& remove_network(const model::Id& id);
     Batch& remove_workload(const model::Id& id);
     Batch& remove_endpoint(const model::Id& id);
     Batch& remove_service(const model::Id& id);
     Batch& remove_sidecar(const model::Id& id);
     Batch& remove_load_balancer(const model::Id& id);
+    Batch& remove_released(const std::string& id);
     bool empty() const { return edits_.empty(); }
 
    private:
@@ -59,6 +75,7 @@ class Objects {
   std::map<model::Id, model::Service> services_;
   std::map<model::Id, model::Sidecar> sidecars_;
   std::map<model::Id, model::LoadBalancer> load_balancers_;
+  std::map<std::string, ReleasedAddress> released_;
 };
 
 }  // namespace heddle::control

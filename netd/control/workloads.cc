@@ -345,18 +345,15 @@ Result<> Control::erase_workload(const model::Id& id) {
   if (found == objects_->workloads().end()) return {};
   const model::Workload workload = found->second;
   Objects::Batch batch;
+  std::vector<Held> held;
   for (const auto& [endpoint_id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload != id) continue;
-    batch.remove_endpoint(endpoint_id);
-    leave_local_service(endpoint, batch);
-    if (const auto pool = pools_.find(endpoint.network); pool != pools_.end()) {
-      pool->second.release(endpoint.address.address, parts_.clock->steady());
-    }
+    if (endpoint.workload == id) remove_endpoint(endpoint, batch, held);
   }
   if (objects_->sidecars().contains(id)) batch.remove_sidecar(id);
   if (objects_->load_balancers().contains(id)) batch.remove_load_balancer(id);
   batch.remove_workload(id);
   TRY_DO(objects_->commit(std::move(batch)));
+  give_up_addresses(held);
   refresh();
   restart_delay_.erase(id);
   started_at_.erase(id);

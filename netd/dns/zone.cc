@@ -29,6 +29,13 @@ std::string address_label(const IpAddr& address) {
   return label;
 }
 
+// Every address that names lead to; link-local ones mean something on one link only.
+std::vector<IpAddr> addresses_of(const Endpoint& endpoint) {
+  std::vector<IpAddr> all{endpoint.address.address};
+  if (endpoint.address6) all.push_back(endpoint.address6->address);
+  return all;
+}
+
 std::string_view last_label(std::string_view name) {
   const auto dot = name.rfind('.');
   return dot == std::string_view::npos ? name : name.substr(dot + 1);
@@ -90,8 +97,8 @@ NetworkNames::NetworkNames(const View& view, const model::Network& network,
   for (const Endpoint* endpoint : endpoints) {
     if (endpoint->service.empty()) continue;
     if (view.usable(*endpoint)) backends[endpoint->service].push_back(endpoint);
-    const IpAddr& address = endpoint->address.address;
-    names_[address_label(address)] = Entry{Entry::Kind::service, {address}, {}};
+    names_[address_label(endpoint->address.address)] =
+        Entry{Entry::Kind::service, addresses_of(*endpoint), {}};
   }
   for (const auto& [id, service] : view.services) {
     if (service.network == network.id) add_service(service, backends[service.name]);
@@ -111,7 +118,9 @@ NetworkNames::NetworkNames(const View& view, const model::Network& network,
 
 void NetworkNames::add_service(const model::Service& service, const Endpoints& backends) {
   std::vector<IpAddr> tasks;
-  for (const Endpoint* backend : backends) insert_sorted(tasks, backend->address.address);
+  for (const Endpoint* backend : backends) {
+    for (const IpAddr& address : addresses_of(*backend)) insert_sorted(tasks, address);
+  }
   const bool has_vip = !service.vip.is_unspecified();
   names_[service.name] =
       Entry{Entry::Kind::service, has_vip ? std::vector{service.vip} : tasks, {}};
@@ -156,15 +165,19 @@ void NetworkNames::add_ports(const model::ServicePort& port, bool only_tcp_port,
 }
 
 void NetworkNames::add_workload(const Endpoint& endpoint, Entry::Kind kind) {
-  const IpAddr& address = endpoint.address.address;
+  const std::vector<IpAddr> addresses = addresses_of(endpoint);
   const auto add = [&](const std::string& name) {
     if (name.empty()) return;
     Entry& entry = names_.try_emplace(name, Entry{kind, {}, {}}).first->second;
-    if (entry.kind == kind) insert_sorted(entry.addresses, address);
+    if (entry.kind != kind) return;
+    for (const IpAddr& address : addresses) insert_sorted(entry.addresses, address);
   };
   add(endpoint.workload_name);
   for (const std::string& alias : endpoint.aliases) add(alias);
-  if (!endpoint.workload_name.empty()) reverse_.try_emplace(address, endpoint.workload_name);
+  if (endpoint.workload_name.empty()) return;
+  for (const IpAddr& address : addresses) {
+    reverse_.try_emplace(address, endpoint.workload_name);
+  }
 }
 
 void NetworkNames::add_between(const std::string& name) {

@@ -1,10 +1,14 @@
 #include "netd/ipam/mac.h"
 
+#include <string>
+
 #include "common/base/stable_hash.h"
 
 namespace heddle::ipam {
 
-Mac mac_for(const model::Id& network, const IpAddr& address) {
+Mac mac_for(const model::Id& network_id, const IpAddr& address, int attempt) {
+  const std::string network =
+      attempt == 0 ? network_id : network_id + "/" + std::to_string(attempt);
   std::uint32_t tail = 0;
   if (address.is_v4()) {
     // The address itself, turned by the network's hash: different addresses stay different.

@@ -151,6 +151,33 @@ TEST_F(ZoneTest, AddressesLeadBackToNames) {
   EXPECT_EQ(reverse("40.10.in-addr.arpa").outcome, Outcome::foreign);
 }
 
+TEST_F(ZoneTest, AnEndpointOfBothFamiliesHasBothUnderEveryNameAndBackwards) {
+  build.view().networks["blue"].subnets.push_back({tests::prefix("fd00::/64"), ip("fd00::1")});
+  model::Endpoint& c3 = build.view().endpoints.at("c3-blue");
+  c3.address6 = IfAddr{ip("fd00::7"), 64};
+  c3.link_local = {{ip("fe80::7"), 64}};
+  for (const char* name : {"c3", "db", "cache.blue.heddle.internal"}) {
+    EXPECT_THAT(find(name), ElementsAre("172.20.0.7", "fd00::7")) << name;
+  }
+  const Zone zone = build_zone(build.view(), "c1");
+  const std::string zeros = "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0";
+  EXPECT_EQ(zone.find_reverse("7." + zeros + ".0.0.d.f.ip6.arpa").target,
+            "c3.blue.heddle.internal");
+  EXPECT_EQ(zone.find_reverse("8." + zeros + ".0.0.d.f.ip6.arpa").outcome, Outcome::absent);
+  EXPECT_EQ(zone.find_reverse("7." + zeros + ".0.0.d.f.ip6.arpa").apex,
+            "0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa");
+}
+
+TEST_F(ZoneTest, BackendsOfBothFamiliesAreTasksOfAServiceWhoseVipIsIpv4) {
+  model::Endpoint& c2 = build.view().endpoints.at("c2-app");
+  c2.address6 = IfAddr{ip("fd00::9"), 64};
+  EXPECT_THAT(find("web"), ElementsAre("10.40.15.1"));
+  EXPECT_THAT(find("tasks.web"), ElementsAre("10.40.0.9", "fd00::9"));
+  EXPECT_THAT(find("ip-10-40-0-9.app"), ElementsAre("10.40.0.9", "fd00::9"));
+  build.view().services.begin()->second.vip = IpAddr();
+  EXPECT_THAT(find("web"), ElementsAre("10.40.0.9", "fd00::9")) << "without a VIP: the backends";
+}
+
 TEST_F(ZoneTest, WorkloadsOfOneNetworkShareItsNames) {
   const auto zones = build_zones(build.view());
   EXPECT_THAT(zones, SizeIs(2)) << "those of this node";

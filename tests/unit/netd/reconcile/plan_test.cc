@@ -10,6 +10,7 @@
 #include "netd/driver/names.h"
 #include "netd/driver/overlay/overlay_driver.h"
 #include "netd/reconcile/network_number.h"
+#include "netd/reconcile/survey.h"
 #include "tests/support/views.h"
 #include "tests/unit/netd/reconcile/apply.h"
 
@@ -311,6 +312,41 @@ TEST_F(PlanTest, NetworksOfOneDeviceMustGoTogether) {
   EXPECT_EQ(check_network(other, view(), facts, drivers).error().code(), Errc::conflict);
   other.config_only = true;
   EXPECT_TRUE(check_network(other, view(), facts, drivers)) << "takes nothing";
+}
+
+TEST_F(PlanTest, OfEachFamilyTheHighestPriorityIsTheWayOut) {
+  build.network("green", "bridge", "172.21.0.0/24");
+  build.view().networks["blue"].subnets.push_back({prefix("fd00::/64"), ip("fd00::1"), {}, {}});
+  build.workload("c1");
+  model::Endpoint& blue = build.endpoint("c1", "blue", "172.20.0.5");
+  model::Endpoint& green = build.endpoint("c1", "green", "172.21.0.5");
+  blue.address6 = IfAddr{ip("fd00::5"), 64};
+  const auto ways = [&] {
+    const Survey survey(view(), facts);
+    std::string text;
+    for (const auto& [id, site] : survey.sites()) {
+      for (const driver::LocalEndpoint& local : site.local) {
+        if (local.default_route) text += id + "4 ";
+        if (local.default_route6) text += id + "6 ";
+      }
+    }
+    return text;
+  };
+  EXPECT_EQ(ways(), "blue4 blue6 ") << "connected first, by id";
+  green.gateway_priority = 1;
+  EXPECT_EQ(ways(), "blue6 green4 ") << "green has no IPv6";
+  blue.gateway_priority = 2;
+  EXPECT_EQ(ways(), "blue4 blue6 ");
+  blue.gateway_priority = -5;
+  green.gateway_priority = -4;
+  EXPECT_EQ(ways(), "blue6 green4 ");
+  view().networks["green"].internal = true;
+  EXPECT_EQ(ways(), "blue4 blue6 ");
+  view().networks["green"].internal = false;
+  view().networks["green"].subnets.front().gateway = IpAddr();
+  EXPECT_EQ(ways(), "blue4 blue6 ") << "no gateway, no way out";
+  view().networks["green"].driver = "ipvlan";
+  EXPECT_EQ(ways(), "blue6 green4 ") << "ipvlan sends out of its parent";
 }
 
 }  // namespace
