@@ -71,7 +71,7 @@ Result<> Control::start(Parts parts) {
       log_warn("host.survey_failed", {{"error", routes.error()}});
     }
     adopt_kernel();
-    refresh();
+    refresh(Reach::whole);
     log_info("node.started", {{"networks", objects_->networks().size()},
                               {"workloads", objects_->workloads().size()},
                               {"endpoints", objects_->endpoints().size()},
@@ -134,7 +134,8 @@ void Control::swarm_changed(cluster::SwarmState state) {
 
 void Control::proxies_changed() {
   executor_.post([this] {
-    if (started_) refresh();
+    // An interception that waits for its listener is tried again at once.
+    if (started_) refresh(retry_pending_ ? Reach::whole : Reach::change);
   });
 }
 
@@ -163,7 +164,7 @@ Result<> Control::reset(Deadline) {
     prober_.reset();
     health_->set_checks({});
     Result<> first;
-    for (const auto& [id, workload] : std::map(objects_->workloads())) {
+    for (const auto& [id, workload] : model::Table(objects_->workloads())) {
       stopping_.insert(id);  // nobody starts it again
       if (workload.kind == model::WorkloadKind::run) {
         if (auto r = runtime::remove_cgroup(workload_cgroup(id)); !r && first) first = r;

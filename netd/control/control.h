@@ -31,8 +31,8 @@
 namespace heddle::control {
 
 // The node: its one writer of state. Operations change objects, `refresh` turns objects into a
-// View, the View into an intent, and the difference to what was applied into kernel operations,
-// names, proxies and a report to the managers; `audit` compares with the kernel itself. Threads:
+// View, and what differs from the View before into kernel operations, names, health checks, proxies
+// and a report to the managers; `audit` compares with the kernel itself. Threads:
 // operations from any; everything private runs on the control executor, apart from what
 //          waits for managers, which runs on the caller's thread between two visits to it.
 class Control final : public Daemon {
@@ -121,10 +121,21 @@ class Control final : public Daemon {
   std::set<model::Id> unreachable_in_kernel(const model::View& view) const;
 
   // --- refresh.cc: objects -> view -> intent -> kernel ---
-  std::vector<Failure> refresh();
-  void apply_plan(const model::View& view, std::vector<Failure>& failures);
+  // `change`: what differs from the last view, at a cost that follows from it. `whole`: everything,
+  // against what was applied.
+  enum class Reach { change, whole };
+  std::vector<Failure> refresh(Reach reach = Reach::change);
+  std::vector<dataplane::Operation> plan_whole(const model::View& view);
+  void apply(const std::vector<dataplane::Operation>& operations, std::vector<Failure>& failures);
   void update_facts(const model::View& view);
-  void update_health(const model::View& view);
+  // The same for the sandboxes of these workloads alone.
+  void update_sandboxes(const model::View& before, const model::View& after,
+                        const std::set<model::Id>& workloads);
+  void follow_whole(const std::shared_ptr<const model::View>& view);
+  struct Touched;
+  static Touched touched_by(const model::View& before, const model::View& after);
+  void follow_change(const std::shared_ptr<const model::View>& view, const Touched& touched);
+  std::optional<Health::Check> check_of(const model::View& view, const model::Endpoint& endpoint);
   void update_prober(const model::View& view);
   void retry_later();
   void audit();
@@ -250,7 +261,9 @@ class Control final : public Daemon {
   std::optional<cluster::SwarmState> swarm_;
   std::set<model::Id> unreachable_;
   driver::NodeFacts facts_;
-  dataplane::HostState applied_;
+  driver::NodeFacts planned_facts_;        // what the last plan was made with
+  dataplane::HostState applied_;           // by operations that succeeded, or as observed
+  bool in_doubt_ = false;                  // an operation failed that may have taken effect
   std::map<model::Id, KnownAddresses> pools_;  // by network
   bool forget_pending_ = false;
   std::map<model::Id, std::chrono::milliseconds> restart_delay_;
@@ -264,7 +277,7 @@ class Control final : public Daemon {
   bool swarm_told_ = false;  // swarm_changed() was called
 
   std::mutex view_mutex_;
-  std::shared_ptr<const model::View> view_;
+  std::shared_ptr<const model::View> view_;  // what was planned last
 };
 
 // 16 random hexadecimal digits.

@@ -241,7 +241,7 @@ void Control::health_changed(const model::Id& id, bool healthy) {
 // Whether any endpoint served somebody and is now known to leave.
 bool Control::drain(const model::Id& workload) {
   bool any = false;
-  for (const auto& [id, endpoint] : std::map(objects_->endpoints())) {
+  for (const auto& [id, endpoint] : model::Table(objects_->endpoints())) {
     if (endpoint.workload != workload || endpoint.service.empty()) continue;
     any = any || endpoint.state == model::EndpointState::ready;
     set_endpoint_state(id, model::EndpointState::draining);

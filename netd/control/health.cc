@@ -109,6 +109,19 @@ void Health::set_checks(std::vector<Check> checks) {
   if (changed) wake_.notify_one();
 }
 
+void Health::set_check(Check check) {
+  const std::lock_guard lock(mutex_);
+  State& state = states_[check.endpoint];
+  if (state.generation != 0 && state.check == check) return;
+  state = {.check = std::move(check), .due = {}, .generation = ++generation_};
+  wake_.notify_one();
+}
+
+void Health::drop_check(const model::Id& endpoint) {
+  const std::lock_guard lock(mutex_);
+  states_.erase(endpoint);
+}
+
 void Health::restart_check(const model::Id& endpoint) {
   const std::lock_guard lock(mutex_);
   const auto it = states_.find(endpoint);

@@ -38,6 +38,8 @@ class Health {
 
   // New checks begin unhealthy, which is not reported; equal ones keep their state.
   void set_checks(std::vector<Check> checks);
+  void set_check(Check check);                 // one of them; the others stay
+  void drop_check(const model::Id& endpoint);  // absence is fine
   // Forgets what is known of one: its process ended or was started again.
   void restart_check(const model::Id& endpoint);
 

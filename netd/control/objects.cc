@@ -22,7 +22,7 @@ store::Object object_of(const char* kind, const model::Id& id, std::string name,
 }
 
 template <class T>
-Result<> read_into(store::Store& store, const char* kind, std::map<model::Id, T>& out) {
+Result<> read_into(store::Store& store, const char* kind, model::Table<T>& out) {
   TRY(const store::Listing listing, store.list(kind, after(kCommitBudget)));
   for (const store::Object& object : listing.objects) {
     auto value = api::decode<T>(object.payload);
@@ -80,18 +80,40 @@ Result<Objects> Objects::load(store::Store& store) {
 
 Result<> Objects::commit(Batch batch) {
   if (batch.empty()) return {};
+  batch.transaction_.outlives =
+      is_lasting(batch) ? store::Outlives::machine : store::Outlives::process;
   TRY_DO(store_->commit(batch.transaction_, after(kCommitBudget)).during("store"));
   for (const auto& edit : batch.edits_) edit(*this);
   return {};
 }
 
+bool Objects::is_lasting(const Batch& batch) const {
+  return std::ranges::any_of(batch.lasting_, [&](const auto& lasts) { return lasts(*this); });
+}
+
+bool Objects::lasts(const model::Workload& workload) const {
+  return workload.kind != model::WorkloadKind::netns && workload.kind != model::WorkloadKind::pid;
+}
+
+// Of a workload that is not known yet its own entry in the batch tells.
+bool Objects::lasts(const model::Endpoint& endpoint) const {
+  return lasts(workloads_, endpoint.workload);
+}
+
+bool Objects::lasts(const model::Sidecar& sidecar) const {
+  return lasts(workloads_, sidecar.workload);
+}
+
 // Names are unique where users meet them: networks, workloads and load balancers. Services are
 // unique in their network, which the control executor checks.
-#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                                     \
-  Objects::Batch& Objects::Batch::put(model::Type value) {                                       \
-    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value));                   \
-    edits_.push_back([value = std::move(value)](Objects& o) { o.member[value.id_of] = value; }); \
-    return *this;                                                                                \
+#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                   \
+  Objects::Batch& Objects::Batch::put(model::Type value) {                     \
+    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value)); \
+    lasting_.push_back([value](const Objects& o) { return o.lasts(value); });  \
+    edits_.push_back([value = std::move(value)](Objects& o) {                  \
+      o.member.insert_or_assign(value.id_of, value);                           \
+    });                                                                        \
+    return *this;                                                              \
   }
 HEDDLE_BATCH_PUT(Network, "network", networks_, id, value.name)
 HEDDLE_BATCH_PUT(Workload, "workload", workloads_, id, value.name)
@@ -101,11 +123,12 @@ HEDDLE_BATCH_PUT(Sidecar, "sidecar", sidecars_, workload, "")
 HEDDLE_BATCH_PUT(LoadBalancer, "load_balancer", load_balancers_, id, value.name)
 #undef HEDDLE_BATCH_PUT
 
-#define HEDDLE_BATCH_REMOVE(kind, member)                              \
-  Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) { \
-    transaction_.deletes.push_back({#kind, id});                       \
-    edits_.push_back([id](Objects& o) { o.member.erase(id); });        \
-    return *this;                                                      \
+#define HEDDLE_BATCH_REMOVE(kind, member)                                         \
+  Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) {            \
+    transaction_.deletes.push_back({#kind, id});                                  \
+    lasting_.push_back([id](const Objects& o) { return o.lasts(o.member, id); }); \
+    edits_.push_back([id](Objects& o) { o.member.erase(id); });                   \
+    return *this;                                                                 \
   }
 HEDDLE_BATCH_REMOVE(network, networks_)
 HEDDLE_BATCH_REMOVE(workload, workloads_)

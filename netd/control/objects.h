@@ -1,11 +1,11 @@
 #pragma once
 #include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "netd/model/objects.h"
+#include "netd/model/table.h"
 #include "netd/store/store.h"
 
 namespace heddle::control {
@@ -22,21 +22,23 @@ struct ReleasedAddress {
 // What it is stored as: one for each network and address.
 std::string released_id(const model::Id& network, const IpAddr& address);
 
-// This node's own objects, in memory and in the local store: a change is in both or in neither.
-// Threads: the control executor's.
-// Errors:  those of the store.
+// This node's own objects, in memory and in the local store: a change is in both or in neither. It
+// outlives a power cut, unless all it says is of sandboxes that a power cut ends as well:
+// namespaces and processes of others (WorkloadKind netns and pid), their endpoints and sidecars,
+// and services that only endpoints made. Threads: the control executor's. Errors:  those of the
+// store.
 class Objects {
  public:
   // Reads everything; an object that does not decode is an error that names it: state is never
   // dropped silently.
   static Result<Objects> load(store::Store& store);
 
-  const std::map<model::Id, model::Network>& networks() const { return networks_; }
-  const std::map<model::Id, model::Workload>& workloads() const { return workloads_; }
-  const std::map<model::Id, model::Endpoint>& endpoints() const { return endpoints_; }
-  const std::map<model::Id, model::Service>& services() const { return services_; }
-  const std::map<model::Id, model::Sidecar>& sidecars() const { return sidecars_; }
-  const std::map<model::Id, model::LoadBalancer>& load_balancers() const { return load_balancers_; }
+  const model::Table<model::Network>& networks() const { return networks_; }
+  const model::Table<model::Workload>& workloads() const { return workloads_; }
+  const model::Table<model::Endpoint>& endpoints() const { return endpoints_; }
+  const model::Table<model::Service>& services() const { return services_; }
+  const model::Table<model::Sidecar>& sidecars() const { return sidecars_; }
+  const model::Table<model::LoadBalancer>& load_balancers() const { return load_balancers_; }
   // By released_id().
   const std::map<std::string, ReleasedAddress>& released() const { return released_; }
 
@@ -63,18 +65,32 @@ class Objects {
     friend class Objects;
     store::Transaction transaction_;
     std::vector<std::function<void(Objects&)>> edits_;  // run after the commit
+    // Whether an edit is of what outlives the machine; asked before the commit.
+    std::vector<std::function<bool(const Objects&)>> lasting_;
   };
   Result<> commit(Batch batch);
 
  private:
   explicit Objects(store::Store& store) : store_(&store) {}
+  bool is_lasting(const Batch& batch) const;
+  bool lasts(const model::Workload& workload) const;
+  bool lasts(const model::Endpoint& endpoint) const;
+  bool lasts(const model::Service& service) const { return service.declared; }
+  bool lasts(const model::Sidecar& sidecar) const;
+  bool lasts(const model::Network&) const { return true; }
+  bool lasts(const model::LoadBalancer&) const { return true; }
+  template <class T>
+  bool lasts(const model::Table<T>& objects, const model::Id& id) const {
+    const auto found = objects.find(id);
+    return found != objects.end() && lasts(found->second);
+  }
   store::Store* store_;
-  std::map<model::Id, model::Network> networks_;
-  std::map<model::Id, model::Workload> workloads_;
-  std::map<model::Id, model::Endpoint> endpoints_;
-  std::map<model::Id, model::Service> services_;
-  std::map<model::Id, model::Sidecar> sidecars_;
-  std::map<model::Id, model::LoadBalancer> load_balancers_;
+  model::Table<model::Network> networks_;
+  model::Table<model::Workload> workloads_;
+  model::Table<model::Endpoint> endpoints_;
+  model::Table<model::Service> services_;
+  model::Table<model::Sidecar> sidecars_;
+  model::Table<model::LoadBalancer> load_balancers_;
   std::map<std::string, ReleasedAddress> released_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/observe/log.h"
+#include "dataplane/intent/advance.h"
 #include "netd/control/control.h"
 #include "netd/control/host_facts.h"
 #include "netd/control/view_builder.h"
@@ -18,42 +19,115 @@ constexpr std::chrono::milliseconds kRetryDelay{500};
 
 }  // namespace
 
-std::vector<Control::Failure> Control::refresh() {
+// What of two views is not the same, and what hangs on it.
+struct Control::Touched {
+  model::ViewChange change;
+  std::set<model::Id> endpoints;  // these, and those of changed workloads
+  std::set<model::Id> workloads;  // these, and those of changed endpoints
+  std::set<model::Id> networks;   // whose names may differ
+  bool report = false;            // an endpoint of a swarm network
+};
+
+namespace {
+
+bool is_reported(const model::View& view, const model::Id& network) {
+  const auto found = view.networks.find(network);
+  return found != view.networks.end() && found->second.scope == model::Scope::swarm;
+}
+
+}  // namespace
+
+Control::Touched Control::touched_by(const model::View& before, const model::View& after) {
+  Touched touched{model::compare(before, after), {}, {}, {}, false};
+  const model::ViewChange& change = touched.change;
+  touched.endpoints = change.endpoints;
+  touched.workloads = change.workloads;
+  touched.networks = change.networks;
+  touched.report = !change.networks.empty();
+  std::set<model::Id> whole = change.workloads;  // with all their endpoints
+  whole.insert(change.sidecars.begin(), change.sidecars.end());
+  for (const model::View* view : {&before, &after}) {
+    for (const model::Id& id : change.endpoints) {
+      const auto found = view->endpoints.find(id);
+      if (found == view->endpoints.end()) continue;
+      touched.networks.insert(found->second.network);
+      touched.report = touched.report || is_reported(*view, found->second.network);
+      if (view->is_local(found->second)) touched.workloads.insert(found->second.workload);
+    }
+    for (const model::Id& id : change.services) {
+      const auto found = view->services.find(id);
+      if (found != view->services.end()) touched.networks.insert(found->second.network);
+    }
+    if (whole.empty()) continue;
+    for (const auto& [id, endpoint] : view->endpoints) {
+      if (whole.contains(endpoint.workload)) touched.endpoints.insert(id);
+    }
+  }
+  return touched;
+}
+
+std::vector<Control::Failure> Control::refresh(Reach reach) {
+  const auto before = view();
   const auto next =
-      std::make_shared<const model::View>(build_view(*objects_, swarm_, unreachable_));
-  update_facts(*next);
+      std::make_shared<const model::View>(build_view(*objects_, swarm_, unreachable_, *before));
+  const Touched touched = touched_by(*before, *next);
   // Listeners first: a sandbox is never steered to a proxy whose sockets do not exist.
   parts_.mesh->update(next);
+  std::optional<std::vector<dataplane::Operation>> operations;
+  if (reach == Reach::change) {
+    update_sandboxes(*before, *next, touched.workloads);
+    operations = reconcile::plan_change({*before, planned_facts_}, {*next, facts_}, *parts_.drivers,
+                                        touched.change);
+  }
+  const bool whole = !operations;
+  if (whole) operations = plan_whole(*next);
+  planned_facts_ = facts_;
   std::vector<Failure> failures;
-  apply_plan(*next, failures);
-  parts_.resolvers->update(*next, facts_.missing_sandboxes);
+  apply(*operations, failures);
+  if (whole) {
+    parts_.resolvers->update(next, facts_.missing_sandboxes);
+  } else {
+    parts_.resolvers->update(next, facts_.missing_sandboxes, {touched.workloads, touched.networks});
+  }
   {
     const std::lock_guard lock(view_mutex_);
     view_ = next;
   }
-  update_health(*next);
-  update_prober(*next);
-  if (next->swarm) parts_.cluster->report({facts_.epoch, reported_endpoints(*next)});
+  if (whole) {
+    follow_whole(next);
+  } else {
+    follow_change(next, touched);
+  }
   return failures;
 }
 
-void Control::apply_plan(const model::View& view, std::vector<Failure>& failures) {
-  const dataplane::HostState wanted = reconcile::plan(view, facts_, *parts_.drivers);
-  const auto operations = reconcile::diff(wanted, applied_);
-  for (const dataplane::Operation& operation : operations) {
-    if (auto done = parts_.kernel->apply(operation); !done) {
-      log_warn("kernel.apply_failed",
-               {{"operation", dataplane::describe(operation)}, {"error", done.error()}});
-      failures.push_back({operation, std::move(done).error()});
+std::vector<dataplane::Operation> Control::plan_whole(const model::View& view) {
+  update_facts(view);
+  dataplane::HostState wanted = reconcile::plan(view, facts_, *parts_.drivers);
+  if (in_doubt_) {
+    if (auto observed = parts_.kernel->observe(wanted)) {
+      applied_ = *std::move(observed);
+      in_doubt_ = false;
     }
   }
-  if (failures.empty()) {
-    applied_ = wanted;
-    return;
+  return reconcile::diff(wanted, applied_);
+}
+
+void Control::apply(const std::vector<dataplane::Operation>& operations,
+                    std::vector<Failure>& failures) {
+  for (const dataplane::Operation& operation : operations) {
+    auto done = parts_.kernel->apply(operation);
+    if (done) {
+      dataplane::advance(applied_, operation);
+      continue;
+    }
+    log_warn("kernel.apply_failed",
+             {{"operation", dataplane::describe(operation)}, {"error", done.error()}});
+    // A refusal left what was there; of anything else only the kernel knows.
+    in_doubt_ = true;
+    failures.push_back({operation, std::move(done).error()});
   }
-  // What is true now only the kernel knows.
-  if (auto observed = parts_.kernel->observe(wanted)) applied_ = *std::move(observed);
-  retry_later();
+  if (!failures.empty()) retry_later();
 }
 
 void Control::update_facts(const model::View& view) {
@@ -73,25 +147,73 @@ void Control::update_facts(const model::View& view) {
   }
 }
 
-void Control::update_health(const model::View& view) {
-  std::vector<Health::Check> checks;
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (!view.is_local(endpoint) || !Health::decides(endpoint)) continue;
-    const auto workload = view.workloads.find(endpoint.workload);
-    if (workload == view.workloads.end() ||
-        facts_.missing_sandboxes.contains(workload->second.sandbox)) {
+void Control::update_sandboxes(const model::View& before, const model::View& after,
+                               const std::set<model::Id>& workloads) {
+  // A path that is missing stays known as such while anybody may go by it.
+  const auto look_at = [this](const std::string& sandbox) {
+    if (parts_.kernel->sandbox_exists(sandbox)) {
+      facts_.missing_sandboxes.erase(sandbox);
+    } else {
+      facts_.missing_sandboxes.insert(sandbox);
+    }
+  };
+  for (const model::Id& id : workloads) {
+    const auto was = before.workloads.find(id);
+    const auto is = after.workloads.find(id);
+    if (is != after.workloads.end()) look_at(is->second.sandbox);
+    if (was == before.workloads.end() || !facts_.missing_sandboxes.contains(was->second.sandbox)) {
       continue;
     }
-    // With a sidecar the endpoint's own address answers for the proxy: ask the application.
-    const bool proxied = view.sidecars.contains(endpoint.workload);
-    const IpAddr address = proxied ? IpAddr::v4(0x7f000001) : endpoint.address.address;
-    Health::Check check{id, workload->second.sandbox, {}};
-    for (const model::ServicePort& port : endpoint.ports) {
-      if (port.protocol == model::Protocol::tcp) check.ports.push_back({address, port.port});
+    if (is == after.workloads.end() || is->second.sandbox != was->second.sandbox) {
+      look_at(was->second.sandbox);
     }
-    checks.push_back(std::move(check));
+  }
+}
+
+void Control::follow_whole(const std::shared_ptr<const model::View>& view) {
+  std::vector<Health::Check> checks;
+  for (const auto& [id, endpoint] : view->endpoints) {
+    if (auto check = check_of(*view, endpoint)) checks.push_back(*std::move(check));
   }
   health_->set_checks(std::move(checks));
+  update_prober(*view);
+  if (view->swarm) parts_.cluster->report({facts_.epoch, reported_endpoints(*view)});
+}
+
+void Control::follow_change(const std::shared_ptr<const model::View>& view,
+                            const Touched& touched) {
+  for (const model::Id& id : touched.endpoints) {
+    const auto found = view->endpoints.find(id);
+    std::optional<Health::Check> check;
+    if (found != view->endpoints.end()) check = check_of(*view, found->second);
+    if (check) {
+      health_->set_check(*std::move(check));
+    } else {
+      health_->drop_check(id);
+    }
+  }
+  if (view->swarm && touched.report) {
+    parts_.cluster->report({facts_.epoch, reported_endpoints(*view)});
+  }
+}
+
+// What Health is to ask of an endpoint here; nothing when its ports do not decide.
+std::optional<Health::Check> Control::check_of(const model::View& view,
+                                               const model::Endpoint& endpoint) {
+  if (!view.is_local(endpoint) || !Health::decides(endpoint)) return std::nullopt;
+  const auto workload = view.workloads.find(endpoint.workload);
+  if (workload == view.workloads.end() ||
+      facts_.missing_sandboxes.contains(workload->second.sandbox)) {
+    return std::nullopt;
+  }
+  // With a sidecar the endpoint's own address answers for the proxy: ask the application.
+  const bool proxied = view.sidecars.contains(endpoint.workload);
+  const IpAddr address = proxied ? IpAddr::v4(0x7f000001) : endpoint.address.address;
+  Health::Check check{endpoint.id, workload->second.sandbox, {}};
+  for (const model::ServicePort& port : endpoint.ports) {
+    if (port.protocol == model::Protocol::tcp) check.ports.push_back({address, port.port});
+  }
+  return check;
 }
 
 void Control::update_prober(const model::View& view) {
@@ -140,7 +262,7 @@ void Control::retry_later() {
   retry_pending_ = true;
   executor_.after(kRetryDelay, [this] {
     retry_pending_ = false;
-    if (started_) refresh();
+    if (started_) refresh(Reach::whole);
   });
 }
 
@@ -158,7 +280,8 @@ void Control::audit() {
       log_warn("audit.difference", {{"what", difference}});
     }
     applied_ = *std::move(observed);
-    if (applied_ != wanted) refresh();
+    in_doubt_ = false;
+    if (applied_ != wanted) refresh(Reach::whole);
   } else {
     log_warn("audit.failed", {{"error", observed.error()}});
   }
@@ -194,7 +317,7 @@ Result<Verified> Control::verify(Repair repair) {
     result.differences = reconcile::explain(wanted, observed, *current);
     if (repair == Repair::yes && !result.differences.empty()) {
       applied_ = std::move(observed);
-      refresh();
+      refresh(Reach::whole);
       TRY(const dataplane::HostState after, parts_.kernel->observe(wanted));
       const auto left = reconcile::explain(wanted, after, *view());
       for (const std::string& difference : result.differences) {

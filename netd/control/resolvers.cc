@@ -42,29 +42,68 @@ Resolvers::Resolvers(dns::DnsServer& server, holder::Keeper& keeper,
   }
 }
 
-void Resolvers::update(const model::View& view, const std::set<std::string>& missing_sandboxes) {
-  auto zones = dns::build_zones(view);
-  std::erase_if(zones, [&](const auto& zone) {
-    const auto workload = view.workloads.find(zone.first);
-    return workload == view.workloads.end() || missing_sandboxes.contains(workload->second.sandbox);
-  });
-  for (auto it = open_.begin(); it != open_.end();) {
-    const model::Id id = (it++)->first;
-    if (!zones.contains(id)) close(id);
-  }
-  for (const auto& [id, zone] : zones) {
-    if (open_.contains(id)) {
-      server_.update(id, zone);
-    } else if (open(view.workloads.at(id))) {
-      const Sockets& sockets = open_.at(id);
-      auto added = server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), zone);
-      if (!added) {
-        log_warn("resolver.failed", {{"workload", id}, {"error", added.error()}});
-        close(id);
-      }
+void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes) {
+  Touched all;
+  for (const auto& [id, network] : view->networks) all.networks.insert(id);
+  for (const auto& [id, names] : names_) all.networks.insert(id);
+  for (const auto& [id, workload] : view->workloads) all.workloads.insert(id);
+  for (const auto& [id, sockets] : open_) all.workloads.insert(id);
+  update(view, missing_sandboxes, all);
+  drop_adopted();
+}
+
+void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
+                       const Touched& touched) {
+  for (const model::Id& id : touched.networks) {
+    if (!view->networks.contains(id)) {
+      names_.erase(id);
+    } else if (const auto known = names_.find(id); known != names_.end()) {
+      known->second->set(view);
+    } else {
+      names_.emplace(id, std::make_shared<dns::CurrentNames>(id, view));
     }
   }
-  // What an earlier daemon kept for workloads that are gone.
+  std::set<model::Id> workloads = touched.workloads;
+  workloads.insert(failed_.begin(), failed_.end());
+  if (workloads.empty()) return;
+  const auto attached = dns::attached_networks(*view, &workloads);
+  for (const model::Id& id : workloads) {
+    const auto networks = attached.find(id);
+    settle(view, missing_sandboxes, id, networks == attached.end() ? Networks() : networks->second);
+  }
+}
+
+void Resolvers::settle(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
+                       const model::Id& id, const Networks& networks) {
+  const auto workload = view->workloads.find(id);
+  const bool wanted = !networks.empty() && workload != view->workloads.end() &&
+                      !missing_sandboxes.contains(workload->second.sandbox);
+  if (!wanted) {
+    failed_.erase(id);
+    if (open_.contains(id)) close(id);
+    return;
+  }
+  const bool known = open_.contains(id);
+  if (known && attached_[id] == networks) return;
+  if (!known && !open(workload->second)) return;
+  std::vector<std::shared_ptr<const dns::CurrentNames>> names;
+  for (const model::Id& network : networks) names.push_back(names_.at(network));
+  auto zone = std::make_shared<const dns::Zone>(std::move(names));
+  attached_[id] = networks;
+  if (known) {
+    server_.update(id, std::move(zone));
+    return;
+  }
+  const Sockets& sockets = open_.at(id);
+  auto added = server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), std::move(zone));
+  if (!added) {
+    log_warn("resolver.failed", {{"workload", id}, {"error", added.error()}});
+    close(id);
+  }
+}
+
+// What an earlier daemon kept for workloads that are gone.
+void Resolvers::drop_adopted() {
   for (auto& [id, sockets] : std::exchange(adopted_, {})) {
     for (const std::string_view transport : {kUdp, kTcp}) {
       if (auto dropped = keeper_.drop(keep_name(id, transport)); !dropped) {
@@ -105,6 +144,7 @@ bool Resolvers::open(const model::Workload& workload) {
 void Resolvers::close(const model::Id& workload) {
   server_.remove(workload);
   open_.erase(workload);
+  attached_.erase(workload);
   for (const std::string_view transport : {kUdp, kTcp}) {
     if (auto dropped = keeper_.drop(keep_name(workload, transport)); !dropped) {
       log_warn("resolver.drop", {{"workload", workload}, {"error", dropped.error()}});

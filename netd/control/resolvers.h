@@ -3,14 +3,16 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/unique_fd.h"
 #include "netd/holder/keeper.h"
 #include "netd/model/view.h"
 
 namespace heddle::dns {
+class CurrentNames;
 class DnsServer;
-}
+}  // namespace heddle::dns
 
 namespace heddle::control {
 
@@ -23,21 +25,36 @@ class Resolvers {
   // `kept`: what the Keeper had at start; entries `dns/...` are taken out of it.
   Resolvers(dns::DnsServer& server, holder::Keeper& keeper, std::map<std::string, UniqueFd>& kept);
 
+  using ViewPtr = std::shared_ptr<const model::View>;
   // Every workload with an endpoint and a sandbox gets one; names follow the view. A sandbox where
   // the address cannot be bound is logged once and tried again next time.
-  void update(const model::View& view, const std::set<std::string>& missing_sandboxes);
+  void update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes);
+  // The same where only these workloads and names of these networks differ from the last view.
+  struct Touched {
+    std::set<model::Id> workloads;
+    std::set<model::Id> networks;
+  };
+  void update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
+              const Touched& touched);
 
  private:
   struct Sockets {
     UniqueFd udp;
     UniqueFd tcp;
   };
+  using Networks = std::vector<model::Id>;
+  // Without networks or a sandbox there is none.
+  void settle(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
+              const model::Id& workload, const Networks& networks);
+  void drop_adopted();
   bool open(const model::Workload& workload);
   void close(const model::Id& workload);
 
   dns::DnsServer& server_;
   holder::Keeper& keeper_;
-  std::map<model::Id, Sockets> open_;  // by workload
+  std::map<model::Id, Sockets> open_;                              // by workload
+  std::map<model::Id, Networks> attached_;                         // of open_
+  std::map<model::Id, std::shared_ptr<dns::CurrentNames>> names_;  // by network
   std::map<model::Id, Sockets> adopted_;
   std::set<model::Id> failed_;
 };

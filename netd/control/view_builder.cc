@@ -2,8 +2,37 @@
 
 namespace heddle::control {
 
+namespace {
+
+// Takes what the managers said, and shares it with the view before where that has the same.
+template <class T>
+void take_over(const std::vector<T>& said, const model::Table<T>& before, model::Table<T>& into) {
+  for (const T& object : said) {
+    const auto known = before.find(object.id);
+    if (known != before.end() && known->second == object) {
+      into.share(known);
+    } else {
+      into.emplace(object.id, object);
+    }
+  }
+}
+
+// This node's own endpoints; nearly always they are in the view as they are stored.
+void place_own(const Objects& own, model::View& view) {
+  view.endpoints = own.endpoints();
+  for (const auto& [id, endpoint] : own.endpoints()) {
+    if (!view.networks.contains(endpoint.network)) {
+      view.endpoints.erase(id);
+    } else if (endpoint.node != view.self) {
+      view.endpoints.at(id).node = view.self;
+    }
+  }
+}
+
+}  // namespace
+
 model::View build_view(const Objects& own, const std::optional<cluster::SwarmState>& swarm,
-                       const std::set<model::Id>& unreachable) {
+                       const std::set<model::Id>& unreachable, const model::View& before) {
   model::View view;
   view.networks = own.networks();
   view.workloads = own.workloads();
@@ -11,22 +40,25 @@ model::View build_view(const Objects& own, const std::optional<cluster::SwarmSta
   view.sidecars = own.sidecars();
   view.load_balancers = own.load_balancers();
   view.unreachable = unreachable;
-  if (swarm) {
-    view.swarm = swarm->swarm;
-    view.self = swarm->self;
-    view.blocks = swarm->blocks;
-    for (const auto& node : swarm->nodes) view.nodes.emplace(node.id, node);
-    for (const auto& network : swarm->networks) view.networks.emplace(network.id, network);
-    for (const auto& service : swarm->services) view.services.emplace(service.id, service);
-    for (const auto& endpoint : swarm->endpoints) {
-      if (endpoint.node == swarm->self || !view.networks.contains(endpoint.network)) continue;
+  if (!swarm) {
+    place_own(own, view);
+    return view;
+  }
+  view.swarm = swarm->swarm;
+  view.self = swarm->self;
+  view.blocks = swarm->blocks;
+  for (const auto& node : swarm->nodes) view.nodes.emplace(node.id, node);
+  take_over(swarm->networks, before.networks, view.networks);
+  take_over(swarm->services, before.services, view.services);
+  place_own(own, view);
+  for (const auto& endpoint : swarm->endpoints) {
+    if (endpoint.node == swarm->self || !view.networks.contains(endpoint.network)) continue;
+    const auto known = before.endpoints.find(endpoint.id);
+    if (known != before.endpoints.end() && known->second == endpoint) {
+      view.endpoints.share(known);
+    } else {
       view.endpoints.emplace(endpoint.id, endpoint);
     }
-  }
-  for (const auto& [id, endpoint] : own.endpoints()) {
-    if (!view.networks.contains(endpoint.network)) continue;
-    auto& placed = view.endpoints.emplace(id, endpoint).first->second;
-    placed.node = view.self;
   }
   return view;
 }

@@ -203,7 +203,7 @@ Result<> Control::start_process(const model::Id& id) {
     parts_.processes->stop(process, spec.cgroup, 0ms, [] {});
     return stored;
   }
-  for (const auto& [endpoint_id, endpoint] : std::map(objects_->endpoints())) {
+  for (const auto& [endpoint_id, endpoint] : model::Table(objects_->endpoints())) {
     if (endpoint.workload != id) continue;
     health_->restart_check(endpoint_id);
     if (!Health::decides(endpoint)) {
@@ -278,7 +278,7 @@ void Control::schedule_restart(const model::Id& id) {
 // does.
 void Control::resume_workloads() {
   remove_orphans(settings_.run_dir + "/netns", settings_.cgroup, objects_->workloads());
-  for (auto [id, workload] : std::map(objects_->workloads())) {
+  for (auto [id, workload] : model::Table(objects_->workloads())) {
     const bool ours = workload.kind == model::WorkloadKind::run ||
                       workload.kind == model::WorkloadKind::load_balancer;
     if (!ours) continue;

@@ -34,7 +34,6 @@ Listener::Listener(const asio::any_io_executor& executor, Shared& shared, Unique
       udp_(executor, udp.release()),
       tcp_(executor, tcp.release()),
       zone_(std::move(zone)),
-      buffer_(kMaxQuery + 1),
       tasks_(executor) {}
 
 void Listener::start() {
@@ -88,10 +87,11 @@ bool Listener::receive_some() {
   for (int i = 0; i < kBatch; ++i) {
     sockaddr_storage peer;
     socklen_t peer_size = sizeof peer;
-    const ssize_t size = ::recvfrom(udp_.native_handle(), buffer_.data(), buffer_.size(),
-                                    MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&peer), &peer_size);
+    const ssize_t size =
+        ::recvfrom(udp_.native_handle(), shared_.buffer.data(), shared_.buffer.size(), MSG_DONTWAIT,
+                   reinterpret_cast<sockaddr*>(&peer), &peer_size);
     if (size < 0) return errno == EAGAIN || errno == EINTR;
-    handle_udp(ByteView(buffer_).first(static_cast<std::size_t>(size)), &peer, peer_size);
+    handle_udp(ByteView(shared_.buffer).first(static_cast<std::size_t>(size)), &peer, peer_size);
   }
   return true;
 }

@@ -9,6 +9,7 @@
 #include "common/async/task_group.h"
 #include "common/base/unique_fd.h"
 #include "netd/dns/forwarder.h"
+#include "netd/dns/message.h"
 #include "netd/dns/server.h"
 
 namespace heddle::dns {
@@ -19,6 +20,7 @@ struct Shared {
 
   const DnsServer::Settings settings;
   Forwarder forwarder;
+  Bytes buffer = Bytes(kMaxQuery + 1);  // of the query that is being read; the thread's alone
   std::atomic<std::uint64_t> queries{0}, answered{0}, forwarded{0}, failed{0}, dropped{0},
       connections{0};
 };
@@ -74,7 +76,6 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   asio::posix::stream_descriptor udp_;
   asio::posix::stream_descriptor tcp_;
   std::shared_ptr<const ZoneSlot> zone_;
-  Bytes buffer_;
   std::size_t forwards_ = 0;
   std::set<Connection*> connections_;  // each lives as long as it is here
   bool closed_ = false;

@@ -213,20 +213,22 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
   const std::string_view inside = without_suffix(name, kDomain);
   const std::string_view relative = inside.empty() ? std::string_view(name) : inside;
   if (inside.empty()) {
-    for (const auto& network : networks_) {
+    for (const auto& current : networks_) {
+      const auto network = current->get();
       const Entry* entry = network->find(name);
       if (entry == nullptr || entry->kind == Entry::Kind::between) continue;
-      found = {network.get(), entry};
+      found = {network, entry};
       return Outcome::found;
     }
   }
-  for (const auto& network : networks_) {
+  for (const auto& current : networks_) {
+    const auto network = current->get();
     if (last_label(relative) != network->network()) continue;
     const std::string_view rest = without_suffix(relative, network->network());
     const Entry* entry = rest.empty() ? &kEmpty : network->find(std::string(rest));
     // Outside our domain a network's name alone, or a node between, is nobody's.
     if (entry == nullptr || (inside.empty() && entry->kind == Entry::Kind::between)) continue;
-    found = {network.get(), entry};
+    found = {network, entry};
     return Outcome::found;
   }
   return inside.empty() ? Outcome::foreign : Outcome::absent;
@@ -235,7 +237,8 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
 Zone::Reverse Zone::find_reverse(const std::string& name) const {
   const auto address = parse_reverse(name);
   if (!address) return {Outcome::foreign, "", ""};
-  for (const auto& network : networks_) {
+  for (const auto& current : networks_) {
+    const auto network = current->get();
     const Prefix* subnet = network->subnet_of(*address);
     if (subnet == nullptr) continue;
     const std::string* target = network->reverse(*address);
@@ -279,19 +282,43 @@ std::optional<IpAddr> parse_reverse(std::string_view name) {
 
 namespace {
 
-// Endpoints that are not gone, by network.
-std::map<Id, Endpoints> endpoints_by_network(const View& view) {
-  std::map<Id, Endpoints> sorted;
+NetworkNames names_of(const View& view, const Id& network) {
+  const auto found = view.networks.find(network);
+  if (found == view.networks.end()) return NetworkNames();
+  Endpoints endpoints;
   for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.state != model::EndpointState::gone) sorted[endpoint.network].push_back(&endpoint);
+    if (endpoint.network == network && endpoint.state != model::EndpointState::gone) {
+      endpoints.push_back(&endpoint);
+    }
   }
-  return sorted;
+  return NetworkNames(view, found->second, endpoints);
 }
 
-// The networks of each workload here, first attached first.
-std::map<Id, std::vector<Id>> attached_networks(const View& view) {
+}  // namespace
+
+void CurrentNames::set(std::shared_ptr<const View> view) {
+  const std::lock_guard lock(mutex_);
+  next_ = std::move(view);
+}
+
+std::shared_ptr<const NetworkNames> CurrentNames::get() const {
+  std::unique_lock lock(mutex_);
+  if (!next_) return names_;
+  const std::shared_ptr<const View> view = next_;
+  lock.unlock();  // whoever changes the network does not wait for the sorting
+  auto names = std::make_shared<const NetworkNames>(names_of(*view, network_));
+  lock.lock();
+  if (next_ == view) {
+    names_ = names;
+    next_.reset();
+  }
+  return names;
+}
+
+std::map<Id, std::vector<Id>> attached_networks(const View& view, const std::set<Id>* only) {
   std::map<Id, Endpoints> endpoints;
   for (const auto& [id, endpoint] : view.endpoints) {
+    if (only != nullptr && !only->contains(endpoint.workload)) continue;
     if (endpoint.state == model::EndpointState::gone) continue;
     if (!view.workloads.contains(endpoint.workload)) continue;
     if (view.networks.contains(endpoint.network)) endpoints[endpoint.workload].push_back(&endpoint);
@@ -311,19 +338,15 @@ std::map<Id, std::vector<Id>> attached_networks(const View& view) {
   return networks;
 }
 
-}  // namespace
-
 std::map<Id, std::shared_ptr<const Zone>> build_zones(const View& view) {
-  const std::map<Id, Endpoints> endpoints = endpoints_by_network(view);
-  std::map<Id, std::shared_ptr<const NetworkNames>> names;
+  const auto shared = std::make_shared<const View>(view);
+  std::map<Id, std::shared_ptr<const CurrentNames>> names;
   std::map<Id, std::shared_ptr<const Zone>> zones;
   for (const auto& [workload, networks] : attached_networks(view)) {
-    std::vector<std::shared_ptr<const NetworkNames>> own;
+    std::vector<std::shared_ptr<const CurrentNames>> own;
     for (const Id& id : networks) {
       auto& known = names[id];
-      if (!known) {
-        known = std::make_shared<NetworkNames>(view, view.networks.at(id), endpoints.at(id));
-      }
+      if (!known) known = std::make_shared<const CurrentNames>(id, shared);
       own.push_back(known);
     }
     zones.emplace(workload, std::make_shared<const Zone>(std::move(own)));

@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -42,6 +44,7 @@ class NetworkNames final {
  public:
   using Endpoints = std::vector<const model::Endpoint*>;
 
+  NetworkNames() = default;
   // `endpoints`: those of the network that are not gone.
   NetworkNames(const model::View& view, const model::Network& network, const Endpoints& endpoints);
 
@@ -65,15 +68,35 @@ class NetworkNames final {
   std::map<IpAddr, std::string> reverse_;
 };
 
+// The names of one network as a view tells them: sorted out when somebody first asks after a
+// change, so that a change costs nothing here. Threads: any.
+class CurrentNames final {
+ public:
+  CurrentNames(model::Id network, std::shared_ptr<const model::View> view)
+      : network_(std::move(network)), next_(std::move(view)) {}
+  CurrentNames(const CurrentNames&) = delete;
+  CurrentNames& operator=(const CurrentNames&) = delete;
+
+  void set(std::shared_ptr<const model::View> view);
+  // Never null. A network that the view does not have has no names.
+  std::shared_ptr<const NetworkNames> get() const;
+
+ private:
+  const model::Id network_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const model::View> next_;  // not sorted yet
+  mutable std::shared_ptr<const NetworkNames> names_;
+};
+
 // What one workload can resolve: the networks it is attached to, first attached first.
 class Zone final {
  public:
-  explicit Zone(std::vector<std::shared_ptr<const NetworkNames>> networks = {})
+  explicit Zone(std::vector<std::shared_ptr<const CurrentNames>> networks = {})
       : networks_(std::move(networks)) {}
 
   struct Found {
-    const NetworkNames* network;
-    const Entry* entry;
+    std::shared_ptr<const NetworkNames> network;
+    const Entry* entry;  // of the network, or of all
   };
   enum class Outcome { found, absent, foreign };
   // `absent`: the name is in our domain (or in a subnet of ours, for PTR) and does not exist.
@@ -89,7 +112,7 @@ class Zone final {
   Reverse find_reverse(const std::string& name) const;
 
  private:
-  std::vector<std::shared_ptr<const NetworkNames>> networks_;
+  std::vector<std::shared_ptr<const CurrentNames>> networks_;
 };
 
 // `web.app.heddle.internal`
@@ -97,6 +120,11 @@ std::string qualified(std::string_view name, std::string_view network);
 
 // 4.3.2.1.in-addr.arpa -> 1.2.3.4; nothing for other names, and for parts of an address.
 std::optional<IpAddr> parse_reverse(std::string_view name);
+
+// The networks of workloads of this node that have endpoints, first attached first; of those in
+// `only` unless it is null.
+std::map<model::Id, std::vector<model::Id>> attached_networks(
+    const model::View& view, const std::set<model::Id>* only = nullptr);
 
 Zone build_zone(const model::View& view, const model::Id& workload);
 

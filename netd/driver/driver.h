@@ -70,7 +70,7 @@ class Driver {
   virtual void plan_node(const model::View& view, const NodeFacts& facts,
                          dataplane::HostState& into) const = 0;
 
-  // The network itself, apart from its endpoints.
+  // The network itself, apart from its endpoints: the site has none.
   virtual void plan_network(const Site& site, const NodeFacts& facts,
                             dataplane::HostState& into) const = 0;
   // The site's endpoints, local and remote; may be some of them only.

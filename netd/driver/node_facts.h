@@ -46,6 +46,7 @@ struct NodeFacts {
   std::string proxy_cgroup(const model::Id& workload) const {
     return cgroup + "/proxy-" + workload;
   }
+  friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
 
 }  // namespace heddle::driver

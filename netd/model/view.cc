@@ -4,16 +4,15 @@ namespace heddle::model {
 namespace {
 
 // One search for every kind: exact id, name, then a unique id prefix.
-template <class T>
-Result<const T*> find_in(const std::map<Id, T>& objects, std::string_view kind,
-                         std::string_view ref) {
-  if (const auto it = objects.find(std::string(ref)); it != objects.end()) return &it->second;
+template <class Objects, class T = typename Objects::mapped_type>
+Result<const T*> find_in(const Objects& objects, std::string_view kind, std::string_view ref) {
+  if (const auto it = objects.find(Id(ref)); it != objects.end()) return &it->second;
   const T* found = nullptr;
   for (const auto& [id, object] : objects) {
     if (object.name == ref) return &object;
   }
   if (ref.size() >= 4) {
-    for (auto it = objects.lower_bound(std::string(ref)); it != objects.end(); ++it) {
+    for (auto it = objects.lower_bound(Id(ref)); it != objects.end(); ++it) {
       if (!it->first.starts_with(ref)) break;
       if (found != nullptr) {
         return fail(Errc::conflict, "several " + std::string(kind) +
@@ -27,7 +26,25 @@ Result<const T*> find_in(const std::map<Id, T>& objects, std::string_view kind,
   return fail(Errc::not_found, "no " + std::string(kind) + " '" + std::string(ref) + "'");
 }
 
+template <class T>
+std::set<Id> changed_ids(const Table<T>& before, const Table<T>& after) {
+  std::set<Id> ids;
+  before.differences(after, [&](const Id& id, const T*, const T*) { ids.insert(ids.end(), id); });
+  return ids;
+}
+
 }  // namespace
+
+ViewChange compare(const View& before, const View& after) {
+  return {.networks = changed_ids(before.networks, after.networks),
+          .workloads = changed_ids(before.workloads, after.workloads),
+          .endpoints = changed_ids(before.endpoints, after.endpoints),
+          .services = changed_ids(before.services, after.services),
+          .sidecars = changed_ids(before.sidecars, after.sidecars),
+          .load_balancers = changed_ids(before.load_balancers, after.load_balancers),
+          .swarm = before.swarm != after.swarm || before.self != after.self ||
+                   before.nodes != after.nodes || before.unreachable != after.unreachable};
+}
 
 Result<const Network*> find_network(const View& view, std::string_view ref) {
   return find_in(view.networks, "network", ref);

@@ -5,21 +5,22 @@
 #include <vector>
 
 #include "netd/model/objects.h"
+#include "netd/model/table.h"
 
 namespace heddle::model {
 
 // All that one node knows, local and swarm-wide, at one moment: the input of every plan. A value;
-// shared only as `shared_ptr<const View>`.
+// shared only as `shared_ptr<const View>`. Copies share the objects that they have in common.
 struct View {
   std::optional<Swarm> swarm;
   Id self;                   // this node's id; "" outside a swarm
   std::map<Id, Node> nodes;  // of the swarm, this one too
-  std::map<Id, Network> networks;
-  std::map<Id, Workload> workloads;  // this node's
-  std::map<Id, Endpoint> endpoints;  // this node's, and others' of networks present here
-  std::map<Id, Service> services;
-  std::map<Id, Sidecar> sidecars;  // by workload
-  std::map<Id, LoadBalancer> load_balancers;
+  Table<Network> networks;
+  Table<Workload> workloads;  // this node's
+  Table<Endpoint> endpoints;  // this node's, and others' of networks present here
+  Table<Service> services;
+  Table<Sidecar> sidecars;  // by workload
+  Table<LoadBalancer> load_balancers;
   std::vector<AddressBlock> blocks;  // this node's
   // Nodes that do not answer probes along the data path now: their endpoints carry no new traffic.
   std::set<Id> unreachable;
@@ -30,6 +31,21 @@ struct View {
   }
   bool is_local(const Endpoint& endpoint) const { return endpoint.node == self; }
 };
+
+// What differs between two Views: ids of objects that came, went or changed.
+struct ViewChange {
+  std::set<Id> networks;
+  std::set<Id> workloads;
+  std::set<Id> endpoints;
+  std::set<Id> services;
+  std::set<Id> sidecars;
+  std::set<Id> load_balancers;
+  // The swarm itself, its nodes, or who of them answers: anything may follow from it.
+  bool swarm = false;
+};
+
+// Costs what differs, and a walk over what the two do not share.
+ViewChange compare(const View& before, const View& after);
 
 // Finds by id, unique id prefix of at least 4 digits, or name.
 // Errors: `not_found` with the kind and the name; `conflict` when a prefix fits several.

@@ -71,89 +71,43 @@ void plan_interception(const model::Workload& workload, const View& view,
   into.interceptions.insert_or_assign(workload.sandbox, std::move(interception));
 }
 
-// plan_network() of every present network into a state that is thrown away apart from what several
-// networks share: a part of the nft table cannot be set.
-void plan_whole_tables(const Survey& survey, const driver::NodeFacts& facts,
-                       const driver::DriverSet& drivers, HostState& into) {
-  HostState all;
-  for (const auto& [id, site] : survey.sites()) {
-    if (const driver::Driver* driver = drivers.find(site.network.driver)) {
-      driver->plan_network(site, facts, all);
+// The networks themselves; all that are present, since what they share (the rules, a parent's VLAN)
+// stays for as long as one of them is.
+void plan_networks(const std::set<Id>& present, const Moment& moment,
+                   const driver::DriverSet& drivers, HostState& into) {
+  for (const Id& id : present) {
+    const model::Network& network = moment.view.networks.at(id);
+    const driver::Driver* driver = drivers.find(network.driver);
+    if (driver != nullptr) {
+      driver->plan_network(driver::Site{network, moment.view, {}, {}}, moment.facts, into);
     }
   }
-  into.masquerades = std::move(all.masquerades);
-  into.rules = std::move(all.rules);
-  into.vlans = std::move(all.vlans);  // one may carry several networks
-  into.sysctls = std::move(all.sysctls);
 }
 
-void plan_services(const Survey& survey, const View& view, const NetworkNumbers& numbers,
-                   HostState& into) {
-  for (const auto& [id, service] : view.services) {
-    if (survey.site(service.network) == nullptr) continue;
-    plan_service(survey, service, numbers.at(service.network), into);
-  }
-}
-
-// The site cut down to one endpoint and the others of its sandbox.
-driver::Site narrowed(const driver::Site& site, const Id& endpoint, const std::string& sandbox) {
-  driver::Site part{site.network, site.view, {}, {}};
-  for (const driver::LocalEndpoint& local : site.local) {
-    if (!sandbox.empty() && local.workload->sandbox == sandbox) part.local.push_back(local);
-  }
-  for (const model::Endpoint* remote : site.remote) {
-    if (remote->id == endpoint) part.remote.push_back(remote);
-  }
-  return part;
-}
-
-// What one endpoint touches. `networks`: those planned whole, since they appear or go with it.
-struct Touched {
-  Id endpoint;
-  std::set<Id> workloads;
-  std::set<std::pair<Id, std::string>> services;  // network, service name
-  std::set<Id> networks;
-};
-
-HostState plan_touched(const View& view, const driver::NodeFacts& facts,
-                       const driver::DriverSet& drivers, const Touched& touched) {
-  const Survey survey(view, facts);
-  const NetworkNumbers numbers = number_networks(view);
-  HostState into;
-  plan_whole_tables(survey, facts, drivers, into);
-
-  std::set<std::string> sandboxes{""};  // one round for what belongs to no sandbox here
-  for (const Id& id : touched.workloads) {
-    const model::Workload* workload = plannable(view, facts, id);
-    if (workload == nullptr) continue;
-    sandboxes.insert(workload->sandbox);
-    if (view.sidecars.contains(id)) plan_interception(*workload, view, facts, into);
-  }
+// Everything else that follows from endpoints; without a scope, from all of them.
+void plan_scope(const Moment& moment, const driver::DriverSet& drivers, const Survey& survey,
+                const Scope* scope, HostState& into) {
+  const auto& [view, facts] = moment;
   for (const auto& [id, site] : survey.sites()) {
     const driver::Driver* driver = drivers.find(site.network.driver);
-    if (driver == nullptr) continue;
-    if (touched.networks.contains(id)) {
-      driver->plan_network(site, facts, into);
-      driver->plan_endpoints(site, facts, into);
-      continue;
-    }
-    for (const std::string& sandbox : sandboxes) {
-      driver->plan_endpoints(narrowed(site, touched.endpoint, sandbox), facts, into);
-    }
+    if (driver != nullptr) driver->plan_endpoints(site, facts, into);
   }
-  for (const std::string& sandbox : sandboxes) {
-    const auto membership = survey.sandboxes().find(sandbox);
-    if (membership == survey.sandboxes().end()) continue;
-    plan_member(sandbox, membership->second, numbers, into);
+  const NetworkNumbers numbers = number_networks(view);
+  for (const auto& [sandbox, networks] : survey.sandboxes()) {
+    plan_member(sandbox, networks, numbers, into);
   }
   for (const auto& [id, service] : view.services) {
-    if (survey.site(service.network) == nullptr) continue;
-    if (touched.networks.contains(service.network) ||
-        touched.services.contains({service.network, service.name})) {
+    const bool wanted =
+        scope == nullptr || scope->services.contains({service.network, service.name});
+    if (wanted && survey.present(service.network)) {
       plan_service(survey, service, numbers.at(service.network), into);
     }
   }
-  return into;
+  for (const auto& [id, sidecar] : view.sidecars) {
+    if (scope != nullptr && !scope->workloads.contains(sidecar.workload)) continue;
+    const model::Workload* workload = plannable(view, facts, sidecar.workload);
+    if (workload != nullptr) plan_interception(*workload, view, facts, into);
+  }
 }
 
 Result<> check_claims(const driver::Claim& mine, const driver::Claim& theirs,
@@ -169,60 +123,143 @@ Result<> check_claims(const driver::Claim& mine, const driver::Claim& theirs,
                                   "; choose another");
 }
 
-bool present(const View& view, const driver::NodeFacts& facts, const Id& network) {
-  return std::ranges::any_of(view.endpoints, [&](const auto& entry) {
-    const model::Endpoint& endpoint = entry.second;
-    return endpoint.network == network && endpoint.state != model::EndpointState::gone &&
-           Survey::is_here(view, endpoint) && plannable(view, facts, endpoint.workload) != nullptr;
-  });
+std::set<Id> present_networks(const Moment& moment) {
+  std::set<Id> present;
+  for (const auto& [id, endpoint] : moment.view.endpoints) {
+    if (present.contains(endpoint.network) || endpoint.state == model::EndpointState::gone) {
+      continue;
+    }
+    if (!Survey::is_here(moment.view, endpoint)) continue;
+    if (plannable(moment.view, moment.facts, endpoint.workload) == nullptr) continue;
+    if (moment.view.networks.contains(endpoint.network)) present.insert(endpoint.network);
+  }
+  return present;
+}
+
+// What the change itself names.
+Scope named_by(const model::ViewChange& change, const Moment& before, const Moment& after) {
+  Scope scope;
+  scope.endpoints = change.endpoints;
+  scope.networks = change.networks;
+  scope.workloads = change.workloads;
+  scope.workloads.insert(change.sidecars.begin(), change.sidecars.end());
+  for (const View* view : {&before.view, &after.view}) {
+    for (const Id& id : change.endpoints) {
+      const auto found = view->endpoints.find(id);
+      if (found == view->endpoints.end()) continue;
+      const model::Endpoint& endpoint = found->second;
+      if (Survey::is_here(*view, endpoint)) scope.workloads.insert(endpoint.workload);
+      if (!endpoint.service.empty()) scope.services.emplace(endpoint.network, endpoint.service);
+    }
+    for (const Id& id : change.services) {
+      const auto found = view->services.find(id);
+      if (found == view->services.end()) continue;
+      scope.services.emplace(found->second.network, found->second.name);
+    }
+  }
+  return scope;
+}
+
+// Default routes and memberships are a sandbox's: all workloads in it are touched with one.
+void add_sharers(const View& view, Scope& scope) {
+  std::set<std::string> sandboxes;
+  for (const Id& id : scope.workloads) {
+    const auto found = view.workloads.find(id);
+    if (found != view.workloads.end()) sandboxes.insert(found->second.sandbox);
+  }
+  for (const auto& [id, workload] : view.workloads) {
+    if (sandboxes.contains(workload.sandbox)) scope.workloads.insert(id);
+  }
+}
+
+// Endpoints of a touched workload may gain or lose their sandbox, and with it their places; those
+// of a changed network their way out. Returns the networks that may appear or go.
+std::set<Id> add_endpoints(const View& view, Scope& scope) {
+  std::set<Id> networks;
+  if (!scope.networks.empty()) {
+    for (const auto& [id, endpoint] : view.endpoints) {
+      if (!scope.networks.contains(endpoint.network)) continue;
+      if (Survey::is_here(view, endpoint)) scope.workloads.insert(endpoint.workload);
+    }
+  }
+  for (const auto& [id, endpoint] : view.endpoints) {
+    if (!scope.workloads.contains(endpoint.workload)) continue;
+    networks.insert(endpoint.network);
+    if (!endpoint.service.empty()) scope.services.emplace(endpoint.network, endpoint.service);
+  }
+  return networks;
+}
+
+void add_services(const View& view, Scope& scope) {
+  for (const auto& [id, service] : view.services) {
+    if (scope.networks.contains(service.network)) {
+      scope.services.emplace(service.network, service.name);
+    }
+  }
+}
+
+bool same_numbers(const View& before, const View& after) {
+  const NetworkNumbers earlier = number_networks(before);
+  for (const auto& [id, number] : number_networks(after)) {
+    const auto found = earlier.find(id);
+    if (found != earlier.end() && found->second != number) return false;
+  }
+  return true;
+}
+
+bool same_facts(const driver::NodeFacts& before, const driver::NodeFacts& after) {
+  driver::NodeFacts comparable = after;
+  comparable.missing_sandboxes = before.missing_sandboxes;
+  return comparable == before;
 }
 
 }  // namespace
 
 HostState plan(const View& view, const driver::NodeFacts& facts, const driver::DriverSet& drivers) {
-  const Survey survey(view, facts);
-  const NetworkNumbers numbers = number_networks(view);
+  const Moment moment{view, facts};
   HostState into;
   for (const auto& driver : drivers.all()) driver->plan_node(view, facts, into);
-  for (const auto& [id, site] : survey.sites()) {
-    const driver::Driver* driver = drivers.find(site.network.driver);
-    if (driver == nullptr) continue;
-    driver->plan_network(site, facts, into);
-    driver->plan_endpoints(site, facts, into);
-  }
-  for (const auto& [sandbox, networks] : survey.sandboxes()) {
-    plan_member(sandbox, networks, numbers, into);
-  }
-  plan_services(survey, view, numbers, into);
-  for (const auto& [id, sidecar] : view.sidecars) {
-    const model::Workload* workload = plannable(view, facts, sidecar.workload);
-    if (workload != nullptr) plan_interception(*workload, view, facts, into);
-  }
+  plan_networks(present_networks(moment), moment, drivers, into);
+  plan_scope(moment, drivers, Survey(view, facts), nullptr, into);
   return into;
 }
 
-std::vector<dataplane::Operation> plan_endpoint(const View& before, const View& after,
-                                                const driver::NodeFacts& facts,
-                                                const driver::DriverSet& drivers,
-                                                const Id& endpoint) {
-  // What was planned for a sandbox that has died since is still in the maps.
-  driver::NodeFacts earlier = facts;
-  earlier.missing_sandboxes.clear();
-
-  Touched touched;
-  touched.endpoint = endpoint;
-  for (const View* view : {&before, &after}) {
-    const auto found = view->endpoints.find(endpoint);
-    if (found == view->endpoints.end()) continue;
-    const model::Endpoint& subject = found->second;
-    if (Survey::is_here(*view, subject)) touched.workloads.insert(subject.workload);
-    if (!subject.service.empty()) touched.services.emplace(subject.network, subject.service);
-    if (present(before, earlier, subject.network) != present(after, facts, subject.network)) {
-      touched.networks.insert(subject.network);
-    }
+std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& before,
+                                                             const Moment& after,
+                                                             const driver::DriverSet& drivers,
+                                                             const model::ViewChange& change) {
+  if (change.swarm || !same_facts(before.facts, after.facts)) return std::nullopt;
+  if (!change.networks.empty() && !same_numbers(before.view, after.view)) return std::nullopt;
+  Scope scope = named_by(change, before, after);
+  std::set<Id> candidates;
+  for (const View* view : {&before.view, &after.view}) {
+    add_sharers(*view, scope);
+    candidates.merge(add_endpoints(*view, scope));
   }
-  return diff(plan_touched(after, facts, drivers, touched),
-              plan_touched(before, earlier, drivers, touched));
+  for (const Moment* moment : {&before, &after}) {
+    // A changed network's other workloads may share sandboxes with further ones.
+    if (!scope.networks.empty()) add_sharers(moment->view, scope);
+  }
+  // A survey of nothing still tells who is present.
+  const Scope nothing;
+  const Survey earlier(before.view, before.facts, &nothing);
+  const Survey later(after.view, after.facts, &nothing);
+  for (const Id& id : candidates) {
+    if (earlier.present(id) != later.present(id)) scope.networks.insert(id);
+  }
+  HostState was;
+  HostState wanted;
+  if (!scope.networks.empty()) {
+    add_services(before.view, scope);
+    add_services(after.view, scope);
+    plan_networks(present_networks(before), before, drivers, was);
+    plan_networks(present_networks(after), after, drivers, wanted);
+  }
+  const Survey survey_before(before.view, before.facts, &scope);
+  plan_scope(before, drivers, survey_before, &scope, was);
+  const Survey survey_after(after.view, after.facts, &scope);
+  plan_scope(after, drivers, survey_after, &scope, wanted);
+  return diff(wanted, was);
 }
 
 Result<> check_network(const model::Network& network, const View& view,

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "dataplane/intent/host_state.h"
@@ -15,14 +16,22 @@ namespace heddle::reconcile {
 dataplane::HostState plan(const model::View& view, const driver::NodeFacts& facts,
                           const driver::DriverSet& drivers);
 
-// The fast path: the steps from plan(before) to plan(after) for one endpoint that was added,
-// changed or removed, without looking at the kernel: its attachment and its sandbox's others, its
-// address, its service, its sandbox's membership and interception; all of its network when that
-// appears on this node or leaves it. Costs a walk over the view's endpoints, no more.
-std::vector<dataplane::Operation> plan_endpoint(const model::View& before, const model::View& after,
-                                                const driver::NodeFacts& facts,
-                                                const driver::DriverSet& drivers,
-                                                const model::Id& endpoint);
+// One moment that was planned, or is to be. Borrowed.
+struct Moment {
+  const model::View& view;
+  const driver::NodeFacts& facts;
+};
+
+// The fast path: the steps from plan(before) to plan(after), without looking at the kernel, where
+// `change` is what differs between the views: attachments and addresses of what changed and of
+// others in the same sandboxes, its services, memberships and interceptions; all of a network when
+// that appears on this node, changes or leaves it. Costs a walk over the endpoints' keys, and what
+// it plans. Nothing when only two whole plans can tell: the swarm's nodes changed, or the facts
+// other than missing sandboxes, or a network has another number.
+std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& before,
+                                                             const Moment& after,
+                                                             const driver::DriverSet& drivers,
+                                                             const model::ViewChange& change);
 
 // Whether a new network fits its driver and the networks that exist.
 // Errors: those of the driver; `invalid` when the scope is not the driver's; `conflict` when

@@ -1,5 +1,6 @@
 #include "netd/reconcile/survey.h"
 
+#include <algorithm>
 #include <string_view>
 #include <tuple>
 
@@ -40,34 +41,69 @@ const model::Workload* plannable(const model::View& view, const driver::NodeFact
   return facts.missing_sandboxes.contains(it.sandbox) ? nullptr : &it;
 }
 
-Survey::Survey(const model::View& view, const driver::NodeFacts& facts) {
+Survey::Survey(const model::View& view, const driver::NodeFacts& facts, const Scope* scope)
+    : view_(view), facts_(facts), scope_(scope) {
   for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.state == model::EndpointState::gone || !is_here(view, endpoint)) continue;
-    const model::Workload* workload = plannable(view, facts, endpoint.workload);
-    const auto network = view.networks.find(endpoint.network);
-    if (workload == nullptr || network == view.networks.end()) continue;
-    auto site = sites_.try_emplace(endpoint.network, driver::Site{network->second, view, {}, {}});
-    site.first->second.local.push_back({&endpoint, workload, false});
-    sandboxes_[workload->sandbox].insert(endpoint.network);
+    if (endpoint.state != model::EndpointState::gone && is_here(view, endpoint)) {
+      add_local(endpoint);
+    }
   }
   for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.state == model::EndpointState::gone || is_here(view, endpoint)) continue;
-    const auto site = sites_.find(endpoint.network);
-    if (site != sites_.end()) site->second.remote.push_back(&endpoint);
+    if (endpoint.state != model::EndpointState::gone && !is_here(view, endpoint)) {
+      add_remote(endpoint);
+    }
   }
-  sort_backends();
   choose_default_routes();
 }
 
-void Survey::sort_backends() {
-  for (const auto& [id, site] : sites_) {
-    const auto consider = [&](const model::Endpoint& endpoint) {
-      if (endpoint.service.empty() || !site.view.usable(endpoint)) return;
-      backends_[{id, endpoint.service}].push_back(&endpoint);
-    };
-    for (const driver::LocalEndpoint& local : site.local) consider(*local.endpoint);
-    for (const model::Endpoint* remote : site.remote) consider(*remote);
+Survey::Part Survey::part_of_scope(const model::Endpoint& endpoint) const {
+  if (scope_ == nullptr || scope_->workloads.contains(endpoint.workload) ||
+      scope_->networks.contains(endpoint.network) || scope_->endpoints.contains(endpoint.id)) {
+    return Part::whole;
   }
+  const bool backend = !endpoint.service.empty() && !scope_->services.empty() &&
+                       scope_->services.contains({endpoint.network, endpoint.service});
+  return backend ? Part::backend : Part::none;
+}
+
+void Survey::add_local(const model::Endpoint& endpoint) {
+  const Part part = part_of_scope(endpoint);
+  if (part == Part::none) return;
+  const model::Workload* workload = plannable(view_, facts_, endpoint.workload);
+  const auto network = view_.networks.find(endpoint.network);
+  if (workload == nullptr || network == view_.networks.end()) return;
+  consider_backend(endpoint);
+  if (part == Part::backend) return;
+  auto site = sites_.try_emplace(endpoint.network, driver::Site{network->second, view_, {}, {}});
+  site.first->second.local.push_back({&endpoint, workload, false});
+  sandboxes_[workload->sandbox].insert(endpoint.network);
+}
+
+void Survey::add_remote(const model::Endpoint& endpoint) {
+  const Part part = part_of_scope(endpoint);
+  if (part == Part::none || !present(endpoint.network)) return;
+  consider_backend(endpoint);
+  if (part == Part::backend) return;
+  auto site = sites_.try_emplace(endpoint.network,
+                                 driver::Site{view_.networks.at(endpoint.network), view_, {}, {}});
+  site.first->second.remote.push_back(&endpoint);
+}
+
+void Survey::consider_backend(const model::Endpoint& endpoint) {
+  if (endpoint.service.empty() || !view_.usable(endpoint)) return;
+  backends_[{endpoint.network, endpoint.service}].push_back(&endpoint);
+}
+
+bool Survey::present(const model::Id& network) const {
+  if (scope_ == nullptr || sites_.contains(network)) return sites_.contains(network);
+  const auto [known, asked] = present_.try_emplace(network, false);
+  if (!asked || !view_.networks.contains(network)) return known->second;
+  known->second = std::ranges::any_of(view_.endpoints, [&](const auto& entry) {
+    const model::Endpoint& endpoint = entry.second;
+    return endpoint.network == network && endpoint.state != model::EndpointState::gone &&
+           is_here(view_, endpoint) && plannable(view_, facts_, endpoint.workload) != nullptr;
+  });
+  return known->second;
 }
 
 const std::vector<const model::Endpoint*>& Survey::backends(const model::Id& network,
@@ -75,11 +111,6 @@ const std::vector<const model::Endpoint*>& Survey::backends(const model::Id& net
   static const std::vector<const model::Endpoint*> kNone;
   const auto found = backends_.find({network, service});
   return found == backends_.end() ? kNone : found->second;
-}
-
-const driver::Site* Survey::site(const model::Id& network) const {
-  const auto found = sites_.find(network);
-  return found == sites_.end() ? nullptr : &found->second;
 }
 
 // Of each family, the endpoint with the highest priority gives its sandbox the way out; of equal

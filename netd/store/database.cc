@@ -101,10 +101,17 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& file) {
   if (code != SQLITE_OK) return std::unexpected(database->error(code));
   sqlite3_busy_timeout(handle, 2000);  // somebody looks into the file with sqlite3(1)
   TRY_DO(database->execute("PRAGMA journal_mode=WAL"));
-  // NORMAL would lose the last commits at a power cut; FULL costs an fsync of the log each.
   TRY_DO(database->execute("PRAGMA synchronous=FULL"));
   TRY_DO(database->execute("PRAGMA journal_size_limit=4194304"));
   return database;
+}
+
+Result<> Database::set_sync(Sync sync) {
+  if (sync == sync_) return {};
+  TRY_DO(
+      execute(sync == Sync::each_commit ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+  sync_ = sync;
+  return {};
 }
 
 Result<> Database::execute(const char* sql) {

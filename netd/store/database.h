@@ -43,7 +43,9 @@ class Statement {
   int next_ = 1;
 };
 
-// An SQLite file in WAL mode (https://www.sqlite.org/wal.html), commits fsync'ed.
+// An SQLite file in WAL mode (https://www.sqlite.org/wal.html). A commit waits for the disk
+// (each_commit: FULL), or is safe from the end of the process alone until a later one does
+// (checkpoints: NORMAL); the file is whole either way.
 // Threads: one at a time.
 // Errors:  `exhausted` never; a full disk and I/O errors are `unavailable`, a damaged file is
 //          `internal`; both name the file.
@@ -54,6 +56,8 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
+  enum class Sync { each_commit, checkpoints };
+  Result<> set_sync(Sync sync);  // outside a transaction
   Result<> execute(const char* sql);
   // `sql` must be a literal: compiled once, kept by its address.
   Result<Statement> prepare(const char* sql);
@@ -64,6 +68,7 @@ class Database {
   Database(std::string file, sqlite3* handle);
   std::string file_;
   sqlite3* handle_;
+  Sync sync_ = Sync::each_commit;
   std::unique_ptr<Cache> cache_;
 };
 

@@ -174,6 +174,9 @@ Result<Revision> SqliteStore::commit(const Transaction& transaction, Deadline de
   TRY_DO(check_transaction(transaction));
   TRY_DO(check_time_left(deadline));
   const std::lock_guard lock(mutex_);
+  TRY_DO(database_->set_sync(transaction.outlives == Outlives::machine
+                                 ? Database::Sync::each_commit
+                                 : Database::Sync::checkpoints));
   TRY_DO(database_->execute("BEGIN IMMEDIATE"));
   auto committed = apply(transaction);
   if (committed) {

@@ -42,11 +42,17 @@ struct Compare {
   Revision revision = 0;
 };
 
+// What a commit outlives. One that need only outlive the process may be lost when the machine loses
+// power, then with all later ones of its kind, and never without leaving a whole earlier state: it
+// does not wait for the disk. Any commit that outlives the machine takes all before it along.
+enum class Outlives { machine, process };
+
 // All or nothing. Puts ignore Object::revision.
 struct Transaction {
   std::vector<Compare> compares;
   std::vector<Object> puts;
   std::vector<Key> deletes;
+  Outlives outlives = Outlives::machine;  // etcd: always
 };
 
 struct Listing {

@@ -5,8 +5,8 @@
 
 #include <random>
 
+#include "dataplane/intent/advance.h"
 #include "tests/support/views.h"
-#include "tests/unit/netd/reconcile/apply.h"
 
 namespace heddle::reconcile {
 namespace {
@@ -82,7 +82,7 @@ TEST(Diff, ReachesAnyStateFromAnyOther) {
     const HostState wanted = states.next();
     const HostState observed = states.next();
     HostState result = observed;
-    for (const Operation& step : diff(wanted, observed)) tests::apply(step, result);
+    for (const Operation& step : diff(wanted, observed)) dataplane::advance(result, step);
     // Sysctls are set and never taken back.
     for (const auto& [name, value] : wanted.sysctls) ASSERT_EQ(result.sysctls[name], value);
     result.sysctls = wanted.sysctls;

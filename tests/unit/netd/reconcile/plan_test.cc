@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "dataplane/intent/advance.h"
 #include "netd/driver/bridge/bridge_driver.h"
 #include "netd/driver/macvlan/macvlan_driver.h"
 #include "netd/driver/names.h"
@@ -12,7 +13,6 @@
 #include "netd/reconcile/network_number.h"
 #include "netd/reconcile/survey.h"
 #include "tests/support/views.h"
-#include "tests/unit/netd/reconcile/apply.h"
 
 namespace heddle::reconcile {
 namespace {
@@ -215,18 +215,23 @@ TEST_F(PlanTest, ChecksANetworkAgainstItsDriverAndTheOthers) {
 class FastPathTest : public PlanTest {
  protected:
   // Returns the steps taken.
-  std::size_t change(const model::Id& endpoint, const std::function<void(model::View&)>& edit) {
+  std::size_t change(const std::function<void(model::View&)>& edit) {
     const model::View before = view();
     edit(view());
-    const auto steps = plan_endpoint(before, view(), facts, drivers, endpoint);
-    for (const auto& step : steps) tests::apply(step, kernel);
+    const auto steps =
+        plan_change({before, earlier}, {view(), facts}, drivers, model::compare(before, view()));
+    EXPECT_TRUE(steps.has_value());
+    if (!steps) return 0;
+    earlier = facts;
+    for (const auto& step : *steps) dataplane::advance(kernel, step);
     const HostState wanted = planned();
     HostState comparable = kernel;
     comparable.underlay = wanted.underlay;
     comparable.sysctls = wanted.sysctls;  // never taken back
     EXPECT_EQ(comparable, wanted);
-    return steps.size();
+    return steps->size();
   }
+  driver::NodeFacts earlier = facts;
   HostState kernel;
 };
 
@@ -234,20 +239,19 @@ TEST_F(FastPathTest, FollowsAWholeLife) {
   build.workload("c1");
   build.workload("c2");
   build.service("web", "app", "10.40.15.1");
-  change("c1-app", [&](model::View&) { build.endpoint("c1", "app", "10.40.0.5"); });
-  change("r1-app", [&](model::View&) { backend(build.remote("h2", "r1", "app", "10.40.0.9")); });
-  change("c2-app", [&](model::View&) {
+  change([&](model::View&) { build.endpoint("c1", "app", "10.40.0.5"); });
+  change([&](model::View&) { backend(build.remote("h2", "r1", "app", "10.40.0.9")); });
+  change([&](model::View&) {
     backend(build.endpoint("c2", "app", "10.40.0.6")).state = EndpointState::starting;
   });
-  EXPECT_EQ(change("c2-app",
-                   [](model::View& v) { v.endpoints.at("c2-app").state = EndpointState::ready; }),
+  EXPECT_EQ(change([](model::View& v) { v.endpoints.at("c2-app").state = EndpointState::ready; }),
             1u)
       << "readiness changes the service alone";
-  change("c1-blue", [&](model::View&) { build.endpoint("c1", "blue", "172.20.0.2"); });
-  change("c1-app", [](model::View& v) { v.endpoints.erase("c1-app"); });
-  change("r1-app", [](model::View& v) { v.endpoints.erase("r1-app"); });
-  change("c1-blue", [](model::View& v) { v.endpoints.erase("c1-blue"); });
-  change("c2-app", [](model::View& v) { v.endpoints.erase("c2-app"); });
+  change([&](model::View&) { build.endpoint("c1", "blue", "172.20.0.2"); });
+  change([](model::View& v) { v.endpoints.erase("c1-app"); });
+  change([](model::View& v) { v.endpoints.erase("r1-app"); });
+  change([](model::View& v) { v.endpoints.erase("c1-blue"); });
+  change([](model::View& v) { v.endpoints.erase("c2-app"); });
   HostState empty;
   empty.sysctls = kernel.sysctls;
   EXPECT_EQ(kernel, empty);
@@ -257,9 +261,8 @@ TEST_F(FastPathTest, AttachingToAPresentNetworkTouchesNothingElse) {
   for (int i = 1; i <= 3; ++i) {
     const std::string name = "c" + std::to_string(i);
     build.workload(name);
-    const auto steps = change(name + "-app", [&](model::View&) {
-      build.endpoint(name, "app", "10.40.0." + std::to_string(i + 4));
-    });
+    const auto steps = change(
+        [&](model::View&) { build.endpoint(name, "app", "10.40.0." + std::to_string(i + 4)); });
     if (i == 1) continue;
     EXPECT_EQ(steps, 4u) << "attachment, host route, address, member";
   }
@@ -267,9 +270,9 @@ TEST_F(FastPathTest, AttachingToAPresentNetworkTouchesNothingElse) {
 
 TEST_F(FastPathTest, TakesAwayWhatADeadSandboxLeft) {
   build.workload("c1");
-  change("c1-app", [&](model::View&) { build.endpoint("c1", "app", "10.40.0.5"); });
+  change([&](model::View&) { build.endpoint("c1", "app", "10.40.0.5"); });
   facts.missing_sandboxes = {"/run/heddle/netns/c1"};
-  change("c1-app", [](model::View& v) { v.endpoints.erase("c1-app"); });
+  change([](model::View& v) { v.endpoints.erase("c1-app"); });
   EXPECT_THAT(kernel.overlay_addresses, IsEmpty());
 }
 
@@ -277,8 +280,8 @@ TEST_F(FastPathTest, ServiceRenamesTouchBothServices) {
   build.workload("c1");
   build.service("web", "app", "10.40.15.1");
   build.service("api", "app", "10.40.15.2");
-  change("c1-app", [&](model::View&) { backend(build.endpoint("c1", "app", "10.40.0.5")); });
-  EXPECT_EQ(change("c1-app", [](model::View& v) { v.endpoints.at("c1-app").service = "api"; }), 2u);
+  change([&](model::View&) { backend(build.endpoint("c1", "app", "10.40.0.5")); });
+  EXPECT_EQ(change([](model::View& v) { v.endpoints.at("c1-app").service = "api"; }), 2u);
 }
 
 TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {

@@ -1,11 +1,9 @@
-#include "tests/unit/netd/reconcile/apply.h"
+#include "dataplane/intent/advance.h"
 
-namespace heddle::tests {
+namespace heddle::dataplane {
 namespace {
 
-using namespace dataplane;
-
-struct Applier {
+struct Advance {
   HostState& state;
 
   void operator()(const Ensure<Bridge>& it) {
@@ -14,10 +12,11 @@ struct Applier {
   // Made anew: what holds its interface index is lost with the old one, as in the kernel.
   void operator()(const Ensure<Attachment>& it) {
     const std::string& name = it.object.host_name;
+    const auto [at, fresh] = state.attachments.insert_or_assign(name, it.object);
+    if (fresh) return;
     std::erase_if(state.host_routes, [&](const auto& e) { return e.second.device == name; });
     std::erase_if(state.overlay_addresses,
                   [&](const auto& e) { return e.second.local_device == name; });
-    state.attachments.insert_or_assign(name, it.object);
   }
   void operator()(const Ensure<Underlay>& it) { state.underlay = it.object; }
   void operator()(const Ensure<HostRoute>& it) {
@@ -66,8 +65,8 @@ struct Applier {
 
 }  // namespace
 
-void apply(const Operation& step, HostState& state) {
-  std::visit(Applier{state}, step);
+void advance(HostState& state, const Operation& step) {
+  std::visit(Advance{state}, step);
 }
 
-}  // namespace heddle::tests
+}  // namespace heddle::dataplane
