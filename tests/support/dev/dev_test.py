@@ -56,7 +56,7 @@ class Dev(unittest.TestCase):
         self.assertFalse((self.folder / "called").exists())
 
     def lacking(self, lacks, script):
-        """`script` on a machine that has all but one thing; what it said, and nothing was called."""
+        """`script` on a machine that has all but one thing: what it said, having called nothing."""
         self.stub("id", "echo 1000" if lacks == "root" else "echo 0")
         self.stub("uname", 'if [ "$1" = -r ]; then echo 6.1.0; else echo '
                            + ("riscv64; fi" if lacks == "machine" else "x86_64; fi"))

@@ -142,7 +142,8 @@ def marked_in_this_namespace():
         name, group = link["ifname"], str(link.get("group", ""))
         if group.isdigit() and int(group) >> 16 == OUR_GROUP:
             yield f"link {name}"
-        if any(q.get("kind") == "clsact" for q in json_of("tc", "-j", "qdisc", "show", "dev", name)):
+        qdiscs = json_of("tc", "-j", "qdisc", "show", "dev", name)
+        if any(qdisc.get("kind") == "clsact" for qdisc in qdiscs):
             yield f"clsact {name}"
     for family in ("-4", "-6"):
         for route in json_of("ip", family, "-j", "route", "show", "table", "all", "proto",
