@@ -1,5 +1,7 @@
 #include "dataplane/linux/attachments.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 
 #include "dataplane/linux/inside.h"
@@ -46,10 +48,10 @@ Result<bpf::Programs*> need(const ProgramsOrError& programs) {
 
 Result<IfIndex> Attachments::index_of_bridge(const std::string& name) {
   if (name.empty()) return IfIndex{};
-  TRY(const auto link, netlink::find_link(socket_, name));
-  if (!link) return fail(Errc::not_found, "there is no bridge " + name);
-  if (link->kind != "bridge") return fail(Errc::invalid, name + " is no bridge");
-  return link->index;
+  // Each netlink request waits for the kernel's one lock of links; this does not.
+  const IfIndex index{::if_nametoindex(name.c_str())};
+  if (!index.value) return fail(Errc::not_found, "there is no bridge " + name);
+  return index;
 }
 
 // Whether an existing link of ours is a pair that leads into the sandbox under the wanted name.
@@ -135,7 +137,8 @@ Result<> Attachments::settle_host(const Attachment& attachment, const netlink::L
   }
   TRY_DO(settle_rate(socket_, host.index, rate_in(attachment), undo));
   if (host.up) return {};
-  return netlink::raise_without_ipv6(socket_, host.index);
+  TRY_DO(settle_ipv6(attachment.host_name, {}));
+  return netlink::change_link(socket_, host.index, {.up = true});
 }
 
 Result<> Attachments::settle_port(const Attachment& attachment, const Pair& pair, Undo& undo) {

@@ -1,8 +1,14 @@
 #include "dataplane/linux/inside.h"
 
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
+#include "common/base/unique_fd.h"
 #include "dataplane/linux/interface.h"
 #include "dataplane/linux/sysctl.h"
 #include "dataplane/netns/netns.h"
@@ -10,8 +16,17 @@
 namespace heddle::dataplane {
 namespace {
 
+constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
+
+// Asked without the lock that netlink requests wait for.
+bool loopback_is_up() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  return fd && ::ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0;
+}
+
 Result<> raise_loopback(netlink::Socket& socket) {
-  constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
   TRY(const auto link, netlink::find_link(socket, kLoopback));
   if (!link || link->up) return {};
   return netlink::change_link(socket, kLoopback, {.up = true});
@@ -34,6 +49,7 @@ Result<> set_up(const Attachment& attachment, IfIndex index) {
   TRY_DO(settle_sysctls(attachment));
   if (attachment.rate_out) TRY_DO(netlink::put_rate(socket, index, rate_out(attachment)));
   netlink::FreshLink fresh{.link = index, .addresses = attachment.addresses, .routes = {}};
+  if (!loopback_is_up()) fresh.loopback = kLoopback;
   for (const Route& route : in_order(attachment.routes)) {
     fresh.routes.push_back({route.destination, route.via, index});
   }

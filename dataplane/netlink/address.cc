@@ -136,8 +136,7 @@ Result<> add_address(Socket& socket, const Address& address) {
 }
 
 Result<> set_up_fresh(Socket& socket, const FreshLink& fresh) {
-  constexpr IfIndex kLoopback{1};  // LOOPBACK_IFINDEX of every namespace
-  std::deque<Message> messages;    // steps point to them
+  std::deque<Message> messages;  // steps point to them
   std::vector<Socket::Step> steps;
   const auto add = [&](Message message, std::string what) {
     steps.push_back({&messages.emplace_back(std::move(message)), std::move(what)});
@@ -146,7 +145,8 @@ Result<> set_up_fresh(Socket& socket, const FreshLink& fresh) {
     const Address entry{fresh.link, address, kHeddleProtocol};
     add(new_address(entry), "add address " + words(entry));
   }
-  for (const IfIndex link : {kLoopback, fresh.link}) {
+  for (const IfIndex link : {fresh.loopback, fresh.link}) {
+    if (!link.value) continue;
     ifinfomsg header{};
     header.ifi_index = static_cast<int>(link.value);
     header.ifi_change = IFF_UP;

@@ -42,12 +42,13 @@ Result<> replace_route(Socket& socket, const RouteEntry& route);  // or adds it
 Result<> delete_route(Socket& socket, const RouteEntry& route);   // absence is success
 Result<std::vector<RouteEntry>> routes(Socket& socket);
 
-// What a link that has nothing yet gets: its addresses, then itself and loopback up, then the
-// routes, in one send. After a failure some of it is done.
+// What a link that has nothing yet gets: its addresses, then itself (and `loopback`, if given) up,
+// then the routes, in one send. After a failure some of it is done.
 struct FreshLink {
   IfIndex link;
   std::vector<IfAddr> addresses;
   std::vector<RouteEntry> routes;  // in the order in which they can be added
+  IfIndex loopback = {};           // 0: is up
 };
 Result<> set_up_fresh(Socket& socket, const FreshLink& fresh);
 

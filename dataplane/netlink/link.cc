@@ -5,6 +5,8 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 
+#include <cerrno>
+
 #include "dataplane/netlink/link_message.h"
 
 namespace heddle::netlink {
@@ -124,19 +126,20 @@ Result<> set_isolated(Socket& socket, IfIndex port, Switch to) {
 
 Result<> raise_without_ipv6(Socket& socket, IfIndex index) {
   ifinfomsg header = link_header(index);
-  Message quiet(RTM_NEWLINK, 0);
-  quiet.header(header);
-  {
-    Message::Nest families(quiet, IFLA_AF_SPEC);
-    Message::Nest ipv6(quiet, AF_INET6);
-    quiet.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-  }
   header.ifi_change = IFF_UP;
   header.ifi_flags = IFF_UP;
-  Message up(RTM_NEWLINK, 0);
-  up.header(header);
-  const std::string what = "set up link " + std::to_string(index.value);
-  return socket.batch({{&quiet, what}, {&up, what}});
+  Message message(RTM_NEWLINK, 0);
+  message.header(header);
+  {
+    Message::Nest families(message, IFLA_AF_SPEC);
+    Message::Nest ipv6(message, AF_INET6);
+    message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  }
+  auto up = socket.request(message, "set up link " + std::to_string(index.value));
+  // No IPv6 in this kernel, or none on a link of fewer than 1280 bytes.
+  if (!up && up.error().sys_errno() == EAFNOSUPPORT)
+    return change_link(socket, index, {.up = true});
+  return up;
 }
 
 Result<std::vector<Link>> links(Socket& socket) {

@@ -84,7 +84,8 @@ enum class Switch { off, on };
 Result<> set_multicast_snooping(Socket& socket, IfIndex bridge, Switch to);
 Result<> set_isolated(Socket& socket, IfIndex port, Switch to);  // the port has a bridge
 
-// Sets up a link that is to have no IPv6 address, not even one of its own making.
+// Sets up a link whose other end is down yet, and which is to have no IPv6 address, not even one of
+// its own making: that would come with the carrier.
 Result<> raise_without_ipv6(Socket& socket, IfIndex index);
 
 // Absence is success. One costs a grace period (20 ms); a whole group not much more.

@@ -28,10 +28,14 @@ std::uint32_t clamp32(std::uint64_t value) {
       std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
 }
 
-// What a late timer may catch up with: 4 ms of the rate, and some frames at low ones.
+// What a late timer may catch up with: 20 ms of the rate while that is less than the largest GSO
+// packet, which then need not be cut, 4 ms of high rates, and some frames at low ones.
 std::uint32_t burst_of(const Rate& rate) {
-  return clamp32(std::max<std::uint64_t>(
-      {bytes_a_second(rate) / 250, 2 * (rate.mtu + kFrameHeader), 10 * (1500 + kFrameHeader)}));
+  constexpr std::uint64_t kLargestPacket = 70'000;  // bytes: 64 KB and its frames' headers
+  const std::uint64_t bytes = bytes_a_second(rate);
+  return clamp32(
+      std::max<std::uint64_t>({bytes / 250, std::min(bytes / 50, kLargestPacket),
+                               2ULL * (rate.mtu + kFrameHeader), 10ULL * (1500 + kFrameHeader)}));
 }
 
 // 100 ms of the rate, and at low ones enough frames for a TCP window to grow.

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/kernel_conformance.h"
+#include "tests/support/kernel_conformance_links.h"
 
 namespace heddle::dataplane {
 namespace {
