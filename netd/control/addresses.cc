@@ -19,7 +19,8 @@ constexpr std::chrono::seconds kForgetInterval = ipam::Pool::kQuarantine + std::
 ipam::NetworkPools& Control::pools_of(const model::Network& network) {
   const bool local = network.scope == model::Scope::local;
   const auto extent = local ? ipam::Pool::Extent::subnet : ipam::Pool::Extent::blocks;
-  const auto [found, made] = pools_.try_emplace(network.id, KnownAddresses{ipam::NetworkPools(extent)});
+  const auto [found, made] =
+      pools_.try_emplace(network.id, KnownAddresses{ipam::NetworkPools(extent)});
   std::vector<Prefix> blocks;
   for (const auto& block : swarm_ ? swarm_->blocks : std::vector<model::AddressBlock>()) {
     if (block.network == network.id) blocks.push_back(block.prefix);

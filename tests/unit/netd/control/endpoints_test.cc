@@ -176,6 +176,28 @@ TEST_F(EndpointsTest, AnAddressRestsAfterItsReleaseAndThroughARestart) {
   EXPECT_EQ(refusal({.network = "tiny", .workload = "c3"}), "connected");
 }
 
+TEST_F(EndpointsTest, ARestThatDoesNotReadIsNamed) {
+  for (const char* payload : {"", "n 10.0.0.1", "n 10.0.0 5", "n 10.0.0.1 5 6", "n 10.0.0.1 x"}) {
+    ASSERT_TRUE(store_->commit(
+        {.puts = {{.kind = "released", .id = "n.10.0.0.1", .name = "", .payload = payload}}},
+        after(seconds(1))));
+    const auto objects = Objects::load(*store_);
+    ASSERT_FALSE(objects.has_value()) << payload;
+    EXPECT_THAT(objects.error().text(), HasSubstr("released address n.10.0.0.1"));
+  }
+}
+
+TEST_F(EndpointsTest, ARemovedWorkloadsAddressesRestToo) {
+  start();
+  ASSERT_TRUE(connect({.network = "tiny", .workload = "c1"}));
+  EXPECT_THAT(control_->remove_network("tiny", soon()).error().text(), HasSubstr("in use by c1"));
+  ASSERT_TRUE(control_->remove_workload("c1", Force::yes, soon()));
+  expect_untouched();
+  EXPECT_THAT(refusal({.network = "tiny", .workload = "c2"}), HasSubstr("released less than"));
+  clock_.advance(seconds(31));
+  EXPECT_EQ(refusal({.network = "tiny", .workload = "c2"}), "connected");
+}
+
 TEST_F(EndpointsTest, AMacIsUniqueInItsNetwork) {
   start();
   const Mac chosen = *Mac::parse("02:42:0a:00:00:05");
