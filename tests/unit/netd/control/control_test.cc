@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <random>
 
 #include "netd/api/codec.h"
 #include "tests/unit/netd/control/node_fixture.h"
@@ -157,84 +156,6 @@ TEST_F(ControlTest, AnOverlayAddressComesFromABlockOfThisNode) {
   ASSERT_FALSE(cluster_.reports.empty());
   ASSERT_EQ(cluster_.reports.back().endpoints.size(), 1u);
   EXPECT_NE(cluster_.reports.back().epoch, 0u);
-}
-
-// Goal: what is kept from change to change is what a whole plan says, whatever happened before.
-// Method: random operations, sandboxes that go and come back and refusals of the kernel; after each
-// the kernel is compared with a plan from scratch.
-TEST_F(ControlTest, AfterAnyHistoryTheKernelIsAsAWholePlanSays) {
-  start();
-  for (const char* name : {"blue", "red", "green"}) ASSERT_TRUE(create({.name = name}));
-  const unsigned seed = std::random_device()();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
-  const auto pick = [&](std::initializer_list<const char*> of) {
-    return std::string(*(of.begin() + random() % of.size()));
-  };
-  int connected = 0;
-  int disconnected = 0;
-  for (int step = 0; step < 1000; ++step) {
-    const std::string network = pick({"blue", "red", "green"});
-    const std::string workload = pick({"c1", "c2", "c3"});
-    bool may_differ = false;
-    switch (random() % 8) {
-      case 0:  // a refusal, at any of the steps that follow
-        kernel_.fail_apply(1 + random() % 4, Error(Errc::unavailable, "of the test"));
-        may_differ = true;
-        [[fallthrough]];
-      case 1:
-      case 2:
-        connected += connect({.network = network, .workload = workload}).has_value() ? 1 : 0;
-        break;
-      case 3: {
-        const model::ServicePort port{.name = "", .port = 53, .protocol = model::Protocol::udp};
-        connected +=
-            connect({.network = network, .workload = workload, .service = "names", .ports = {port}})
-                    .has_value()
-                ? 1
-                : 0;
-        break;
-      }
-      case 4:
-        kernel_.remove_sandbox(sandbox(workload));
-        may_differ = true;
-        break;
-      case 5:
-        kernel_.add_sandbox(sandbox(workload));
-        may_differ = true;
-        break;
-      default:
-        disconnected += control_->disconnect(network, workload, soon()).has_value() ? 1 : 0;
-    }
-    if (std::ranges::none_of(control_->view()->workloads,
-                             [&](const auto& entry) { return entry.second.name == workload; })) {
-      control_.reset();
-      put_workload(workload);
-      start();
-    }
-    if (may_differ) ASSERT_TRUE(control_->verify(Repair::yes));
-    const auto verified = control_->verify(Repair::no);
-    ASSERT_TRUE(verified);
-    ASSERT_THAT(verified->differences, testing::IsEmpty()) << "step " << step;
-  }
-  EXPECT_GT(connected, 50);
-  EXPECT_GT(disconnected, 50);
-}
-
-TEST_F(ControlTest, OneConnectAmongManyTouchesItsOwnAlone) {
-  for (int i = 0; i < 50; ++i) {
-    const std::string name = "m" + std::to_string(i);
-    kernel_.add_sandbox(sandbox(name));
-    put_workload(name);
-  }
-  start();
-  ASSERT_TRUE(create({.name = "blue"}));
-  for (int i = 0; i < 50; ++i) {
-    ASSERT_TRUE(connect({.network = "blue", .workload = "m" + std::to_string(i)}));
-  }
-  kernel_.clear_applied();
-  ASSERT_TRUE(connect({.network = "blue", .workload = "c1"}));
-  EXPECT_EQ(kernel_.applied().size(), 2u) << "the attachment and the membership";
 }
 
 }  // namespace
