@@ -247,13 +247,15 @@ void print_network(std::ostream& out, const client::NetworkDetails& details) {
 void print_details(std::ostream& out, const client::NetworkDetails& details) {
   print_network(out, details);
   out << "\n";
-  output::Table table(
-      {"WORKLOAD", "ADDRESS", "MAC", "INTERFACE", "SERVICE", "PORTS", "PUBLISHED", "STATE"});
+  output::Table table({"WORKLOAD", "ADDRESS", "MAC", "INTERFACE", "DEVICE", "SERVICE", "PORTS",
+                       "PUBLISHED", "STATE"});
   for (const auto& endpoint : details.endpoints) {
     std::string address = endpoint.address.format();
     if (endpoint.address6) address += ", " + endpoint.address6->format();
+    const auto device = details.endpoint_devices.find(endpoint.id);
     table.add({endpoint.workload_name, address, endpoint.mac.format(), endpoint.interface,
-               endpoint.service, output::format(endpoint.ports), output::format(endpoint.published),
+               device == details.endpoint_devices.end() ? "" : device->second, endpoint.service,
+               output::format(endpoint.ports), output::format(endpoint.published),
                std::string(output::word(endpoint.state))});
   }
   table.print(out);

@@ -180,10 +180,16 @@ Json to_json(const model::LoadBalancer& load_balancer) {
                 {"created", format(load_balancer.created)}};
 }
 
-// The use of each subnet stands beside what the subnet is.
+// The use of each subnet stands beside what the subnet is, the device beside its endpoint.
 Json to_json(const client::NetworkDetails& details) {
+  Array endpoints;
+  for (const auto& endpoint : details.endpoints) {
+    const auto device = details.endpoint_devices.find(endpoint.id);
+    const bool here = device != details.endpoint_devices.end();
+    endpoints.push_back(merged(to_json(endpoint), {{"device", here ? device->second : ""}}));
+  }
   Json json = merged(to_json(details.network),
-                     {{"device", details.device}, {"endpoints", to_json(details.endpoints)}});
+                     {{"device", details.device}, {"endpoints", std::move(endpoints)}});
   for (auto& subnet : json.at("subnets").as_array()) {
     for (const auto& use : details.subnets) {
       if (subnet.at("prefix").as_string() != use.prefix.format()) continue;

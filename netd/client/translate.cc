@@ -115,6 +115,7 @@ Result<NetworkDetails> read(const api::v1::NetworkDetails& reply) {
     TRY(const Prefix prefix, Prefix::parse(message.prefix()).during("subnets"));
     details.subnets.push_back({prefix, message.used(), message.free(), message.conflict()});
   }
+  details.endpoint_devices = {reply.endpoint_devices().begin(), reply.endpoint_devices().end()};
   return details;
 }
 

@@ -61,8 +61,9 @@ struct SubnetUse {
 struct NetworkDetails {
   model::Network network;
   std::vector<model::Endpoint> endpoints;
-  std::string device;              // on this node; "" while none is needed
-  std::vector<SubnetUse> subnets;  // in the network's order
+  std::string device;                                 // on this node; "" while none is needed
+  std::vector<SubnetUse> subnets;                     // in the network's order
+  std::map<model::Id, std::string> endpoint_devices;  // this host's end of a link, by endpoint
 };
 
 struct Attachment {

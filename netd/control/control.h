@@ -90,6 +90,7 @@ class Control final : public Daemon {
   Result<std::vector<SubnetUse>> subnet_use(std::string network) override;
   Result<std::vector<std::string>> prune_networks(PruneSpec spec, Deadline deadline) override;
   std::string device_of(const model::Network& network) override;
+  Result<std::map<model::Id, std::string>> endpoint_devices(model::Id network) override;
   Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) override;
   Result<> disconnect(std::string network, std::string workload, Deadline deadline) override;
   Result<model::Endpoint> publish(PublishSpec spec, Deadline deadline) override;

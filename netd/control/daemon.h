@@ -165,6 +165,9 @@ class Daemon {
   virtual Result<std::vector<std::string>> prune_networks(PruneSpec spec, Deadline deadline) = 0;
   // The link that carries a network on this node; "" while none is needed.
   virtual std::string device_of(const model::Network& network) = 0;
+  // This host's end of the links of a network's endpoints here, by endpoint; those that have such
+  // an end.
+  virtual Result<std::map<model::Id, std::string>> endpoint_devices(model::Id network) = 0;
   virtual Result<model::Endpoint> connect(ConnectSpec spec, Deadline deadline) = 0;
   virtual Result<> disconnect(std::string network, std::string workload, Deadline deadline) = 0;
   virtual Result<model::Endpoint> publish(PublishSpec spec, Deadline deadline) = 0;

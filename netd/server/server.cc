@@ -75,6 +75,8 @@ class Service final : public v1::Heddle::Service {
       const auto use = daemon_.subnet_use(network->id);
       if (!use && use.error().code() != Errc::unsupported) return std::unexpected(use.error());
       if (use) fill(*use, *reply);
+      TRY(const auto devices, daemon_.endpoint_devices(network->id));
+      reply->mutable_endpoint_devices()->insert(devices.begin(), devices.end());
       return {};
     }());
   }

@@ -89,6 +89,7 @@ constexpr const char* kDetails =
     "device: 'hdl-br0' "
     "subnets { prefix: '10.40.0.0/20' used: 3 free: 253 conflict: 'route 10.40.1.0/24 by tun0' } "
     "subnets { prefix: 'fd00::/64' used: 2 free: 9223372036854775808 } "
+    "endpoint_devices { key: 'e1' value: 'hve1' } "
     "endpoints { id: 'e1' network: 'n1' workload: 'w1' workload_name: 'web-1' "
     "address: '10.40.0.5/20' address6: 'fd00::5/64' mac: '02:00:0a:28:00:05' interface: 'eth0' "
     "service: 'web' weight: 1 state: ENDPOINT_READY ports { port: 8080 protocol: 6 } "
@@ -96,29 +97,31 @@ constexpr const char* kDetails =
 
 TEST_F(NetworkCommands, InspectShowsAddressesInUseConflictsAndWhatIsConnected) {
   daemon.reply("InspectNetwork", kDetails);
-  EXPECT_EQ(run({"network", "inspect", "app"}).out,
-            "Name:         app\n"
-            "Id:           n1\n"
-            "Driver:       bridge\n"
-            "Scope:        local\n"
-            "Subnets:      10.40.0.0/20 via 10.40.0.1, range 10.40.8.0/24, 3 used, 253 free\n"
-            "              fd00::/64, 2 used, 9223372036854775808 free\n"
-            "Reserved:     router=10.40.0.2\n"
-            "Conflict:     10.40.0.0/20: route 10.40.1.0/24 by tun0\n"
-            "Internal:     no\n"
-            "Attachable:   no\n"
-            "Config from:  base\n"
-            "Device:       hdl-br0\n"
-            "Created:      -\n"
-            "\n"
-            "WORKLOAD   ADDRESS                    MAC                 INTERFACE   SERVICE   "
-            "PORTS      PUBLISHED               STATE\n"
-            "web-1      10.40.0.5/20, fd00::5/64   02:00:0a:28:00:05   eth0        web       "
-            "8080/tcp   127.0.0.1:8080:80/tcp   ready\n");
+  EXPECT_EQ(
+      run({"network", "inspect", "app"}).out,
+      "Name:         app\n"
+      "Id:           n1\n"
+      "Driver:       bridge\n"
+      "Scope:        local\n"
+      "Subnets:      10.40.0.0/20 via 10.40.0.1, range 10.40.8.0/24, 3 used, 253 free\n"
+      "              fd00::/64, 2 used, 9223372036854775808 free\n"
+      "Reserved:     router=10.40.0.2\n"
+      "Conflict:     10.40.0.0/20: route 10.40.1.0/24 by tun0\n"
+      "Internal:     no\n"
+      "Attachable:   no\n"
+      "Config from:  base\n"
+      "Device:       hdl-br0\n"
+      "Created:      -\n"
+      "\n"
+      "WORKLOAD   ADDRESS                    MAC                 INTERFACE   DEVICE   SERVICE   "
+      "PORTS      PUBLISHED               STATE\n"
+      "web-1      10.40.0.5/20, fd00::5/64   02:00:0a:28:00:05   eth0        hve1     web       "
+      "8080/tcp   127.0.0.1:8080:80/tcp   ready\n");
   const Json details = json({"network", "inspect", "app"});
   EXPECT_EQ(details.at("subnets").at(0).at("used"), 3);
   EXPECT_EQ(details.at("subnets").at(1).at("free").as_uint64(), std::uint64_t{1} << 63);
   EXPECT_EQ(details.at("endpoints").at(0).at("interface"), "eth0");
+  EXPECT_EQ(details.at("endpoints").at(0).at("device"), "hve1");
 }
 
 TEST_F(NetworkCommands, InspectOfSeveralIsAListAndGoesOnPastTheMissing) {

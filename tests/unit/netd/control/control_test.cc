@@ -34,6 +34,20 @@ TEST_F(ControlTest, ConnectMakesTheBridgeAndTheAttachmentAndDisconnectTakesThemA
   EXPECT_TRUE(control_->remove_network("blue", soon()));
 }
 
+TEST_F(ControlTest, TheHostsEndOfAnEndpointsLinkIsTheOneInTheKernel) {
+  start();
+  ASSERT_TRUE(create({.name = "blue"}));
+  const auto id = control_->view()->networks.begin()->first;
+  EXPECT_TRUE(control_->endpoint_devices(id)->empty());
+  const auto endpoint = connect({.network = "blue", .workload = "c1"});
+  ASSERT_TRUE(endpoint.has_value()) << endpoint.error().text();
+  const auto devices = control_->endpoint_devices(id);
+  ASSERT_EQ(devices->size(), 1u);
+  EXPECT_EQ(devices->begin()->first, endpoint->id);
+  EXPECT_TRUE(kernel_.state().attachments.contains(devices->begin()->second));
+  EXPECT_TRUE(control_->endpoint_devices("another")->empty());
+}
+
 TEST_F(ControlTest, AFailedAttachLeavesNothingBehind) {
   start();
   ASSERT_TRUE(create({.name = "blue", .subnets = {*Prefix::parse("172.30.0.0/24")}}));
