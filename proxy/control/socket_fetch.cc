@@ -98,10 +98,15 @@ Task<Result<UniqueFd>> fetch_socket(SocketQuestion question, Deadline deadline) 
     boost::system::error_code ignored;
     if (!ec) connection->cancel(ignored);
   });
-  const auto [ec] = co_await connection->async_wait(Descriptor::wait_read, nothrow);
-  timer.cancel();
-  if (ec) co_return fail(Errc::timeout, "heddled does not answer");
-  co_return take_answer(connection->native_handle());
+  while (true) {
+    const auto [ec] = co_await connection->async_wait(Descriptor::wait_read, nothrow);
+    if (ec) co_return fail(Errc::timeout, "heddled does not answer");
+    auto answer = take_answer(connection->native_handle());
+    // The reactor wakes waiters when anything happened, also when there is nothing to read yet.
+    if (!answer && answer.error().sys_errno() == EAGAIN) continue;
+    timer.cancel();
+    co_return answer;
+  }
 }
 
 }  // namespace heddle::control
