@@ -157,16 +157,19 @@ void BridgeDriver::plan_network(const driver::Site& site, const driver::NodeFact
     const Mode mode = mode_of(network, family);
     const bool leaves = !network.internal && mode != Mode::isolated;
     const bool hides = leaves && mode == Mode::nat && driver::flag(network, "masquerade", true);
-    bool any = false;
+    dataplane::NetworkRules rules{bridge.name, {}, mode == Mode::routed, leaves};
     for (const model::Subnet& subnet : network.subnets) {
       if (driver::family_of(subnet.prefix) != family) continue;
-      any = true;
+      rules.subnets.push_back(subnet.prefix);
       if (mode != Mode::isolated) {
         bridge.addresses.push_back({subnet.gateway, subnet.prefix.length()});
       }
       if (hides) into.masquerades.insert({subnet.prefix, bridge.name});
     }
-    if (any && leaves) driver::plan_forwarding(family, facts, into);
+    if (rules.subnets.empty()) continue;
+    std::ranges::sort(rules.subnets);
+    into.rules.insert(std::move(rules));
+    if (leaves) driver::plan_forwarding(family, facts, into);
   }
   std::ranges::sort(bridge.addresses);
   into.bridges.emplace(bridge.name, std::move(bridge));

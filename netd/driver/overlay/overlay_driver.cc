@@ -112,6 +112,7 @@ void OverlayDriver::plan_network(const driver::Site& site, const driver::NodeFac
       site.network.vni,
       dataplane::OverlayNetwork{site.network.vni, subnet.prefix, subnet.gateway,
                                 driver::kAnycastGatewayMac, site.network.internal});
+  into.rules.insert({driver::kVxlanDevice, {subnet.prefix}, false, !site.network.internal});
   if (site.network.internal) return;
   into.masquerades.insert({subnet.prefix, driver::kVxlanDevice});
   driver::plan_forwarding(driver::Family::v4, facts, into);

@@ -202,12 +202,13 @@ TEST_F(PlanTest, ChecksANetworkAgainstItsDriverAndTheOthers) {
   green.options = {{"bridge.name", "br0"}};
   view().networks.at("blue").options = {{"bridge.name", "br0"}};
   EXPECT_EQ(check_network(green, view(), facts, drivers).error().text(),
-            "device br0 belongs to network blue; choose another name");
+            "network 'blue' has br0 already (a bridge), which does not go with a bridge; choose "
+            "another");
   green.scope = model::Scope::swarm;
   EXPECT_EQ(check_network(green, view(), facts, drivers).error().code(), Errc::invalid);
-  green.driver = "macvlan";
+  green.driver = "fddi";
   EXPECT_EQ(check_network(green, view(), facts, drivers).error().text(),
-            "no network driver 'macvlan'; there are: bridge, overlay");
+            "no network driver 'fddi'; there are: bridge, overlay, macvlan");
 }
 
 // Goal: the fast path arrives where the whole plan does. Method: a history of changes, each applied

@@ -191,6 +191,26 @@ TEST_F(BridgeDriverTest, GatewayModesDecideWhatIsMasqueraded) {
   EXPECT_EQ(planned().sysctls.size(), 2u);
 }
 
+TEST_F(BridgeDriverTest, RulesSayWhoMayBeginInEachFamily) {
+  using dataplane::NetworkRules;
+  const std::string bridge = "hdb0123456789";
+  network.subnets.push_back({prefix("172.19.0.0/24"), ip("172.19.0.1"), {}, {}});
+  EXPECT_EQ(planned().rules,
+            (std::set<NetworkRules>{
+                {bridge, {prefix("172.19.0.0/24"), prefix("172.20.0.0/24")}, false, true}}));
+  network.subnets.pop_back();
+  add_v6();
+  network.options = {{"gateway-mode.ipv6", "routed"}};
+  EXPECT_EQ(planned().rules,
+            (std::set<NetworkRules>{{bridge, {prefix("172.20.0.0/24")}, false, true},
+                                    {bridge, {prefix("fd00:7::/64")}, true, true}}));
+  network.options.clear();
+  network.internal = true;
+  EXPECT_EQ(planned().rules,
+            (std::set<NetworkRules>{{bridge, {prefix("172.20.0.0/24")}, false, false},
+                                    {bridge, {prefix("fd00:7::/64")}, false, false}}));
+}
+
 TEST_F(BridgeDriverTest, AnIsolatedNetworkHasNoAddressOnTheHost) {
   network.internal = true;
   network.options = {{"gateway-mode", "isolated"}};

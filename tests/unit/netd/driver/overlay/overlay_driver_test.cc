@@ -93,6 +93,8 @@ TEST_F(OverlayDriverTest, AnInternalNetworkHasNoWayThroughTheHost) {
   EXPECT_TRUE(state.masquerades.empty());
   EXPECT_TRUE(state.host_routes.empty());
   EXPECT_TRUE(state.overlay_networks.at(Vni{77}).internal);
+  EXPECT_EQ(state.rules,
+            (std::set<dataplane::NetworkRules>{{"hdx0", {prefix("10.40.0.0/20")}, false, false}}));
   EXPECT_EQ(state.overlay_addresses.size(), 2u);
 }
 
