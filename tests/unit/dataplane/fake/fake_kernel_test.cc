@@ -38,6 +38,10 @@ class FakeHarness final : public KernelHarness {
     addresses.erase(addresses.begin());
   }
   void alter_masquerades() override { kernel_.state().masquerades.insert({Prefix(), "altered"}); }
+  void alter_published() override {
+    kernel_.state().published[{Protocol::tcp, IpAddr(), 8080}] = {
+        IpAddr::parse("10.77.0.99").value(), 99};
+  }
 
  private:
   FakeKernel kernel_;
