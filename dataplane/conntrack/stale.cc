@@ -56,7 +56,8 @@ bool Stale::contains(const Flow& flow) const {
   if (const auto* gone = at(removed_, flow.protocol, flow.reply.destination.port)) {
     for (const auto& [key, target] : *gone) {
       if (covers(key, flow.reply.destination.address) &&
-          flow.original.source == socket_of(target) && flow.reply.destination != flow.original.source)
+          flow.original.source == socket_of(target) &&
+          flow.reply.destination != flow.original.source)
         return true;
     }
   }

@@ -43,8 +43,9 @@ class Stale final {
   bool has_family(bool v4) const;
 
  private:
-  using Ports = std::map<std::pair<std::uint8_t, std::uint16_t>,  // protocol, port
-                         std::vector<std::pair<dataplane::PublishedKey, dataplane::PublishedTarget>>>;
+  using Ports =
+      std::map<std::pair<std::uint8_t, std::uint16_t>,  // protocol, port
+               std::vector<std::pair<dataplane::PublishedKey, dataplane::PublishedTarget>>>;
   Ports removed_;
   Ports added_;
   std::function<bool(const IpAddr&)> is_local_;

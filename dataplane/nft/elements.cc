@@ -22,7 +22,8 @@ using netlink::Message;
 
 constexpr std::array kMaps{PortMap::published4, PortMap::anywhere4, PortMap::published6,
                            PortMap::anywhere6};
-constexpr std::size_t kElementsPerMessage = 512;  // a nest holds 64 KiB, an element at most 88 bytes
+constexpr std::size_t kElementsPerMessage =
+    512;  // a nest holds 64 KiB, an element at most 88 bytes
 constexpr std::size_t kMessageBytes = 64 << 10;
 
 int type_of(int message) {
@@ -243,11 +244,11 @@ Result<std::set<std::string>> PortMaps::read_sets(std::string& into) {
   Message sets = query_of(NFT_MSG_GETSET, NLM_F_DUMP, table_);
   TRY_DO(socket_.query(sets, "list sets of nftables", [&](const nlmsghdr& answer) {
     if (!is_of<NFTA_SET_MAX>(answer, table_)) return;
-    append<NFTA_SET_MAX>(answer,
-                         {NFTA_SET_NAME, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN,
-                          NFTA_SET_DATA_TYPE, NFTA_SET_DATA_LEN, NFTA_SET_HANDLE, NFTA_SET_TIMEOUT,
-                          NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS},
-                         into);
+    append<NFTA_SET_MAX>(
+        answer,
+        {NFTA_SET_NAME, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN, NFTA_SET_DATA_TYPE,
+         NFTA_SET_DATA_LEN, NFTA_SET_HANDLE, NFTA_SET_TIMEOUT, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS},
+        into);
     found.insert(Attributes<NFTA_SET_MAX>(answer, sizeof(nfgenmsg)).text(NFTA_SET_NAME));
   }));
   return found;
@@ -303,9 +304,8 @@ void add_messages(int message, const std::string& table, const Published& ports,
   for (const PortMap map : kMaps) {
     const std::vector<RawElement>& elements = by_map[static_cast<std::size_t>(map)];
     for (std::size_t start = 0; start < elements.size(); start += kElementsPerMessage) {
-      Message& made =
-          into.emplace_back(type_of(message), message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
-                            kMessageBytes);
+      Message& made = into.emplace_back(
+          type_of(message), message == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0, kMessageBytes);
       made.header(header_of(NFPROTO_INET)).text(NFTA_SET_ELEM_LIST_TABLE, table);
       made.text(NFTA_SET_ELEM_LIST_SET, std::string(name(map)));
       const Message::Nest list(made, NFTA_SET_ELEM_LIST_ELEMENTS);

@@ -88,8 +88,8 @@ bool is_as_described(const json::object& listed, const Set& set) {
   for (const std::string& part : set.data) data += (data.empty() ? "" : " . ") + part;
   const json::value whole = listed;
   return is_list(at(whole, {"type"}), set.key) && text_at(whole, {"map"}) == data &&
-         is_list(at(whole, {"flags"}), set.ranges ? std::vector<std::string>{"interval"}
-                                                  : std::vector<std::string>{});
+         is_list(at(whole, {"flags"}),
+                 set.ranges ? std::vector<std::string>{"interval"} : std::vector<std::string>{});
 }
 
 class Reader final {
@@ -144,7 +144,8 @@ class Reader final {
     const auto known = std::ranges::find(all, name, &Set::name);
     if (known == all.end() || !listed.is_object()) return alter("foreign set " + name);
     sets_.insert(name);
-    if (!is_as_described(listed.get_object(), *known)) return alter("set " + name + " has another type");
+    if (!is_as_described(listed.get_object(), *known))
+      return alter("set " + name + " has another type");
     const json::value* elements = at(listed, {"elem"});
     if (!elements || !known->data.empty() || !elements->is_array()) return;
     for (const json::value& one : elements->get_array()) {

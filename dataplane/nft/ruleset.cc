@@ -141,7 +141,8 @@ void compare(const Elements& seen, const Elements& expected, std::vector<std::st
     const auto is = texts(of(seen, set.name));
     const auto should = texts(of(expected, set.name));
     for (const std::string& text : is) {
-      if (!should.contains(text)) remarks.push_back("set " + set.name + ": foreign element " + text);
+      if (!should.contains(text))
+        remarks.push_back("set " + set.name + ": foreign element " + text);
     }
     for (const std::string& text : should) {
       if (!is.contains(text)) remarks.push_back("set " + set.name + " lacks " + text);
@@ -180,8 +181,8 @@ void write_published(const std::string& table, const Published& published, std::
   std::map<std::string, std::vector<std::string>> by_map;
   for (const auto& [key, target] : published) {
     const bool anywhere = key.address.is_unspecified();
-    const std::string map = (anywhere ? "anywhere" : "published") +
-                            std::string(key.address.is_v4() ? "4" : "6");
+    const std::string map =
+        (anywhere ? "anywhere" : "published") + std::string(key.address.is_v4() ? "4" : "6");
     by_map[map].push_back(std::string(dataplane::name(key.protocol)) + " . " +
                           (anywhere ? "" : key.address.format() + " . ") +
                           std::to_string(key.port) + " : " + target.address.format() + " . " +
@@ -223,7 +224,8 @@ Result<> validate(const std::string& table, const Networks& networks) {
   };
   if (!is_identifier(table))
     return fail(Errc::invalid, "\"" + table + "\" is no name for an nftables table");
-  for (const Masquerade& masquerade : networks.masquerades) TRY_DO(device(masquerade.except_device));
+  for (const Masquerade& masquerade : networks.masquerades)
+    TRY_DO(device(masquerade.except_device));
   for (const NetworkRules& rules : networks.rules) TRY_DO(device(rules.device));
   return {};
 }

@@ -36,24 +36,24 @@ const Part kProtocol = part("meta l4proto", R"({"meta":{"key":"l4proto"}})");
 const Part kPort = part("th dport", R"({"payload":{"protocol":"th","field":"dport"}})");
 
 // ct(8): packets of connections that began allowed, and what they caused.
-const Part kKnown = part("ct state established,related",
-                         R"({"match":{"op":"in","left":{"ct":{"key":"state"}},)"
-                         R"("right":["established","related"]}})");
-const Part kTranslated = part("ct status dnat",
-                              R"({"match":{"op":"in","left":{"ct":{"key":"status"}},)"
-                              R"("right":"dnat"}})");
-const Part kToThisHost = part("fib daddr type local",
-                              R"({"match":{"op":"==","left":{"fib":{"result":"type",)"
-                              R"("flags":["daddr"]}},"right":"local"}})");
-const Part kNotLoopback = part("iifname != \"lo\"",
-                               R"({"match":{"op":"!=","left":{"meta":{"key":"iifname"}},)"
-                               R"("right":"lo"}})");
-const Part kRedirect4 = part("icmp type redirect",
-                             R"({"match":{"op":"==","left":{"payload":{"protocol":"icmp",)"
-                             R"("field":"type"}},"right":"redirect"}})");
-const Part kRedirect6 = part("icmpv6 type nd-redirect",
-                             R"({"match":{"op":"==","left":{"payload":{"protocol":"icmpv6",)"
-                             R"("field":"type"}},"right":"nd-redirect"}})");
+const Part kKnown =
+    part("ct state established,related", R"({"match":{"op":"in","left":{"ct":{"key":"state"}},)"
+                                         R"("right":["established","related"]}})");
+const Part kTranslated =
+    part("ct status dnat", R"({"match":{"op":"in","left":{"ct":{"key":"status"}},)"
+                           R"("right":"dnat"}})");
+const Part kToThisHost =
+    part("fib daddr type local", R"({"match":{"op":"==","left":{"fib":{"result":"type",)"
+                                 R"("flags":["daddr"]}},"right":"local"}})");
+const Part kNotLoopback =
+    part("iifname != \"lo\"", R"({"match":{"op":"!=","left":{"meta":{"key":"iifname"}},)"
+                              R"("right":"lo"}})");
+const Part kRedirect4 =
+    part("icmp type redirect", R"({"match":{"op":"==","left":{"payload":{"protocol":"icmp",)"
+                               R"("field":"type"}},"right":"redirect"}})");
+const Part kRedirect6 =
+    part("icmpv6 type nd-redirect", R"({"match":{"op":"==","left":{"payload":{"protocol":"icmpv6",)"
+                                    R"("field":"type"}},"right":"nd-redirect"}})");
 const Part kAccept = part("accept", R"({"accept":null})");
 const Part kDrop = part("drop", R"({"drop":null})");
 const Part kReturn = part("return", R"({"return":null})");
@@ -192,10 +192,14 @@ void add_redirect_guard(Rules& rules) {
 
 // Our `forward` comes before `filter` (0), where others' stand; it only ever drops.
 std::vector<Chain> chains() {
-  return {{"raw", "filter", "prerouting", -300},   {"prerouting", "nat", "prerouting", -100},
-          {"output", "nat", "output", -100},       {"published", "", "", 0},
-          {"postrouting", "nat", "postrouting", 100}, {"forward", "filter", "forward", -10},
-          {"apart", "", "", 0},                    {"redirects", "filter", "output", 0}};
+  return {{"raw", "filter", "prerouting", -300},
+          {"prerouting", "nat", "prerouting", -100},
+          {"output", "nat", "output", -100},
+          {"published", "", "", 0},
+          {"postrouting", "nat", "postrouting", 100},
+          {"forward", "filter", "forward", -10},
+          {"apart", "", "", 0},
+          {"redirects", "filter", "output", 0}};
 }
 
 std::vector<Set> sets() {

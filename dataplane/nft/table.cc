@@ -69,7 +69,8 @@ struct Table::Impl {
   Result<const Seen*> look();
   Result<Seen> look_again();
   Result<> make_ready();
-  Result<Published> change_once(const Published& put, const std::set<dataplane::PublishedKey>& gone);
+  Result<Published> change_once(const Published& put,
+                                const std::set<dataplane::PublishedKey>& gone);
   Result<> remove_if_empty();
 
   std::string name;

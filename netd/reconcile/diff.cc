@@ -1,6 +1,7 @@
 #include "netd/reconcile/diff.h"
 
 #include <set>
+#include <string_view>
 
 namespace heddle::reconcile {
 namespace {
@@ -85,14 +86,39 @@ void add_published(const HostState& wanted, const HostState& observed, Operation
   if (!change.put.empty() || !change.removed.empty()) steps.push_back(std::move(change));
 }
 
+// net/ipv4/conf/hbr0/route_localnet -> hbr0
+std::string device_of(const std::string& sysctl) {
+  constexpr std::string_view kPerDevice[] = {"net/ipv4/conf/", "net/ipv6/conf/"};
+  for (const std::string_view start : kPerDevice) {
+    if (!sysctl.starts_with(start)) continue;
+    return sysctl.substr(start.size(), sysctl.find('/', start.size()) - start.size());
+  }
+  return {};
+}
+
+// Settings of devices that are made only now, or anew, and then start from defaults.
+bool is_late(const HostState& wanted, const HostState& observed, const std::string& sysctl) {
+  const std::string device = device_of(sysctl);
+  const auto bridge = wanted.bridges.find(device);
+  if (bridge != wanted.bridges.end()) return !holds(observed.bridges, device, bridge->second);
+  const auto port = wanted.attachments.find(device);
+  return port != wanted.attachments.end() && !holds(observed.attachments, device, port->second);
+}
+
+void add_sysctls(const HostState& wanted, const HostState& observed, bool late, Operations& steps) {
+  for (const auto& [name, value] : wanted.sysctls) {
+    if (is_late(wanted, observed, name) != late) continue;
+    if (late || !holds(observed.sysctls, name, value))
+      steps.push_back(dataplane::SetSysctl{name, value});
+  }
+}
+
 }  // namespace
 
 Operations diff(const HostState& wanted, const HostState& observed) {
   Operations steps;
   add_removals(wanted, observed, steps);
-  for (const auto& [name, value] : wanted.sysctls) {
-    if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
-  }
+  add_sysctls(wanted, observed, false, steps);
   ensure_differing(wanted.bridges, observed.bridges, steps);
   ensure_differing(wanted.vlans, observed.vlans, steps);
   if (wanted.underlay && wanted.underlay != observed.underlay) {
@@ -100,6 +126,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
   }
   ensure_differing(wanted.overlay_networks, observed.overlay_networks, steps);
   add_attachments_and_dependents(wanted, observed, steps);
+  add_sysctls(wanted, observed, true, steps);
   ensure_differing(wanted.members, observed.members, steps);
   ensure_differing(wanted.services, observed.services, steps);
   ensure_differing(wanted.interceptions, observed.interceptions, steps);

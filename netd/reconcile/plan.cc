@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/intent/loopback.h"
 #include "netd/reconcile/diff.h"
 #include "netd/reconcile/network_number.h"
 #include "netd/reconcile/survey.h"
@@ -152,6 +153,7 @@ HostState plan_touched(const View& view, const driver::NodeFacts& facts,
       plan_service(survey, service, numbers.at(service.network), into);
     }
   }
+  into.sysctls.merge(dataplane::loopback_settings(into));
   return into;
 }
 
@@ -184,6 +186,7 @@ HostState plan(const View& view, const driver::NodeFacts& facts, const driver::D
     const model::Workload* workload = plannable(view, facts, sidecar.workload);
     if (workload != nullptr) plan_interception(*workload, view, facts, into);
   }
+  into.sysctls.merge(dataplane::loopback_settings(into));
   return into;
 }
 

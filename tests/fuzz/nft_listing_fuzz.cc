@@ -9,7 +9,8 @@
 
 // nft's JSON listing of our table, which others may have written into. Whatever it is: refused, or
 // read; what was understood is understood again when it is written down, and what was not is
-// remarked on. The same bytes as an element of the maps of ports: what is read is written as it was.
+// remarked on. The same bytes as an element of the maps of ports: what is read is written as it
+// was.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace heddle;
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -324,13 +324,12 @@ TEST_P(KernelConformance, MasqueradesAreReplacedAsAWhole) {
 }
 
 TEST_P(KernelConformance, RulesOfNetworksAreReplacedAsAWhole) {
-  wanted_.rules = {
-      {.device = "hbr0", .subnets = {range("10.77.0.0/24"), range("fd00:77::/64")}},
-      {.device = "hbr1", .subnets = {range("10.78.0.0/24")}, .inbound = true},
-      {.device = "hbr2", .subnets = {range("10.79.0.0/24")}, .outbound = false},
-      {.device = "hvx0", .subnets = {range("10.40.0.0/20")}},
-      {.device = "hvx0", .subnets = {range("10.41.0.7/32")}, .outbound = false},
-      {.device = "hbr3", .subnets = {}, .inbound = true, .outbound = false}};
+  wanted_.rules = {{.device = "hbr0", .subnets = {range("10.77.0.0/24"), range("fd00:77::/64")}},
+                   {.device = "hbr1", .subnets = {range("10.78.0.0/24")}, .inbound = true},
+                   {.device = "hbr2", .subnets = {range("10.79.0.0/24")}, .outbound = false},
+                   {.device = "hvx0", .subnets = {range("10.40.0.0/20")}},
+                   {.device = "hvx0", .subnets = {range("10.41.0.7/32")}, .outbound = false},
+                   {.device = "hbr3", .subnets = {}, .inbound = true, .outbound = false}};
   expect_done(SetRules{{}, wanted_.rules});
   EXPECT_EQ(observe(), wanted_);
   expect_done(SetRules{{}, wanted_.rules});

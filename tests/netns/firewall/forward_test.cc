@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/nft/forward_policy.h"
+#include "dataplane/nft/ruleset.h"
 #include "tests/netns/firewall/world.h"
 
 namespace heddle::dataplane {
@@ -70,8 +71,9 @@ TEST_F(Forwarding, NetworksOfOursAreApartEvenWhenRouted) {
 
 TEST_F(Forwarding, ANetworksOwnTrafficIsLeftAloneWhateverBridgesHandToTheFirewall) {
   for (const char* on : {"1", "0"}) {
-    host::run(std::string("for f in iptables ip6tables; do test ! -e /proc/sys/net/bridge || echo ") +
-              on + " > /proc/sys/net/bridge/bridge-nf-call-$f; done");
+    host::run(
+        std::string("for f in iptables ip6tables; do test ! -e /proc/sys/net/bridge || echo ") +
+        on + " > /proc/sys/net/bridge/bridge-nf-call-$f; done");
     for (const auto& [inbound, outbound] : {std::pair(false, true), std::pair(false, false)}) {
       set_first(inbound, outbound);
       EXPECT_EQ(reach(b_, "10.77.0.5:80", a_, "10.77.0.5:80"), "10.77.0.6") << on;
@@ -85,23 +87,27 @@ TEST_F(Forwarding, ANetworksOwnTrafficIsLeftAloneWhateverBridgesHandToTheFirewal
 TEST_F(Forwarding, WhatTheHostForbidsInItsForwardChainStaysForbidden) {
   publish(Protocol::tcp, "0.0.0.0:8080", "10.77.0.5:80");
   EXPECT_EQ(published(), "192.0.2.2");
-  host::run("nft 'add table ip mine; add chain ip mine f { type filter hook forward priority 0; }; "
-            "add rule ip mine f iifname out0 tcp dport 80 drop'");
+  host::run(
+      "nft 'add table ip mine; add chain ip mine f { type filter hook forward priority 0; }; "
+      "add rule ip mine f iifname out0 tcp dport 80 drop'");
   EXPECT_EQ(published(), "") << "by the endpoint's port: the destination is translated by then";
-  host::run("nft 'flush chain ip mine f; "
-            "add rule ip mine f ct original proto-dst 8080 drop'");
+  host::run(
+      "nft 'flush chain ip mine f; "
+      "add rule ip mine f ct original proto-dst 8080 drop'");
   EXPECT_EQ(published(), "") << "by the published port, through connection tracking";
-  host::run("nft 'flush chain ip mine f; add chain ip mine i { type filter hook input priority 0; "
-            "policy drop; }'");
+  host::run(
+      "nft 'flush chain ip mine f; add chain ip mine i { type filter hook input priority 0; "
+      "policy drop; }'");
   EXPECT_EQ(published(), "192.0.2.2") << "input sees only what ends at the host";
 }
 
 TEST_F(Forwarding, AChainOfOthersThatForwardsNothingByDefaultIsNamed) {
   EXPECT_THAT(nft::forward_drops("heddle_test").value(), IsEmpty());
   publish(Protocol::tcp, "0.0.0.0:8080", "10.77.0.5:80");
-  host::run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward "
-            "priority 0; policy drop; }; add chain ip filter OTHER { type filter hook input "
-            "priority 0; policy drop; }'");
+  host::run(
+      "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward "
+      "priority 0; policy drop; }; add chain ip filter OTHER { type filter hook input "
+      "priority 0; policy drop; }'");
   EXPECT_EQ(published(), "");
   EXPECT_EQ(out(), "");
   EXPECT_THAT(nft::forward_drops("heddle_test").value(), ElementsAre("ip filter FORWARD"));

@@ -119,11 +119,13 @@ TEST_F(PublishedPorts, OfSctpAreTakenWhereTheKernelCanTranslateIt) {
 // --- live UDP flows: the same socket goes on sending (moby#8795) ---
 
 TEST_F(PublishedPorts, AUdpFlowFollowsThePortToAnotherEndpoint) {
-  for (const auto& [at, to_a, to_b] : {std::tuple("0.0.0.0:53", "10.77.0.5:5353", "10.77.0.6:5353"),
-                                       std::tuple("[::]:53", "[fd00:77::5]:5353", "[fd00:77::6]:5353")}) {
+  for (const auto& [at, to_a, to_b] :
+       {std::tuple("0.0.0.0:53", "10.77.0.5:5353", "10.77.0.6:5353"),
+        std::tuple("[::]:53", "[fd00:77::5]:5353", "[fd00:77::6]:5353")}) {
     const UniqueFd a = udp_bound(a_, to_a);
     const UniqueFd b = udp_bound(b_, to_b);
-    const UniqueFd client = udp_connected(outside_, at[0] == '0' ? "192.0.2.1:53" : "[2001:db8::1]:53");
+    const UniqueFd client =
+        udp_connected(outside_, at[0] == '0' ? "192.0.2.1:53" : "[2001:db8::1]:53");
     EXPECT_TRUE(send(client));
     EXPECT_FALSE(receives(a)) << "not published yet: the host refuses";
     publish(Protocol::udp, at, to_a);

@@ -16,7 +16,8 @@ class NoListeners final : public ListenerSource {
 };
 
 // A host 192.0.2.1 and 2001:db8::1 with a machine outside (.2) that it forwards for, and two bridge
-// networks: hbr0 (10.77.0.0/24, fd00:77::/64) with a and b, hbr1 (10.78.0.0/24, fd00:78::/64) with c.
+// networks: hbr0 (10.77.0.0/24, fd00:77::/64) with a and b, hbr1 (10.78.0.0/24, fd00:78::/64) with
+// c.
 class World : public ::testing::Test {
  protected:
   World();
@@ -26,7 +27,7 @@ class World : public ::testing::Test {
   void publish(Protocol protocol, const char* at, const char* target);
   void set_rules(const std::set<NetworkRules>& rules);
   std::set<NetworkRules> rules() const;  // of both networks: neither routed nor internal
-  void renew();  // what the intent says now, as an audit would
+  void renew();                          // what the intent says now, as an audit would
 
   // The client's address as the endpoint at `target` sees a TCP connection to `to`; empty when the
   // connection does not come about. An empty sandbox is the host.

@@ -33,8 +33,8 @@ bool stale(const Published& removed, const Published& added, const Flow& flow) {
 
 // From a client to `to`, answered by `from`.
 Flow flow(const char* to, const char* from, std::uint8_t protocol = kUdp) {
-  const SocketAddr client = at(to).address.is_v4() ? at("198.51.100.9:4000")
-                                                   : at("[2001:db8::9]:4000");
+  const SocketAddr client =
+      at(to).address.is_v4() ? at("198.51.100.9:4000") : at("[2001:db8::9]:4000");
   return {protocol, {client, at(to)}, {at(from), client}};
 }
 
@@ -45,7 +45,8 @@ TEST(Stale, AreConnectionsThroughARemovedPortToWhereItLed) {
   EXPECT_FALSE(stale(removed, {}, flow("192.0.2.1:53", "10.1.0.5:5354")));
   EXPECT_FALSE(stale(removed, {}, flow("192.0.2.1:54", "10.1.0.5:5353")));
   EXPECT_FALSE(stale(removed, {}, flow("192.0.2.1:53", "10.1.0.5:5353", 6))) << "TCP";
-  EXPECT_FALSE(stale(removed, {}, flow("10.1.0.5:5353", "10.1.0.5:5353"))) << "not through the port";
+  EXPECT_FALSE(stale(removed, {}, flow("10.1.0.5:5353", "10.1.0.5:5353")))
+      << "not through the port";
 }
 
 TEST(Stale, OfOneAddressAreNotThoseOfAnother) {

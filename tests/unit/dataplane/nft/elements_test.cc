@@ -25,10 +25,11 @@ TEST(Encode, PadsEveryFieldToFourBytes) {
 }
 
 TEST(Decode, IsTheWayBack) {
-  for (const auto& [key, target] : Published{{kAnywhere, kTarget},
-                                             {{Protocol::udp, ip("192.0.2.1"), 53}, kTarget},
-                                             {{Protocol::sctp, ip("::"), 1}, {ip("fd00::5"), 2}},
-                                             {{Protocol::tcp, ip("::1"), 65535}, {ip("fd00::5"), 2}}})
+  for (const auto& [key, target] :
+       Published{{kAnywhere, kTarget},
+                 {{Protocol::udp, ip("192.0.2.1"), 53}, kTarget},
+                 {{Protocol::sctp, ip("::"), 1}, {ip("fd00::5"), 2}},
+                 {{Protocol::tcp, ip("::1"), 65535}, {ip("fd00::5"), 2}}})
     EXPECT_EQ(decode(map_of(key), encode(key, target)), std::pair(key, target));
 }
 
@@ -48,7 +49,8 @@ TEST(Decode, RefusesWhatNoIntentHas) {
   EXPECT_FALSE(decode(PortMap::anywhere4, odd));
   EXPECT_FALSE(decode(PortMap::anywhere4, {}));
   EXPECT_FALSE(decode(PortMap::published4, good));
-  EXPECT_FALSE(decode(PortMap::published4, {std::string("\x06\0\0\0\0\0\0\0\0\x50\0\0", 12), good.data}))
+  EXPECT_FALSE(
+      decode(PortMap::published4, {std::string("\x06\0\0\0\0\0\0\0\0\x50\0\0", 12), good.data}))
       << "0.0.0.0 belongs to the other map";
 }
 

@@ -45,9 +45,9 @@ std::vector<std::string> items() {
     all.push_back(R"({"chain":{"name":)" + in_quotes(chain.name) +
                   (chain.hook.empty()
                        ? ""
-                       : R"(,"type":)" + in_quotes(chain.type) + R"(,"hook":)" + in_quotes(chain.hook) +
-                             R"(,"prio":)" + std::to_string(chain.priority) +
-                             R"(,"policy":"accept")") +
+                       : R"(,"type":)" + in_quotes(chain.type) + R"(,"hook":)" +
+                             in_quotes(chain.hook) + R"(,"prio":)" +
+                             std::to_string(chain.priority) + R"(,"policy":"accept")") +
                   "}}");
   }
   for (const Rule& rule : rules())
@@ -108,10 +108,12 @@ TEST(ParseListing, ElementsAreReadInEveryForm) {
   };
   EXPECT_EQ(with_elements("links", R"("br0",{"elem":{"val":"br1","comment":"br1 2"}})"),
             (Elements{{"links", {{{"br0"}, ""}, {{"br1"}, "br1 2"}}}}));
-  EXPECT_EQ(with_elements("inside4", R"({"concat":[{"prefix":{"addr":"10.1.0.0","len":16}},"10.0.0.7"]})"),
+  EXPECT_EQ(with_elements("inside4",
+                          R"({"concat":[{"prefix":{"addr":"10.1.0.0","len":16}},"10.0.0.7"]})"),
             (Elements{{"inside4", {{{"10.1.0.0/16", "10.0.0.7/32"}, ""}}}}));
   EXPECT_THAT(
-      replaced(R"("name":"links")", "}}", R"(,"elem":[{"elem":{"val":"br0","timeout":3}}]}})").remarks,
+      replaced(R"("name":"links")", "}}", R"(,"elem":[{"elem":{"val":"br0","timeout":3}}]}})")
+          .remarks,
       ElementsAre("set links has a foreign element"));
 }
 
@@ -119,7 +121,8 @@ TEST(ParseListing, WhatIsMissingIsNamedAndTheTableIsNotWhole) {
   EXPECT_THAT(without(R"({"chain":{"name":"forward")").remarks,
               Contains("chain forward is missing"));
   EXPECT_FALSE(without(R"({"chain":{"name":"forward")").whole);
-  EXPECT_THAT(without(R"({"map":{"name":"anywhere6")").remarks, ElementsAre("set anywhere6 is missing"));
+  EXPECT_THAT(without(R"({"map":{"name":"anywhere6")").remarks,
+              ElementsAre("set anywhere6 is missing"));
   EXPECT_THAT(without(R"({"counter":{"name":"closed")").remarks,
               ElementsAre("counter closed is missing"));
 }
@@ -146,8 +149,8 @@ TEST(ParseListing, AlteredObjectsAreNamedAndTheTableIsNotWhole) {
         replaced(R"("name":"links")", R"("type":"ifname")", R"("type":"ifname","timeout":9)"),
         replaced(R"({"table")", R"("handle":2)", R"("flags":"dormant")")}) {
     EXPECT_FALSE(listing.whole);
-    EXPECT_THAT(listing.remarks, ElementsAre(::testing::AnyOf(HasSubstr("has another"),
-                                                              HasSubstr("dormant"))));
+    EXPECT_THAT(listing.remarks,
+                ElementsAre(::testing::AnyOf(HasSubstr("has another"), HasSubstr("dormant"))));
   }
 }
 
@@ -160,7 +163,8 @@ TEST(ParseListing, RulesThatDifferAreNamedByChainAndAnUpdateIsEnough) {
   EXPECT_THAT(foreign.remarks, ElementsAre("chain forward has a foreign rule"));
   EXPECT_THAT(replaced(R"("counter":"isolated"})", R"("drop":null)", R"("accept":null)").remarks,
               ElementsAre("chain apart has a foreign rule", "chain apart lacks a rule"));
-  EXPECT_THAT(changed(R"("counter":"isolated"})", [](auto& all, std::size_t i) { std::swap(all[i], all[i + 1]); })
+  EXPECT_THAT(changed(R"("counter":"isolated"})",
+                      [](auto& all, std::size_t i) { std::swap(all[i], all[i + 1]); })
                   .remarks,
               ElementsAre(HasSubstr("chain apart has its rules in another order")));
 }
@@ -172,8 +176,8 @@ TEST(ParseListing, WhatIsNoListingIsRefused) {
 }
 
 TEST(ParseListing, OddItemsAreAlterationsNotCrashes) {
-  const auto odd = parse_listing(
-      R"({"nftables":[1,null,"x",[],{"rule":7},{"chain":[]},{"set":[]},{"map":1}]})");
+  const auto odd =
+      parse_listing(R"({"nftables":[1,null,"x",[],{"rule":7},{"chain":[]},{"set":[]},{"map":1}]})");
   EXPECT_FALSE(odd->whole);
 }
 

@@ -38,7 +38,8 @@ TEST(Elements, AreReadBackAsTheyWereWritten) {
 
 TEST(Elements, OfADeviceThatNetworksShareAreNone) {
   const Elements all = elements_of(example());
-  EXPECT_THAT(all.at("links"), Not(Contains(::testing::Field(&Element::parts, ElementsAre("vx0")))));
+  EXPECT_THAT(all.at("links"),
+              Not(Contains(::testing::Field(&Element::parts, ElementsAre("vx0")))));
   EXPECT_THAT(all.at("links"), Contains(::testing::Field(&Element::parts, ElementsAre("br0"))));
 }
 
@@ -88,7 +89,8 @@ TEST(Replacement, CarriesThePublishedPorts) {
                         {{Protocol::sctp, ip("::1"), 81}, {ip("fd00::5"), 82}}};
   const std::string text = replacement("heddle", {}, ports);
   EXPECT_THAT(text, ::testing::StartsWith("add table inet heddle\ndelete table inet heddle\n"));
-  EXPECT_THAT(text, HasSubstr("add element inet heddle anywhere4 { tcp . 80 : 10.1.0.5 . 8080 }\n"));
+  EXPECT_THAT(text,
+              HasSubstr("add element inet heddle anywhere4 { tcp . 80 : 10.1.0.5 . 8080 }\n"));
   EXPECT_THAT(text,
               HasSubstr("add element inet heddle published6 { sctp . ::1 . 81 : fd00::5 . 82 }\n"));
 }

@@ -219,5 +219,19 @@ TEST(Explain, NamesTheFieldThatDiffers) {
                           "should be 1450; overlay program is absent, should be for VNI 7"));
 }
 
+TEST(Diff, SettingsOfADeviceFollowItAndAreSetAgainWhenItIsMadeAnew) {
+  HostState wanted;
+  wanted.bridges["hbr0"] = {.name = "hbr0", .mac = {{2, 0, 0, 0, 0, 1}}, .addresses = {}};
+  wanted.sysctls["net/ipv4/conf/hbr0/route_localnet"] = "1";
+  const SetSysctl set{"net/ipv4/conf/hbr0/route_localnet", "1"};
+  const auto fresh = diff(wanted, {});
+  ASSERT_EQ(fresh.size(), 2U);
+  EXPECT_EQ(std::get<SetSysctl>(fresh[1]), set);
+  HostState observed = wanted;
+  EXPECT_THAT(diff(wanted, observed), IsEmpty());
+  observed.bridges["hbr0"].mtu = 1400;
+  EXPECT_EQ(diff(wanted, observed).size(), 2U);
+}
+
 }  // namespace
 }  // namespace heddle::reconcile
