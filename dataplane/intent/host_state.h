@@ -103,9 +103,10 @@ struct Masquerade {
   friend auto operator<=>(const Masquerade&, const Masquerade&) = default;
 };
 
-// What the host's forwarding allows one network: replies to what its endpoints began and its
-// published ports always, what else `inbound` and `outbound` say; never traffic with other networks
-// of ours. It only ever refuses: the host's own rules decide after it. nft(8).
+// What the host's forwarding allows one network: replies to what its endpoints began always, its
+// published ports unless it is internal, what else `inbound` and `outbound` say; never traffic with
+// other networks of ours. Of an internal network nothing is forwarded in either direction; the host
+// itself reaches it. It only ever refuses: the host's own rules decide after it. nft(8).
 struct NetworkRules {
   std::string device;           // bridge, or the VXLAN device
   std::vector<Prefix> subnets;  // sorted
@@ -119,7 +120,7 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };  // IPPROT
 // One port of the host that leads to an endpoint.
 struct PublishedKey {
   Protocol protocol = Protocol::tcp;
-  IpAddr address;  // of the host; unspecified: all of this family
+  IpAddr address;  // of the host, not ::1; unspecified: all of this family
   std::uint16_t port = 0;
   friend auto operator<=>(const PublishedKey&, const PublishedKey&) = default;
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <string_view>
+#include <vector>
 
 namespace heddle::dataplane {
 namespace {
@@ -62,6 +63,16 @@ Result<> vni(Vni value) {
 Result<> sandbox(const SandboxPath& path) {
   if (path.starts_with('/') && path.find('\0') == std::string::npos) return {};
   return fail(Errc::invalid, "\"" + path + "\" is no absolute path of a network namespace");
+}
+
+// In order of address and length, two that overlap have none between them that overlaps neither.
+Result<> apart(std::vector<Prefix> subnets, std::string_view what) {
+  std::ranges::sort(subnets);
+  const auto met = std::ranges::adjacent_find(
+      subnets, [](const Prefix& a, const Prefix& b) { return a.overlaps(b); });
+  if (met == subnets.end()) return {};
+  return fail(Errc::invalid, std::string(what) + ": subnets " + met->format() + " and " +
+                                 std::next(met)->format() + " overlap");
 }
 
 Result<> port(std::uint16_t value, std::string_view what) {
@@ -190,14 +201,21 @@ struct Validate {
     return {};
   }
   Result<> operator()(const SetRules& op) const {
+    std::vector<Prefix> masqueraded;
     for (const Masquerade& masquerade : op.masquerades) {
       if (masquerade.subnet.length() == 0)
         return fail(Errc::invalid,
                     "masquerading needs a subnet, not " + masquerade.subnet.format());
       if (!masquerade.except_device.empty()) TRY_DO(validate_device(masquerade.except_device));
+      masqueraded.push_back(masquerade.subnet);
     }
-    for (const NetworkRules& rules : op.rules) TRY_DO(validate_device(rules.device));
-    return {};
+    std::vector<Prefix> guarded;
+    for (const NetworkRules& rules : op.rules) {
+      TRY_DO(validate_device(rules.device));
+      guarded.insert(guarded.end(), rules.subnets.begin(), rules.subnets.end());
+    }
+    TRY_DO(apart(std::move(masqueraded), "masquerading"));
+    return apart(std::move(guarded), "rules of networks");
   }
   Result<> operator()(const ChangePublished& op) const {
     for (const auto& [key, target] : op.put) {
@@ -206,6 +224,9 @@ struct Validate {
       if (key.address.is_v4() != target.address.is_v4() || target.address.is_unspecified() ||
           key.address.is_multicast())
         return fail(Errc::invalid, format(key) + " cannot lead to " + target.address.format());
+      // The kernel lets nothing with this address off the loopback device (ip6_rcv).
+      if (!key.address.is_v4() && key.address.is_loopback())
+        return fail(Errc::invalid, format(key) + " cannot be published: use 127.0.0.1");
     }
     return {};
   }

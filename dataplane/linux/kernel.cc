@@ -3,6 +3,7 @@
 #include "dataplane/intent/validate.h"
 #include "dataplane/linux/attachments.h"
 #include "dataplane/linux/bridges.h"
+#include "dataplane/linux/firewall.h"
 #include "dataplane/linux/mesh.h"
 #include "dataplane/linux/overlay.h"
 #include "dataplane/linux/parented.h"
@@ -11,18 +12,16 @@
 #include "dataplane/linux/vlans.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netns/netns.h"
-#include "dataplane/nft/table.h"
 
 namespace heddle::dataplane {
 
 struct LinuxKernel::Impl {
   Impl(Settings settings, ListenerSource& listeners, ProgramsOrError loaded, netlink::Socket opened,
-       UniqueFd netns, std::unique_ptr<nft::Table> nft, std::unique_ptr<Reaper> started)
+       UniqueFd netns, std::unique_ptr<Reaper> started)
       : group(settings.link_group),
         own_netns(std::move(netns)),
         programs(std::move(loaded)),
         socket(std::move(opened)),
-        table(std::move(nft)),
         reaper(std::move(started)),
         bridges(socket, group),
         attachments(socket, group, *reaper, programs),
@@ -76,14 +75,8 @@ struct LinuxKernel::Impl {
   }
   Result<> operator()(const RemoveMember& op) { return mesh.remove_member(op.sandbox); }
   Result<> operator()(const RemoveInterception& op) { return mesh.remove_interception(op.sandbox); }
-  Result<> operator()(const SetRules& op) {
-    if (!op.rules.empty()) return fail(Errc::unsupported, "rules of networks");
-    return table->replace(op.masquerades);
-  }
-  Result<> operator()(const ChangePublished& op) {
-    if (op.put.empty()) return {};
-    return fail(Errc::unsupported, "published ports");
-  }
+  Result<> operator()(const SetRules& op) { return firewall->set(op); }
+  Result<> operator()(const ChangePublished& op) { return firewall->change(op); }
   Result<> operator()(const Ensure<VlanDevice>& op) { return vlans.ensure(op.object); }
   Result<> operator()(const RemoveVlan& op) { return vlans.remove(op.name); }
   Result<> operator()(const RestorePins&) {
@@ -99,8 +92,8 @@ struct LinuxKernel::Impl {
   const UniqueFd own_netns;
   const ProgramsOrError programs;
   netlink::Socket socket;
-  const std::unique_ptr<nft::Table> table;
   const std::unique_ptr<Reaper> reaper;
+  std::unique_ptr<Firewall> firewall;  // borrows the socket
   Bridges bridges;
   Attachments attachments;
   Parented parented;
@@ -116,11 +109,13 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
     Settings settings, ListenerSource& listeners, Result<std::unique_ptr<bpf::Programs>> programs) {
   TRY(auto socket, netlink::Socket::open());
   TRY(auto own_netns, netns::open("/proc/thread-self/ns/net"));
-  TRY(auto table, nft::Table::open(settings.nft_table));
   TRY(auto reaper, Reaper::start(settings.link_group));
-  return std::unique_ptr<LinuxKernel>(new LinuxKernel(
-      std::make_unique<Impl>(std::move(settings), listeners, std::move(programs), std::move(socket),
-                             std::move(own_netns), std::move(table), std::move(reaper))));
+  const std::string table = settings.nft_table;
+  auto impl = std::make_unique<Impl>(std::move(settings), listeners, std::move(programs),
+                                     std::move(socket), std::move(own_netns),
+                                     std::move(reaper));
+  TRY(impl->firewall, Firewall::open(table, impl->socket));
+  return std::unique_ptr<LinuxKernel>(new LinuxKernel(std::move(impl)));
 }
 
 Result<> LinuxKernel::apply(const Operation& operation) {
@@ -172,7 +167,7 @@ Result<HostState> LinuxKernel::observe(const HostState& wanted) {
   TRY_DO(impl_->overlay.observe(view, state));
   TRY_DO(impl_->mesh.observe(wanted, sandboxes, state));
   TRY_DO(impl_->observe_programs(state));
-  TRY(state.masquerades, impl_->table->observe());
+  TRY_DO(impl_->firewall->observe(state));
   for (const auto& [name, value] : wanted.sysctls) {
     if (auto now = read_sysctl(name)) state.sysctls[name] = *std::move(now);
   }
@@ -189,7 +184,7 @@ Result<> LinuxKernel::remove_everything() {
     if (first) first = std::move(result);
   };
   if (impl_->programs) note((*impl_->programs)->remove_everything());
-  note(impl_->table->replace({}));
+  note(impl_->firewall->remove());
   note(impl_->parented.remove_everything());
   // Addresses, routes and neighbours go with their links.
   note(netlink::delete_group(impl_->socket, impl_->group));

@@ -25,7 +25,9 @@ class ListenerSource {
 //   a
 //     sandbox that went `cookie:1234`, to a cgroup that went `cgroup:99`; Remove operations accept
 //     the first two;
-//   - an nft table changed by hand contains `0.0.0.0/0` (nft/ruleset.h).
+//   - an nft table changed by hand has rules of a device called `altered: chain forward is
+//   missing`,
+//     one for each alteration (nft/ruleset.h).
 // Addresses and routes that others set on our links, inside and outside of sandboxes, are left
 // alone and do not show.
 // Threads: one caller at a time, any thread of that namespace.

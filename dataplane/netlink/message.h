@@ -1,5 +1,6 @@
 #pragma once
-// Inside this folder only: libnl's message builder with checked appends.
+// For folders that speak netlink, in their .cc files only: libnl's message builder with checked
+// appends.
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
@@ -18,8 +19,10 @@ namespace heddle::netlink {
 
 class Message {
  public:
-  Message(int type, int flags) : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
+  // `most`: bytes of the whole message.
+  Message(int type, int flags, std::size_t most = 4096) : message_(nlmsg_alloc_size(most)) {
     CHECK(message_ != nullptr);
+    CHECK(nlmsg_put(raw(), 0, 0, type, 0, NLM_F_REQUEST | flags) != nullptr);
   }
 
   template <class Header>
@@ -35,6 +38,12 @@ class Message {
   Message& u16(int attribute, std::uint16_t value) { return bytes(attribute, &value, 2); }
   Message& u32(int attribute, std::uint32_t value) { return bytes(attribute, &value, 4); }
   Message& u64(int attribute, std::uint64_t value) { return bytes(attribute, &value, 8); }
+  Message& be32(int attribute, std::uint32_t value) {
+    const std::uint8_t data[4] = {
+        static_cast<std::uint8_t>(value >> 24), static_cast<std::uint8_t>(value >> 16),
+        static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
+    return bytes(attribute, data, 4);
+  }
   Message& be16(int attribute, std::uint16_t value) {
     const std::uint8_t data[2] = {static_cast<std::uint8_t>(value >> 8),
                                   static_cast<std::uint8_t>(value)};
@@ -100,6 +109,12 @@ class Attributes {
     if (!found || nla_len(found) < 2) return 0;
     const auto* data = static_cast<const std::uint8_t*>(nla_data(found));
     return static_cast<std::uint16_t>(data[0] << 8 | data[1]);
+  }
+  std::uint32_t be32(int attribute) const {
+    const nlattr* found = table_[attribute];
+    if (!found || nla_len(found) < 4) return 0;
+    const auto* data = static_cast<const std::uint8_t*>(nla_data(found));
+    return std::uint32_t{data[0]} << 24 | data[1] << 16 | data[2] << 8 | data[3];
   }
   std::string text(int attribute) const {
     const nlattr* found = table_[attribute];

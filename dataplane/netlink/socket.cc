@@ -65,11 +65,20 @@ struct Socket::Impl {
     do {
       size = ::recv(nl_socket_get_fd(socket), buffer.data(), buffer.size(), 0);
     } while (size < 0 && errno == EINTR);
-    if (size < 0) return fail_errno(errno, "receive from rtnetlink");
+    if (size < 0) return fail_errno(errno, "receive from netlink");
     int left = static_cast<int>(size);
     auto* header = reinterpret_cast<nlmsghdr*>(buffer.data());
     for (; nlmsg_ok(header, left); header = nlmsg_next(header, &left)) each(*header);
     return {};
+  }
+
+  // A send must fit into the socket's buffer, with as much again for the kernel's bookkeeping.
+  void make_room(std::size_t bytes) {
+    if (bytes <= room) return;
+    const int wanted = static_cast<int>(bytes);
+    if (::setsockopt(nl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &wanted,
+                     sizeof wanted) == 0)
+      room = bytes;  // the kernel doubles it
   }
 
   std::uint32_t complete(Message& message, int flags) {
@@ -84,6 +93,7 @@ struct Socket::Impl {
 
   nl_sock* socket;
   std::uint32_t sequence = 0;
+  std::size_t room = 16 << 10;  // bytes; net.core.wmem_default is never less
   std::vector<char> buffer = std::vector<char>(kReceiveBuffer);
 };
 
@@ -93,10 +103,18 @@ Socket& Socket::operator=(Socket&&) noexcept = default;
 Socket::~Socket() = default;
 
 Result<Socket> Socket::open() {
+  return open_protocol(NETLINK_ROUTE);
+}
+
+Result<Socket> Socket::open_netfilter() {
+  return open_protocol(NETLINK_NETFILTER);
+}
+
+Result<Socket> Socket::open_protocol(int protocol) {
   auto impl = std::make_unique<Impl>();
   if (!impl->socket) return fail(Errc::exhausted, "no memory for a netlink socket");
-  if (const int error = nl_connect(impl->socket, NETLINK_ROUTE); error < 0)
-    return fail(Errc::unavailable, std::string("open rtnetlink: ") + nl_geterror(error));
+  if (const int error = nl_connect(impl->socket, protocol); error < 0)
+    return fail(Errc::unavailable, std::string("open netlink: ") + nl_geterror(error));
   const int fd = nl_socket_get_fd(impl->socket);
   const int on = 1;
   // Both only improve what the kernel says; older kernels go without.
@@ -126,12 +144,18 @@ Result<> Socket::batch(const std::vector<Step>& steps) {
   if (steps.empty()) return {};
   std::vector<iovec> parts;
   std::uint32_t first_sequence = 0;
+  std::size_t expected = 0;
+  std::size_t bytes = 0;
   for (const Step& step : steps) {
-    const std::uint32_t sequence = impl_->complete(*step.message, NLM_F_ACK);
+    const bool acknowledged = step.answer == Answer::always;
+    const std::uint32_t sequence = impl_->complete(*step.message, acknowledged ? NLM_F_ACK : 0);
     if (parts.empty()) first_sequence = sequence;
     nlmsghdr* header = nlmsg_hdr(step.message->raw());
     parts.push_back({header, NLMSG_ALIGN(header->nlmsg_len)});
+    bytes += parts.back().iov_len;
+    expected += acknowledged;
   }
+  impl_->make_room(bytes);
   msghdr send{};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
@@ -144,12 +168,17 @@ Result<> Socket::batch(const std::vector<Step>& steps) {
 
   std::optional<Error> first;
   std::size_t answered = 0;
-  while (answered < steps.size()) {
+  bool over = false;
+  while (answered < expected && !over) {
     TRY_DO(impl_
                ->receive([&](const nlmsghdr& header) {
                  const std::uint32_t index = header.nlmsg_seq - first_sequence;
                  if (header.nlmsg_type != NLMSG_ERROR || index >= steps.size()) return;
-                 ++answered;
+                 if (steps[index].answer == Answer::failure) {
+                   over = true;
+                 } else {
+                   ++answered;
+                 }
                  if (!first) first = error_in(header, steps[index].what);
                })
                .during(steps.front().what));

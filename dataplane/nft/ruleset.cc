@@ -1,22 +1,19 @@
 #include "dataplane/nft/ruleset.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cctype>
-#include <optional>
+#include <string_view>
+
+#include "dataplane/intent/operation.h"
+#include "dataplane/nft/skeleton.h"
 
 namespace heddle::nft {
 namespace {
 
 using dataplane::Masquerade;
-namespace json = boost::json;
+using dataplane::NetworkRules;
 
-constexpr std::string_view kChain = "postrouting";
-constexpr int kPriority = 100;  // NF_IP_PRI_NAT_SRC, "srcnat"
-
-std::string family(const Prefix& subnet) {
-  return subnet.is_v4() ? "ip" : "ip6";
-}
+constexpr std::size_t kElementsPerLine = 512;
 
 bool is_identifier(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::isalpha(static_cast<unsigned char>(name[0])) &&
@@ -30,176 +27,261 @@ bool is_device(const std::string& name) {
          });
 }
 
-// Objects are built member by member: in braces, boost::json guesses between array and object.
-json::value object(std::string_view key, json::value value) {
-  json::object made;
-  made.emplace(key, std::move(value));
-  return made;
+std::string family_of(const Prefix& subnet) {
+  return subnet.is_v4() ? "4" : "6";
 }
 
-json::value object(std::string_view key, json::value value, std::string_view key2,
-                   json::value value2) {
-  json::object made;
-  made.emplace(key, std::move(value));
-  made.emplace(key2, std::move(value2));
-  return made;
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) {
+    const bool is_name = !part.contains('/');  // devices cannot have one in their name
+    text += (text.empty() ? "" : " . ") + (is_name ? "\"" + part + "\"" : part);
+  }
+  return text;
 }
 
-// How the listing writes a range: a whole address stands alone.
-json::value range(const Prefix& subnet) {
-  const json::value address(json::string(subnet.address().format()));
-  if (subnet.length() == (subnet.is_v4() ? 32 : 128)) return address;
-  return object("prefix", object("addr", address, "len", subnet.length()));
+void add_rules(const NetworkRules& rules, const std::string& label, bool device_is_its_own,
+               Elements& into) {
+  const auto add = [&](const std::string& set, std::vector<std::string> parts) {
+    into[set].insert({std::move(parts), label});
+  };
+  if (device_is_its_own) {
+    add("links", {rules.device});
+    add("inside_links", {rules.device, rules.device});
+    if (!rules.outbound) add("internal_links", {rules.device});
+    if (!rules.inbound) add("closed_links", {rules.device});
+  }
+  for (const Prefix& subnet : rules.subnets) {
+    const std::string n = family_of(subnet);
+    add("subnets" + n, {subnet.format()});
+    if (!rules.outbound) add("internal" + n, {subnet.format()});
+    if (!rules.inbound) add("closed" + n, {subnet.format()});
+    for (const Prefix& other : rules.subnets) {
+      if (other.is_v4() == subnet.is_v4()) add("inside" + n, {subnet.format(), other.format()});
+    }
+  }
 }
 
-json::value match(std::string_view op, json::value left, json::value right) {
-  json::object made;
-  made.emplace("op", op);
-  made.emplace("left", std::move(left));
-  made.emplace("right", std::move(right));
-  return object("match", std::move(made));
-}
-
-json::value field(const Prefix& subnet, std::string_view name) {
-  return object("payload",
-                object("protocol", json::string(family(subnet)), "field", json::string(name)));
-}
-
-json::array expressions(const Masquerade& masquerade) {
-  const Prefix& subnet = masquerade.subnet;
-  json::array all;
-  all.push_back(match("==", field(subnet, "saddr"), range(subnet)));
-  all.push_back(match("!=", field(subnet, "daddr"), range(subnet)));
+void add_masquerade(const Masquerade& masquerade, Elements& into) {
+  const std::string n = family_of(masquerade.subnet);
+  const std::string subnet = masquerade.subnet.format();
+  into["masquerade" + n].insert({{subnet}, ""});
+  into["within" + n].insert({{subnet, subnet}, ""});
   if (!masquerade.except_device.empty())
-    all.push_back(match("!=", object("meta", object("key", "oifname")),
-                        json::string(masquerade.except_device)));
-  all.push_back(object("masquerade", nullptr));
+    into["unchanged" + n].insert({{subnet, masquerade.except_device}, ""});
+}
+
+const std::set<Element>& of(const Elements& elements, const std::string& set) {
+  static const std::set<Element> kNone;
+  const auto found = elements.find(set);
+  return found == elements.end() ? kNone : found->second;
+}
+
+bool holds(const Elements& elements, const std::string& set, const std::string& part) {
+  return std::ranges::any_of(of(elements, set), [&](const Element& element) {
+    return element.parts.size() == 1 && element.parts.front() == part;
+  });
+}
+
+void read_masquerades(const Elements& elements, const std::string& n, Networks& into) {
+  for (const Element& element : of(elements, "masquerade" + n)) {
+    auto subnet = element.parts.size() == 1 ? Prefix::parse(element.parts.front())
+                                            : Result<Prefix>(fail(Errc::invalid, ""));
+    if (!subnet) continue;
+    Masquerade masquerade{*subnet, ""};
+    for (const Element& pair : of(elements, "unchanged" + n)) {
+      if (pair.parts.size() == 2 && pair.parts[0] == element.parts[0])
+        masquerade.except_device = pair.parts[1];
+    }
+    into.masquerades.insert(std::move(masquerade));
+  }
+}
+
+// Networks by their label, which starts with the device.
+void read_rules(const Elements& elements, Networks& into) {
+  std::map<std::string, NetworkRules> by_label;
+  const auto network = [&](const Element& element) -> NetworkRules& {
+    const auto [found, added] = by_label.try_emplace(element.comment);
+    if (added) {
+      found->second.device = element.comment.substr(0, element.comment.find(' '));
+      found->second.inbound = true;
+    }
+    return found->second;
+  };
+  const auto note = [&](const Element& element, const std::string& kind) {
+    NetworkRules& rules = network(element);
+    if (holds(elements, "closed" + kind, element.parts.front())) rules.inbound = false;
+    if (holds(elements, "internal" + kind, element.parts.front())) rules.outbound = false;
+  };
+  for (const Element& element : of(elements, "links")) {
+    if (element.parts.size() == 1) note(element, "_links");
+  }
+  for (const std::string n : {"4", "6"}) {
+    for (const Element& element : of(elements, "subnets" + n)) {
+      auto subnet = Prefix::parse(element.parts.front());
+      if (!subnet) continue;
+      network(element).subnets.push_back(*subnet);
+      note(element, n);
+    }
+  }
+  for (auto& [label, rules] : by_label) {
+    std::ranges::sort(rules.subnets);
+    into.rules.insert(std::move(rules));
+  }
+}
+
+std::set<std::string> texts(const std::set<Element>& elements) {
+  std::set<std::string> all;
+  for (const Element& element : elements) all.insert(join(element.parts));
   return all;
 }
 
-// The member at a path of keys, or nullptr.
-const json::value* at(const json::value& value, std::initializer_list<std::string_view> path) {
-  const json::value* here = &value;
-  for (const auto key : path) {
-    const json::object* object = here->if_object();
-    here = object ? object->if_contains(key) : nullptr;
-    if (!here) return nullptr;
-  }
-  return here;
-}
-
-std::string text_at(const json::value& value, std::initializer_list<std::string_view> path) {
-  const json::value* found = at(value, path);
-  const json::string* text = found ? found->if_string() : nullptr;
-  return text ? std::string(*text) : std::string();
-}
-
-std::optional<Prefix> read_range(const json::value& right) {
-  if (const json::string* whole = right.if_string()) {
-    auto address = IpAddr::parse(*whole);
-    if (!address) return std::nullopt;
-    return Prefix::containing(*address, address->is_v4() ? 32 : 128);
-  }
-  auto address = IpAddr::parse(text_at(right, {"prefix", "addr"}));
-  const json::value* length = at(right, {"prefix", "len"});
-  if (!address || !length || !length->is_int64()) return std::nullopt;
-  const auto bits = length->get_int64();
-  if (bits < 0 || bits > 128) return std::nullopt;
-  auto prefix = Prefix::make(*address, static_cast<int>(bits));
-  if (!prefix) return std::nullopt;
-  return *prefix;
-}
-
-// A rule is ours when writing down what was read gives the same expressions again.
-std::optional<Masquerade> read_rule(const json::value& rule) {
-  const json::value* listed = at(rule, {"expr"});
-  if (!listed || !listed->is_array()) return std::nullopt;
-  json::array rest;
-  Masquerade masquerade;
-  for (const json::value& expression : listed->get_array()) {
-    if (at(expression, {"counter"})) continue;
-    rest.push_back(expression);
-    const json::value* right = at(expression, {"match", "right"});
-    if (!right) continue;
-    if (text_at(expression, {"match", "left", "payload", "field"}) == "saddr") {
-      const auto subnet = read_range(*right);
-      if (!subnet) return std::nullopt;
-      masquerade.subnet = *subnet;
+void compare(const Elements& seen, const Elements& expected, std::vector<std::string>& remarks) {
+  for (const Set& set : sets()) {
+    const auto is = texts(of(seen, set.name));
+    const auto should = texts(of(expected, set.name));
+    for (const std::string& text : is) {
+      if (!should.contains(text))
+        remarks.push_back("set " + set.name + ": foreign element " + text);
     }
-    if (text_at(expression, {"match", "left", "meta", "key"}) == "oifname" && right->is_string())
-      masquerade.except_device = std::string(right->get_string());
+    for (const std::string& text : should) {
+      if (!is.contains(text)) remarks.push_back("set " + set.name + " lacks " + text);
+    }
   }
-  if (rest != expressions(masquerade)) return std::nullopt;
-  return masquerade;
 }
 
-bool is_our_chain(const json::value& chain) {
-  const json::value* priority = at(chain, {"prio"});
-  return text_at(chain, {"name"}) == kChain && text_at(chain, {"type"}) == "nat" &&
-         text_at(chain, {"hook"}) == "postrouting" && text_at(chain, {"policy"}) == "accept" &&
-         priority && priority->is_int64() && priority->get_int64() == kPriority;
+// `add element`, a bounded number to the line.
+void write_elements(const std::string& table, const std::string& set,
+                    const std::vector<std::string>& elements, std::string& text) {
+  for (std::size_t start = 0; start < elements.size(); start += kElementsPerLine) {
+    text += "add element inet " + table + " " + set + " { ";
+    const std::size_t end = std::min(elements.size(), start + kElementsPerLine);
+    for (std::size_t i = start; i < end; ++i) text += (i > start ? ", " : "") + elements[i];
+    text += " }\n";
+  }
+}
+
+void write_networks(const std::string& table, const Networks& networks, std::string& text) {
+  for (const auto& [set, elements] : elements_of(networks)) {
+    std::vector<std::string> all;
+    for (const Element& element : elements) {
+      all.push_back(join(element.parts) +
+                    (element.comment.empty() ? "" : " comment \"" + element.comment + "\""));
+    }
+    write_elements(table, set, all, text);
+  }
+}
+
+void write_rules(const std::string& table, std::string& text) {
+  for (const Rule& rule : rules())
+    text += "add rule inet " + table + " " + rule.chain + " " + rule.text + "\n";
+}
+
+void write_published(const std::string& table, const Published& published, std::string& text) {
+  std::map<std::string, std::vector<std::string>> by_map;
+  for (const auto& [key, target] : published) {
+    const bool anywhere = key.address.is_unspecified();
+    const std::string map =
+        (anywhere ? "anywhere" : "published") + std::string(key.address.is_v4() ? "4" : "6");
+    by_map[map].push_back(std::string(dataplane::name(key.protocol)) + " . " +
+                          (anywhere ? "" : key.address.format() + " . ") +
+                          std::to_string(key.port) + " : " + target.address.format() + " . " +
+                          std::to_string(target.port));
+  }
+  for (const auto& [map, elements] : by_map) write_elements(table, map, elements, text);
+}
+
+std::string type_of(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : " . ") + part;
+  return text;
+}
+
+void write_objects(const std::string& table, std::string& text) {
+  text += "table inet " + table + " {\n";
+  for (const std::string& counter : counters()) text += "  counter " + counter + " { }\n";
+  for (const Set& set : sets()) {
+    text += (set.data.empty() ? "  set " : "  map ") + set.name + " { type " + type_of(set.key);
+    if (!set.data.empty()) text += " : " + type_of(set.data);
+    text += set.ranges ? "; flags interval; }\n" : "; }\n";
+  }
+  for (const Chain& chain : chains()) {
+    text += "  chain " + chain.name + " {";
+    if (!chain.hook.empty())
+      text += " type " + chain.type + " hook " + chain.hook + " priority " +
+              std::to_string(chain.priority) + "; policy accept;";
+    text += " }\n";
+  }
+  text += "}\n";
 }
 
 }  // namespace
 
-Result<> validate(const std::string& table, const std::set<Masquerade>& masquerades) {
+Result<> validate(const std::string& table, const Networks& networks) {
+  const auto device = [](const std::string& name) -> Result<> {
+    if (is_device(name)) return {};
+    return fail(Errc::invalid, "\"" + name + "\" is no name for a network device");
+  };
   if (!is_identifier(table))
     return fail(Errc::invalid, "\"" + table + "\" is no name for an nftables table");
-  for (const Masquerade& masquerade : masquerades) {
-    if (masquerade.subnet.length() == 0)
-      return fail(Errc::invalid, "masquerading needs a subnet, not " + masquerade.subnet.format());
-    if (!is_device(masquerade.except_device))
-      return fail(Errc::invalid,
-                  "\"" + masquerade.except_device + "\" is no name for a network device");
-  }
+  for (const Masquerade& masquerade : networks.masquerades)
+    TRY_DO(device(masquerade.except_device));
+  for (const NetworkRules& rules : networks.rules) TRY_DO(device(rules.device));
   return {};
 }
 
-std::string replacement(const std::string& table, const std::set<Masquerade>& masquerades) {
+Elements elements_of(const Networks& networks) {
+  Elements all;
+  std::map<std::string, int> users;
+  for (const NetworkRules& rules : networks.rules) ++users[rules.device];
+  int number = 0;
+  for (const NetworkRules& rules : networks.rules)
+    add_rules(rules, rules.device + " " + std::to_string(++number), users[rules.device] == 1, all);
+  for (const Masquerade& masquerade : networks.masquerades) add_masquerade(masquerade, all);
+  return all;
+}
+
+Read read(const Elements& elements) {
+  Read all;
+  read_masquerades(elements, "4", all.networks);
+  read_masquerades(elements, "6", all.networks);
+  read_rules(elements, all.networks);
+  compare(elements, elements_of(all.networks), all.remarks);
+  return all;
+}
+
+NetworkRules altered(const std::string& remark) {
+  return {.device = "altered: " + remark, .subnets = {}};
+}
+
+bool is_altered(const NetworkRules& rules) {
+  return rules.device.starts_with("altered: ");
+}
+
+std::string update(const std::string& table, const Networks& networks) {
+  std::string text;
+  for (const Chain& chain : chains()) text += "flush chain inet " + table + " " + chain.name + "\n";
+  for (const Set& set : sets()) {
+    if (set.data.empty()) text += "flush set inet " + table + " " + set.name + "\n";
+  }
+  write_rules(table, text);
+  write_networks(table, networks, text);
+  return text;
+}
+
+std::string replacement(const std::string& table, const Networks& networks,
+                        const Published& published) {
+  std::string text = removal(table);
+  write_objects(table, text);
+  write_rules(table, text);
+  write_networks(table, networks, text);
+  write_published(table, published, text);
+  return text;
+}
+
+std::string removal(const std::string& table) {
   // `delete table` fails without a table, hence the `add` before it; all is one transaction.
-  std::string text = "add table inet " + table + "\ndelete table inet " + table + "\n";
-  if (masquerades.empty()) return text;
-  text += "table inet " + table + " {\n  chain " + std::string(kChain) +
-          " {\n    type nat hook postrouting priority " + std::to_string(kPriority) +
-          "; policy accept;\n";
-  for (const Masquerade& masquerade : masquerades) {
-    const std::string subnet = masquerade.subnet.format();
-    const std::string ip = family(masquerade.subnet);
-    text += "    " + ip + " saddr " + subnet + " " + ip + " daddr != " + subnet;
-    if (!masquerade.except_device.empty())
-      text += " oifname != \"" + masquerade.except_device + "\"";
-    text += " counter masquerade comment \"what leaves " + subnet + "\"\n";
-  }
-  return text + "  }\n}\n";
-}
-
-Masquerade altered() {
-  return {.subnet = Prefix(), .except_device = "altered"};
-}
-
-Result<std::set<Masquerade>> parse_listing(std::string_view text) {
-  boost::system::error_code error;
-  const json::value listing = json::parse(text, error);
-  const json::value* items = error ? nullptr : at(listing, {"nftables"});
-  if (!items || !items->is_array())
-    return fail(Errc::internal, "nftables listed the table in an unknown form");
-  std::set<Masquerade> found;
-  bool chain = false;
-  for (const json::value& item : items->get_array()) {
-    if (at(item, {"metainfo"})) continue;
-    if (const json::value* table = at(item, {"table"})) {
-      if (at(*table, {"flags"})) found.insert(altered());
-    } else if (const json::value* listed = at(item, {"chain"}); listed && is_our_chain(*listed)) {
-      chain = true;
-    } else if (const json::value* rule = at(item, {"rule"})) {
-      found.insert(text_at(*rule, {"chain"}) == kChain ? read_rule(*rule).value_or(altered())
-                                                       : altered());
-    } else {
-      found.insert(altered());
-    }
-  }
-  if (!chain || found.empty()) found.insert(altered());
-  return found;
+  return "add table inet " + table + "\ndelete table inet " + table + "\n";
 }
 
 }  // namespace heddle::nft

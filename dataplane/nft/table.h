@@ -4,14 +4,18 @@
 #include <string>
 
 #include "common/base/result.h"
-#include "dataplane/intent/host_state.h"
+#include "dataplane/intent/operation.h"
+#include "dataplane/nft/ruleset.h"
 
 namespace heddle::nft {
 
 // Our one nftables table, `inet <name>`; every other table is left alone.
-// Owns:    the table only; it stays when this object goes.
+// Owns:    the table only; it stays when this object goes. What was read is kept with the kernel's
+//          generation number: as long as nobody changes any nftables of the namespace, looking
+//          again costs one message.
 // Threads: one caller at a time; acts on the namespace of the thread that opened it.
-// Errors:  `denied` without CAP_NET_ADMIN; `unsupported` when the kernel lacks nftables or its NAT.
+// Errors:  `denied` without CAP_NET_ADMIN; `unsupported` when the kernel lacks nftables or its NAT;
+//          `conflict` when others kept changing nftables.
 class Table final {
  public:
   // Errors: `invalid` for a name that is no nft identifier.
@@ -20,11 +24,21 @@ class Table final {
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
 
-  // In one transaction; with nothing to masquerade the table goes.
-  Result<> replace(const std::set<dataplane::Masquerade>& masquerades);
+  // Rules and networks, in one transaction; published ports stay, even when the table has to be
+  // made anew because its chains or sets were changed. With nothing to hold, the table goes.
+  Result<> set(const Networks& networks);
 
-  // By meaning; what was changed by hand shows as `altered()` (ruleset.h).
-  Result<std::set<dataplane::Masquerade>> observe();
+  // In one transaction; `removed` and what `put` led to before.
+  Result<Published> change(const Published& put, const std::set<dataplane::PublishedKey>& removed);
+
+  // By meaning. What was changed by hand shows as rules that are `is_altered()` (ruleset.h).
+  struct Contents {
+    Networks networks;
+    Published published;
+  };
+  Result<Contents> observe();
+
+  Result<> remove();  // the table; absence is success
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #include "netd/reconcile/diff.h"
 
 #include <set>
+#include <string_view>
 
 namespace heddle::reconcile {
 namespace {
@@ -81,23 +82,17 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
 
 // Forwarding makes the kernel forget the routes that routers advertised on devices which do not
 // accept them all the same (Documentation/networking/ip-sysctl.rst, accept_ra): that goes first.
-void add_sysctls(const HostState& wanted, const HostState& observed, Operations& steps) {
+// Forwarding makes the kernel forget the routes that routers advertised on devices which do not
+// accept them all the same (Documentation/networking/ip-sysctl.rst, accept_ra): that goes first.
+void add_sysctls(const HostState& wanted, const HostState& observed, bool late, Operations& steps) {
   for (const bool first : {true, false}) {
     for (const auto& [name, value] : wanted.sysctls) {
       if (name.ends_with("/accept_ra") != first) continue;
-      if (!holds(observed.sysctls, name, value)) steps.push_back(dataplane::SetSysctl{name, value});
+      if (is_late(wanted, observed, name) != late) continue;
+      if (late || !holds(observed.sysctls, name, value))
+        steps.push_back(dataplane::SetSysctl{name, value});
     }
   }
-}
-
-void add_published(const HostState& wanted, const HostState& observed, Operations& steps) {
-  dataplane::ChangePublished change;
-  each_unwanted(wanted.published, observed.published,
-                [&](const auto& key) { change.removed.insert(key); });
-  for (const auto& [key, target] : wanted.published) {
-    if (!holds(observed.published, key, target)) change.put.emplace(key, target);
-  }
-  if (!change.put.empty() || !change.removed.empty()) steps.push_back(std::move(change));
 }
 
 }  // namespace
@@ -108,7 +103,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
     steps.push_back(dataplane::RestorePins{observed.missing_pins});
   }
   add_removals(wanted, observed, steps);
-  add_sysctls(wanted, observed, steps);
+  add_sysctls(wanted, observed, false, steps);
   ensure_differing(wanted.bridges, observed.bridges, steps);
   ensure_differing(wanted.vlans, observed.vlans, steps);
   if (wanted.underlay && wanted.underlay != observed.underlay) {
@@ -116,6 +111,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
   }
   ensure_differing(wanted.overlay_networks, observed.overlay_networks, steps);
   add_attachments_and_dependents(wanted, observed, steps);
+  add_sysctls(wanted, observed, true, steps);
   ensure_differing(wanted.members, observed.members, steps);
   ensure_differing(wanted.services, observed.services, steps);
   ensure_differing(wanted.interceptions, observed.interceptions, steps);

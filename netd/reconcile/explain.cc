@@ -336,7 +336,10 @@ void explain_tables(const HostState& wanted, const HostState& observed, Sentence
 
 void explain_firewall(const HostState& wanted, const HostState& observed, Sentences& out) {
   for (const dataplane::NetworkRules& it : observed.rules) {
-    if (!wanted.rules.contains(it)) out.push_back("firewall: foreign rules for " + it.device);
+    if (wanted.rules.contains(it)) continue;
+    // `altered: chain forward is missing`: the device of no network (dataplane/nft).
+    const bool altered = it.device.starts_with("altered: ");
+    out.push_back(altered ? "firewall: " + it.device : "firewall: foreign rules for " + it.device);
   }
   for (const dataplane::NetworkRules& it : wanted.rules) {
     if (!observed.rules.contains(it))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/intent/loopback.h"
 #include "netd/reconcile/diff.h"
 #include "netd/reconcile/network_number.h"
 #include "netd/reconcile/survey.h"
@@ -108,6 +109,7 @@ void plan_scope(const Moment& moment, const driver::DriverSet& drivers, const Su
     const model::Workload* workload = plannable(view, facts, sidecar.workload);
     if (workload != nullptr) plan_interception(*workload, view, facts, into);
   }
+  into.sysctls.merge(dataplane::loopback_settings(into));
 }
 
 Result<> check_claims(const driver::Claim& mine, const driver::Claim& theirs,

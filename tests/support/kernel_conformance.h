@@ -32,6 +32,7 @@ class KernelHarness {
   virtual void delete_inside(const Attachment& attachment) = 0;  // the interface
   virtual void alter_masquerades() = 0;
   virtual void unpin(const std::string& pin) = 0;
+  virtual void alter_published() = 0;  // 0.0.0.0:8080/tcp leads to 10.77.0.99:99
 };
 
 using HarnessFactory = std::function<std::unique_ptr<KernelHarness>()>;
@@ -338,6 +339,92 @@ TEST_P(KernelConformance, MasqueradesAreReplacedAsAWhole) {
   EXPECT_EQ(observe(), wanted_);
 }
 
+TEST_P(KernelConformance, RulesOfNetworksAreReplacedAsAWhole) {
+  wanted_.rules = {{.device = "hbr0", .subnets = {range("10.77.0.0/24"), range("fd00:77::/64")}},
+                   {.device = "hbr1", .subnets = {range("10.78.0.0/24")}, .inbound = true},
+                   {.device = "hbr2", .subnets = {range("10.79.0.0/24")}, .outbound = false},
+                   {.device = "hvx0", .subnets = {range("10.40.0.0/20")}},
+                   {.device = "hvx0", .subnets = {range("10.41.0.7/32")}, .outbound = false},
+                   {.device = "hbr3", .subnets = {}, .inbound = true, .outbound = false}};
+  expect_done(SetRules{{}, wanted_.rules});
+  EXPECT_EQ(observe(), wanted_);
+  expect_done(SetRules{{}, wanted_.rules});
+  EXPECT_EQ(observe(), wanted_);
+  wanted_.rules = {{.device = "hvx0", .subnets = {range("10.40.0.0/20")}, .inbound = true}};
+  expect_done(SetRules{{}, wanted_.rules});
+  EXPECT_EQ(observe(), wanted_);
+  wanted_.rules = {};
+  expect_done(SetRules{});
+  EXPECT_EQ(observe(), HostState());
+}
+
+TEST_P(KernelConformance, SubnetsThatOverlapAreRefused) {
+  EXPECT_EQ(expect_failure(SetRules{{{range("10.77.0.0/16"), "a"}, {range("10.77.1.0/24"), "b"}}}),
+            Errc::invalid);
+  EXPECT_THAT(last_text_, ::testing::HasSubstr("10.77.1.0/24"));
+  EXPECT_EQ(expect_failure(SetRules{{},
+                                    {{.device = "a", .subnets = {range("10.77.0.0/16")}},
+                                     {.device = "b", .subnets = {range("10.77.1.0/24")}}}}),
+            Errc::invalid);
+  EXPECT_EQ(observe(), HostState());
+}
+
+TEST_P(KernelConformance, PublishedPortsAreAddedMovedAndRemovedOneByOne) {
+  const auto key = [&](Protocol protocol, const char* address, std::uint16_t port) {
+    return PublishedKey{protocol, ip(address), port};
+  };
+  wanted_.published = {{key(Protocol::tcp, "0.0.0.0", 8080), {ip("10.77.0.5"), 80}},
+                       {key(Protocol::tcp, "192.0.2.1", 8080), {ip("10.77.0.6"), 80}},
+                       {key(Protocol::udp, "127.0.0.1", 53), {ip("10.77.0.5"), 5353}},
+                       {key(Protocol::tcp, "::", 8080), {ip("fd00:77::5"), 80}},
+                       {key(Protocol::udp, "2001:db8::1", 65535), {ip("fd00:77::6"), 1}}};
+  expect_done(ChangePublished{wanted_.published, {}});
+  EXPECT_EQ(observe(), wanted_);
+  expect_done(ChangePublished{wanted_.published, {}});
+  EXPECT_EQ(observe(), wanted_);
+
+  const auto moved = key(Protocol::tcp, "0.0.0.0", 8080);
+  wanted_.published[moved] = {ip("10.77.0.9"), 81};
+  wanted_.published.erase(key(Protocol::tcp, "::", 8080));
+  expect_done(ChangePublished{{{moved, {ip("10.77.0.9"), 81}}},
+                              {key(Protocol::tcp, "::", 8080), key(Protocol::tcp, "::", 9)}});
+  EXPECT_EQ(observe(), wanted_);
+
+  by_hand().alter_published();
+  EXPECT_EQ(observe().published[moved].port, 99);
+  expect_done(ChangePublished{{{moved, {ip("10.77.0.9"), 81}}}, {}});
+  EXPECT_EQ(observe(), wanted_);
+
+  std::set<PublishedKey> all;
+  for (const auto& [each, target] : wanted_.published) all.insert(each);
+  expect_done(ChangePublished{{}, all});
+  expect_done(ChangePublished{{}, all});
+  EXPECT_EQ(observe(), HostState());
+}
+
+TEST_P(KernelConformance, RulesAndPublishedPortsDoNotTouchEachOther) {
+  wanted_.published = {{{Protocol::tcp, ip("0.0.0.0"), 8080}, {ip("10.77.0.5"), 80}}};
+  expect_done(ChangePublished{wanted_.published, {}});
+  wanted_.rules = {{.device = "hbr0", .subnets = {range("10.77.0.0/24")}}};
+  wanted_.masquerades = {{range("10.77.0.0/24"), "hbr0"}};
+  expect_done(SetRules{wanted_.masquerades, wanted_.rules});
+  EXPECT_EQ(observe(), wanted_);
+  by_hand().alter_masquerades();
+  EXPECT_NE(observe(), wanted_);
+  expect_done(SetRules{wanted_.masquerades, wanted_.rules});
+  EXPECT_EQ(observe(), wanted_);
+  wanted_.published = {};
+  expect_done(ChangePublished{{}, {{Protocol::tcp, ip("0.0.0.0"), 8080}}});
+  EXPECT_EQ(observe(), wanted_);
+}
+
+TEST_P(KernelConformance, APortThatLeadsNowhereIsRefused) {
+  const PublishedKey key{Protocol::tcp, ip("0.0.0.0"), 80};
+  EXPECT_EQ(expect_failure(ChangePublished{{{key, {ip("fd00::1"), 80}}}, {}}), Errc::invalid);
+  EXPECT_EQ(expect_failure(ChangePublished{{{key, {ip("10.77.0.5"), 0}}}, {}}), Errc::invalid);
+  EXPECT_EQ(observe(), HostState());
+}
+
 TEST_P(KernelConformance, SysctlsAreSetAndReadWhereWanted) {
   expect_done(SetSysctl{"net/ipv4/ip_forward", "1"});
   EXPECT_EQ(observe(), HostState());
@@ -359,6 +446,7 @@ TEST_P(KernelConformance, RemoveEverythingLeavesOnlyOthersThings) {
   ensure(overlaid("hv2", by_hand().add_sandbox("c2"), 6));
   ensure(HostRoute{ip("10.77.0.6"), "hv2", mac(6)});
   expect_done(SetRules{{{range("10.77.0.0/24"), "hbr0"}}});
+  expect_done(ChangePublished{{{{Protocol::tcp, ip("0.0.0.0"), 80}, {ip("10.77.0.5"), 80}}}, {}});
   EXPECT_TRUE(kernel().remove_everything());
   wanted_ = {};
   EXPECT_EQ(observe(), HostState());

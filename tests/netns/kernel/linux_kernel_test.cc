@@ -141,6 +141,11 @@ class LinuxHarness final : public KernelHarness {
   void alter_masquerades() override {
     host::run("nft add rule inet heddle_test postrouting ip saddr 10.0.0.1 accept");
   }
+  void alter_published() override {
+    host::run(
+        "nft 'delete element inet heddle_test anywhere4 { tcp . 8080 }; "
+        "add element inet heddle_test anywhere4 { tcp . 8080 : 10.77.0.99 . 99 }'");
+  }
 
  private:
   host::PrivateHost host_;

@@ -50,6 +50,10 @@ class FakeHarness final : public KernelHarness {
     kernel_.delete_link(attachment.host_name);
   }
   void alter_masquerades() override { kernel_.state().masquerades.insert({Prefix(), "altered"}); }
+  void alter_published() override {
+    kernel_.state().published[{Protocol::tcp, IpAddr(), 8080}] = {
+        IpAddr::parse("10.77.0.99").value(), 99};
+  }
 
  private:
   FakeKernel kernel_;

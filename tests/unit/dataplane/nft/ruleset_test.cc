@@ -6,123 +6,111 @@
 namespace heddle::nft {
 namespace {
 
-using dataplane::Masquerade;
+using dataplane::Protocol;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 Prefix range(const char* text) {
   return Prefix::parse(text).value();
 }
-
-const Masquerade kBridge{range("10.1.0.0/20"), "br0"};
-
-constexpr const char* kTable = R"({"table":{"family":"inet","name":"heddle","handle":2}})";
-constexpr const char* kChain =
-    R"({"chain":{"family":"inet","table":"heddle","name":"postrouting","handle":1,"type":"nat",)"
-    R"("hook":"postrouting","prio":100,"policy":"accept"}})";
-constexpr const char* kRule =
-    R"({"rule":{"family":"inet","table":"heddle","chain":"postrouting","handle":2,"comment":"x",)"
-    R"("expr":[{"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},)"
-    R"("right":{"prefix":{"addr":"10.1.0.0","len":20}}}},)"
-    R"({"match":{"op":"!=","left":{"payload":{"protocol":"ip","field":"daddr"}},)"
-    R"("right":{"prefix":{"addr":"10.1.0.0","len":20}}}},)"
-    R"({"match":{"op":"!=","left":{"meta":{"key":"oifname"}},"right":"br0"}},)"
-    R"({"counter":{"packets":3,"bytes":252}},{"masquerade":null}]}})";
-
-std::string listing(std::initializer_list<std::string> items) {
-  std::string text = R"({"nftables":[{"metainfo":{"version":"1.0.6","json_schema_version":1}})";
-  for (const std::string& item : items) text += "," + item;
-  return text + "]}";
+IpAddr ip(const char* text) {
+  return IpAddr::parse(text).value();
 }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  EXPECT_NE(at, std::string::npos) << from;
-  return text.replace(at, from.size(), to);
+Networks example() {
+  return {.masquerades = {{range("10.1.0.0/20"), "br0"}, {range("fd00::/64"), ""}},
+          .rules = {{.device = "br0", .subnets = {range("10.1.0.0/20"), range("fd00:1::/64")}},
+                    {.device = "br1", .subnets = {range("10.2.0.7/32")}, .inbound = true},
+                    {.device = "vx0", .subnets = {range("10.40.0.0/20")}, .outbound = false},
+                    {.device = "vx0", .subnets = {range("10.41.0.0/20")}}}};
 }
 
-TEST(Replacement, IsOneTransactionThatDropsWhateverWasThere) {
-  const std::string text = replacement("heddle", {kBridge});
+TEST(Elements, AreReadBackAsTheyWereWritten) {
+  const Read back = read(elements_of(example()));
+  EXPECT_EQ(back.networks, example());
+  EXPECT_THAT(back.remarks, IsEmpty());
+  EXPECT_THAT(elements_of({}), IsEmpty());
+  EXPECT_EQ(read({}).networks, Networks());
+}
+
+TEST(Elements, OfADeviceThatNetworksShareAreNone) {
+  const Elements all = elements_of(example());
+  EXPECT_THAT(all.at("links"),
+              Not(Contains(::testing::Field(&Element::parts, ElementsAre("vx0")))));
+  EXPECT_THAT(all.at("links"), Contains(::testing::Field(&Element::parts, ElementsAre("br0"))));
+}
+
+TEST(Elements, ChangedByHandAreNamed) {
+  const auto remarks = [](auto change) {
+    Elements elements = elements_of(example());
+    change(elements);
+    return read(elements).remarks;
+  };
+  EXPECT_THAT(remarks([](Elements& all) { all.erase("closed4"); }),
+              ElementsAre(HasSubstr("closed4 lacks 10.1.0.0/20")));
+  EXPECT_THAT(remarks([](Elements& all) { all["internal6"].insert({{"fd99::/64"}, ""}); }),
+              ElementsAre("set internal6: foreign element fd99::/64"));
+  EXPECT_THAT(remarks([](Elements& all) { all["inside_links"].insert({{"br0", "br1"}, ""}); }),
+              ElementsAre("set inside_links: foreign element \"br0\" . \"br1\""));
+  EXPECT_THAT(remarks([](Elements& all) { all.erase("within6"); }),
+              ElementsAre("set within6 lacks fd00::/64 . fd00::/64"));
+}
+
+TEST(Update, LeavesTheMapsOfPublishedPorts) {
+  const std::string text = update("heddle", example());
+  EXPECT_THAT(text, Not(HasSubstr("delete table")));
+  EXPECT_THAT(text, Not(HasSubstr("flush set inet heddle published4")));
+  EXPECT_THAT(text, Not(HasSubstr("flush set inet heddle anywhere6")));
+  EXPECT_THAT(text, HasSubstr("flush set inet heddle closed4\n"));
+  EXPECT_THAT(text, HasSubstr("flush chain inet heddle forward\n"));
+  EXPECT_THAT(text, HasSubstr("add element inet heddle closed4 { 10.1.0.0/20 comment \"br0 1\""));
+}
+
+TEST(Update, HasAsManyRulesForOneNetworkAsForAHundred) {
+  Networks many;
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const Prefix subnet = Prefix::containing(IpAddr::v4(0x0a000000U + (i << 16)), 16);
+    many.rules.insert({.device = "br" + std::to_string(i), .subnets = {subnet}});
+    many.masquerades.insert({subnet, "br" + std::to_string(i)});
+  }
+  const auto count = [](const std::string& text) {
+    std::size_t found = 0;
+    for (std::size_t at = 0; (at = text.find("add rule", at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(update("heddle", many)), count(update("heddle", {})));
+}
+
+TEST(Replacement, CarriesThePublishedPorts) {
+  const Published ports{{{Protocol::tcp, IpAddr(), 80}, {ip("10.1.0.5"), 8080}},
+                        {{Protocol::sctp, ip("::1"), 81}, {ip("fd00::5"), 82}}};
+  const std::string text = replacement("heddle", {}, ports);
   EXPECT_THAT(text, ::testing::StartsWith("add table inet heddle\ndelete table inet heddle\n"));
-  EXPECT_THAT(text, HasSubstr("type nat hook postrouting priority 100; policy accept;"));
-  EXPECT_THAT(text, HasSubstr("ip saddr 10.1.0.0/20 ip daddr != 10.1.0.0/20 oifname != \"br0\" "
-                              "counter masquerade comment \"what leaves 10.1.0.0/20\"\n"));
-}
-
-TEST(Replacement, OfNothingLeavesNoTable) {
-  EXPECT_EQ(replacement("heddle", {}), "add table inet heddle\ndelete table inet heddle\n");
-}
-
-TEST(Replacement, KnowsBothFamiliesAndNoDevice) {
-  EXPECT_THAT(replacement("heddle", {{range("fd00::/64"), ""}}),
-              HasSubstr("ip6 saddr fd00::/64 ip6 daddr != fd00::/64 counter"));
+  EXPECT_THAT(text,
+              HasSubstr("add element inet heddle anywhere4 { tcp . 80 : 10.1.0.5 . 8080 }\n"));
+  EXPECT_THAT(text,
+              HasSubstr("add element inet heddle published6 { sctp . ::1 . 81 : fd00::5 . 82 }\n"));
 }
 
 TEST(Validate, RefusesWhatNftWouldReadDifferently) {
-  EXPECT_TRUE(validate("heddle_a1", {kBridge, {range("10.0.0.0/8"), ""}}));
+  EXPECT_TRUE(validate("heddle_a1", example()));
   for (const char* table : {"", "1st", "a b", "a;flush ruleset", "a{"}) {
     EXPECT_EQ(validate(table, {}).error().code(), Errc::invalid) << table;
   }
-  for (const char* device : {"br0\"", "br 0", "br0;", "a-name-of-sixteen"}) {
-    EXPECT_EQ(validate("heddle", {{range("10.0.0.0/8"), device}}).error().code(), Errc::invalid);
-  }
-  EXPECT_EQ(validate("heddle", {{Prefix(), ""}}).error().code(), Errc::invalid);
-}
-
-TEST(ParseListing, OurRuleIsReadBackWhateverItsHandleCounterAndComment) {
-  EXPECT_THAT(parse_listing(listing({kTable, kChain, kRule})).value(), ElementsAre(kBridge));
-}
-
-TEST(ParseListing, AWholeAddressStandsAlone) {
-  const std::string prefix = R"({"prefix":{"addr":"10.1.0.0","len":20}})";
-  const auto rule = replaced(replaced(kRule, prefix, R"("10.1.0.7")"), prefix, R"("10.1.0.7")");
-  EXPECT_THAT(parse_listing(listing({kTable, kChain, rule})).value(),
-              ElementsAre(Masquerade{range("10.1.0.7/32"), "br0"}));
-}
-
-TEST(ParseListing, EveryChangeByHandShows) {
-  const std::initializer_list<std::pair<const char*, std::string>> changed{
-      {"another operator", replaced(kRule, R"("op":"==")", R"("op":"!=")")},
-      {"another destination",
-       replaced(kRule, R"("field":"daddr"}},"right":{"prefix":{"addr":"10.1)",
-                R"("field":"daddr"}},"right":{"prefix":{"addr":"10.2)")},
-      {"a verdict", replaced(kRule, R"("masquerade":null)", R"("accept":null)")},
-      {"flags", replaced(kRule, R"("masquerade":null)", R"("masquerade":{"flags":"random"})")},
-      {"another hook", replaced(kRule, R"("field":"saddr")", R"("field":"ttl")")},
-      {"another chain", replaced(kRule, R"("chain":"postrouting")", R"("chain":"mine")")},
-      {"host bits", replaced(kRule, "10.1.0.0", "10.1.0.1")},
-      {"a length", replaced(kRule, R"("len":20)", R"("len":200)")},
-      {"no expression", R"({"rule":{"chain":"postrouting","handle":9}})"},
-  };
-  for (const auto& [what, rule] : changed) {
-    EXPECT_THAT(parse_listing(listing({kTable, kChain, rule})).value(), ElementsAre(altered()))
-        << what;
+  for (const char* device : {"br0\"", "br 0", "br0;", "br*", "a-name-of-sixteen"}) {
+    EXPECT_EQ(validate("heddle", {{{range("10.0.0.0/8"), device}}, {}}).error().code(),
+              Errc::invalid);
+    EXPECT_EQ(validate("heddle", {{}, {{.device = device}}}).error().code(), Errc::invalid);
   }
 }
 
-TEST(ParseListing, AnAlteredTableOrChainShows) {
-  const auto seen = [](std::initializer_list<std::string> items) {
-    return parse_listing(listing(items)).value();
-  };
-  EXPECT_TRUE(seen({kTable, kRule}).contains(altered())) << "no chain";
-  EXPECT_TRUE(seen({kTable, kChain}).contains(altered())) << "no rule";
-  EXPECT_TRUE(seen({kTable}).contains(altered())) << "an empty table";
-  EXPECT_TRUE(seen({kTable, replaced(kChain, "100", "99"), kRule}).contains(altered()));
-  EXPECT_TRUE(seen({kTable, replaced(kChain, "accept", "drop"), kRule}).contains(altered()));
-  EXPECT_TRUE(seen({replaced(kTable, R"("handle":2)", R"("flags":"dormant")"), kChain, kRule})
-                  .contains(altered()));
-  EXPECT_TRUE(seen({kTable, kChain, kRule, R"({"set":{"name":"s"}})"}).contains(altered()));
-}
-
-TEST(ParseListing, WhatIsNoListingIsRefused) {
-  for (const char* text : {"", "{", "[]", "{}", R"({"nftables":3})", "null", "\xff\xfe"}) {
-    EXPECT_EQ(parse_listing(text).error().code(), Errc::internal) << text;
-  }
-}
-
-TEST(ParseListing, OddItemsAreAlterationsNotCrashes) {
-  EXPECT_THAT(parse_listing(R"({"nftables":[1,null,"x",[],{"rule":7},{"chain":[]}]})").value(),
-              ElementsAre(altered()));
+TEST(Altered, IsNoDeviceThatCouldBe) {
+  EXPECT_TRUE(is_altered(altered("chain forward is missing")));
+  EXPECT_FALSE(is_altered({.device = "br0"}));
+  EXPECT_FALSE(validate("heddle", {{}, {altered("chain forward is missing")}}));
 }
 
 }  // namespace

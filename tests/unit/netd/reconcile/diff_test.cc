@@ -251,5 +251,19 @@ TEST(Diff, RouterAdvertisementsAreKeptBeforeForwardingEndsThem) {
                           Operation(SetSysctl{"net/ipv6/conf/all/forwarding", "1"})));
 }
 
+TEST(Diff, SettingsOfADeviceFollowItAndAreSetAgainWhenItIsMadeAnew) {
+  HostState wanted;
+  wanted.bridges["hbr0"] = {.name = "hbr0", .mac = {{2, 0, 0, 0, 0, 1}}, .addresses = {}};
+  wanted.sysctls["net/ipv4/conf/hbr0/route_localnet"] = "1";
+  const SetSysctl set{"net/ipv4/conf/hbr0/route_localnet", "1"};
+  const auto fresh = diff(wanted, {});
+  ASSERT_EQ(fresh.size(), 2U);
+  EXPECT_EQ(std::get<SetSysctl>(fresh[1]), set);
+  HostState observed = wanted;
+  EXPECT_THAT(diff(wanted, observed), IsEmpty());
+  observed.bridges["hbr0"].mtu = 1400;
+  EXPECT_EQ(diff(wanted, observed).size(), 2U);
+}
+
 }  // namespace
 }  // namespace heddle::reconcile
