@@ -15,6 +15,12 @@ std::string device_towards(const HostState& state, const IpAddr& address) {
         }))
       return name;
   }
+  // A part of a plan may hold the endpoint without its bridge.
+  for (const auto& [name, attachment] : state.attachments) {
+    if (std::ranges::any_of(attachment.addresses,
+                            [&](const IfAddr& own) { return own.address == address; }))
+      return attachment.bridge;
+  }
   return {};
 }
 

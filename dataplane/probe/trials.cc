@@ -163,7 +163,7 @@ Result<std::string> nft_masquerade() {
   TRY_DO(need_private_netns());
   TRY(const auto table, nft::Table::open("heddle_probe"));
   TRY(const auto subnet, Prefix::parse("192.0.2.0/24"));
-  TRY_DO(table->replace({{subnet, ""}}));
+  TRY_DO(table->set({.masquerades = {{subnet, ""}}}));
   return std::string("nftables");
 }
 

@@ -206,10 +206,6 @@ Result<std::vector<std::string>> Control::prune_networks(PruneSpec spec, Deadlin
   return removed;
 }
 
-Result<std::vector<std::string>> Control::prune_networks(PruneSpec, Deadline) {
-  return fail(Errc::unsupported, "networks cannot be pruned yet");
-}
-
 std::string Control::device_of(const model::Network& network) {
   const auto current = view();
   const bool present = std::ranges::any_of(current->endpoints, [&](const auto& entry) {

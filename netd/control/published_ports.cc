@@ -95,7 +95,7 @@ Result<> check_ports(const PublishedPorts& ports, const model::Endpoint& endpoin
 }
 
 Result<> check_unpublished(const PublishedPort& port, const model::Id& endpoint,
-                           const std::map<model::Id, model::Endpoint>& endpoints) {
+                           const model::Table<model::Endpoint>& endpoints) {
   for (const auto& [id, other] : endpoints) {
     if (id == endpoint) continue;
     for (const PublishedPort& theirs : other.published) {

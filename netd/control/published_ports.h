@@ -1,10 +1,10 @@
 #pragma once
-#include <map>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
 #include "netd/model/objects.h"
+#include "netd/model/table.h"
 
 // Which ports of the host lead to which endpoint: what a request may ask for beside what others
 // have. Pure.
@@ -29,7 +29,7 @@ Result<> check_ports(const PublishedPorts& ports, const model::Endpoint& endpoin
 
 // Errors: `in_use`, naming the workload and the port, when another endpoint has one of them.
 Result<> check_unpublished(const model::PublishedPort& port, const model::Id& endpoint,
-                           const std::map<model::Id, model::Endpoint>& endpoints);
+                           const model::Table<model::Endpoint>& endpoints);
 
 // `from` without `removed`, each of which must be in it. One without a host port means whichever
 // leads to that port of the endpoint.

@@ -37,7 +37,7 @@ constexpr const char* kResolvConf =
 // Sandboxes and cgroups that an earlier daemon made for workloads of which the store knows nothing:
 // it died before it had stored them, or after it had erased them.
 void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
-                    const std::map<model::Id, model::Workload>& known) {
+                    const model::Table<model::Workload>& known) {
   constexpr std::string_view kCgroup = "workload-";
   std::error_code ec;
   const auto report = [](const std::string& path, const Result<>& removed) {
@@ -50,7 +50,7 @@ void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
     report(entry.path(), runtime::remove_cgroup(entry.path()));
   }
   for (const auto& entry : std::filesystem::directory_iterator(sandboxes, ec)) {
-    if (known.contains(entry.path().filename())) continue;
+    if (known.contains(entry.path().filename().string())) continue;
     report(entry.path(), netns::remove(entry.path()));
   }
 }

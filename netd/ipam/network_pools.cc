@@ -70,8 +70,8 @@ Result<IpAddr> NetworkPools::allocate(Family family, const std::string& holder, 
     reasons += (reasons.empty() ? "" : "; ") + address.error().text();
   }
   if (!reasons.empty()) return fail(Errc::exhausted, reasons);
-  return fail(Errc::invalid, std::string("the network has no ") +
-                                 (family == Family::v4 ? "IPv4" : "IPv6") + " subnet");
+  return fail(Errc::invalid, family == Family::v4 ? "the network has no IPv4 subnet"
+                                                  : "the network has no IPv6 subnet");
 }
 
 Result<> NetworkPools::allocate(const IpAddr& address, const std::string& holder, Pool::Now now) {
@@ -84,7 +84,7 @@ Result<> NetworkPools::allocate(const IpAddr& address, const std::string& holder
   if (subnets.empty()) {
     return fail(Errc::invalid, "address " + address.format() +
                                    " cannot be had: the network has no " +
-                                   (address.is_v4() ? "IPv4" : "IPv6") + " subnet");
+                                   (address.is_v4() ? "IPv4 subnet" : "IPv6 subnet"));
   }
   const bool several = subnets.contains(',');
   return fail(Errc::invalid, "address " + address.format() + " is outside the subnet" +

@@ -80,8 +80,35 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
   }
 }
 
-// Forwarding makes the kernel forget the routes that routers advertised on devices which do not
-// accept them all the same (Documentation/networking/ip-sysctl.rst, accept_ra): that goes first.
+void add_published(const HostState& wanted, const HostState& observed, Operations& steps) {
+  dataplane::ChangePublished change;
+  each_unwanted(wanted.published, observed.published,
+                [&](const auto& key) { change.removed.insert(key); });
+  for (const auto& [key, target] : wanted.published) {
+    if (!holds(observed.published, key, target)) change.put.emplace(key, target);
+  }
+  if (!change.put.empty() || !change.removed.empty()) steps.push_back(std::move(change));
+}
+
+// net/ipv4/conf/hbr0/route_localnet -> hbr0
+std::string device_of(const std::string& sysctl) {
+  constexpr std::string_view kPerDevice[] = {"net/ipv4/conf/", "net/ipv6/conf/"};
+  for (const std::string_view start : kPerDevice) {
+    if (!sysctl.starts_with(start)) continue;
+    return sysctl.substr(start.size(), sysctl.find('/', start.size()) - start.size());
+  }
+  return {};
+}
+
+// Settings of devices that are made only now, or anew, and then start from defaults.
+bool is_late(const HostState& wanted, const HostState& observed, const std::string& sysctl) {
+  const std::string device = device_of(sysctl);
+  const auto bridge = wanted.bridges.find(device);
+  if (bridge != wanted.bridges.end()) return !holds(observed.bridges, device, bridge->second);
+  const auto port = wanted.attachments.find(device);
+  return port != wanted.attachments.end() && !holds(observed.attachments, device, port->second);
+}
+
 // Forwarding makes the kernel forget the routes that routers advertised on devices which do not
 // accept them all the same (Documentation/networking/ip-sysctl.rst, accept_ra): that goes first.
 void add_sysctls(const HostState& wanted, const HostState& observed, bool late, Operations& steps) {

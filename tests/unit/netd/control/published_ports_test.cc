@@ -78,7 +78,8 @@ TEST(CheckUnpublished, NamesWhoHasThePort) {
   other.id = "e2";
   other.workload_name = "c2";
   other.published = {port(8080, 80, 10)};
-  const std::map<model::Id, model::Endpoint> all{{"e2", other}};
+  model::Table<model::Endpoint> all;
+  all["e2"] = other;
   const auto refused = check_unpublished(port(8089, 80), "e1", all);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), Errc::in_use);

@@ -174,7 +174,7 @@ TEST_F(ZoneTest, BackendsOfBothFamiliesAreTasksOfAServiceWhoseVipIsIpv4) {
   EXPECT_THAT(find("web"), ElementsAre("10.40.15.1"));
   EXPECT_THAT(find("tasks.web"), ElementsAre("10.40.0.9", "fd00::9"));
   EXPECT_THAT(find("ip-10-40-0-9.app"), ElementsAre("10.40.0.9", "fd00::9"));
-  build.view().services.begin()->second.vip = IpAddr();
+  build.view().services.at(build.view().services.begin()->first).vip = IpAddr();
   EXPECT_THAT(find("web"), ElementsAre("10.40.0.9", "fd00::9")) << "without a VIP: the backends";
 }
 

@@ -299,9 +299,10 @@ TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {
   const HostState before = plan(both, facts, drivers);
   EXPECT_EQ(before.vlans.size(), 1u);
   HostState state = before;
-  for (const auto& operation : plan_endpoint(both, one, facts, drivers, "c2-lan2")) {
-    tests::apply(operation, state);
-  }
+  const auto steps =
+      plan_change({both, facts}, {one, facts}, drivers, model::compare(both, one));
+  ASSERT_TRUE(steps);
+  for (const auto& operation : *steps) dataplane::advance(state, operation);
   EXPECT_EQ(state, plan(one, facts, drivers));
   EXPECT_EQ(state.vlans.size(), 1u);
 }

@@ -18,7 +18,9 @@ class BridgeDriverTest : public ::testing::Test {
     build.workload("c1");
     build.endpoint("c1", network.id, "172.20.0.2");
   }
-  model::Endpoint& endpoint() { return build.view().endpoints.begin()->second; }
+  model::Endpoint& endpoint() {
+    return build.view().endpoints.at(build.view().endpoints.begin()->first);
+  }
   dataplane::HostState planned(bool default_route = true) {
     const model::Endpoint& endpoint = build.view().endpoints.begin()->second;
     const driver::Site site{
