@@ -93,7 +93,7 @@ TEST_F(Forwarding, WhatTheHostForbidsInItsForwardChainStaysForbidden) {
   EXPECT_EQ(published(), "") << "by the endpoint's port: the destination is translated by then";
   host::run(
       "nft 'flush chain ip mine f; "
-      "add rule ip mine f ct original proto-dst 8080 drop'");
+      "add rule ip mine f meta l4proto tcp ct original proto-dst 8080 drop'");
   EXPECT_EQ(published(), "") << "by the published port, through connection tracking";
   host::run(
       "nft 'flush chain ip mine f; add chain ip mine i { type filter hook input priority 0; "

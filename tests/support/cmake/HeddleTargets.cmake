@@ -69,8 +69,7 @@ pkg_check_modules(GRPC REQUIRED IMPORTED_TARGET grpc++)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
 # Precompiled headers, in release builds alone: the other presets show what a file forgot to include.
-# `std` for libraries, `asio` for those that talk to sockets with it, `gtest` for tests; all that use
-# one have the same flags.
+# `std` for libraries, `gtest` for tests; all that use one have the same flags.
 set(HEDDLE_PRECOMPILE OFF)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(HEDDLE_PRECOMPILE ON)
@@ -92,7 +91,6 @@ if(HEDDLE_PRECOMPILE)
   target_compile_options(heddle_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
   set(empty ${CMAKE_SOURCE_DIR}/tests/support/cmake/precompiled/empty.cc)
   add_library(heddle_pch_std STATIC EXCLUDE_FROM_ALL ${empty})
-  add_library(heddle_pch_asio STATIC EXCLUDE_FROM_ALL ${empty})
   add_executable(heddle_pch_gtest EXCLUDE_FROM_ALL ${empty})  # -fPIE, as tests are compiled
   target_link_libraries(heddle_pch_gtest PRIVATE GTest::gmock GTest::gtest_main)
 endif()
@@ -105,7 +103,6 @@ endfunction()
 
 if(HEDDLE_PRECOMPILE)
   heddle_precompiled(std)
-  heddle_precompiled(asio)
   heddle_precompiled(gtest)
   heddle_unoptimized(heddle_pch_gtest)
 endif()
@@ -116,9 +113,8 @@ add_custom_target(generated)
 add_custom_target(bench)
 
 # heddle_library(netd/ipam DEPS heddle_common ...): libraries that its headers show go to DEPS.
-# PRECOMPILED: which headers (std).
 function(heddle_library path)
-  cmake_parse_arguments(ARG "" "PRECOMPILED" "DEPS;EXTRA" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;EXTRA" ${ARGN})
   string(REPLACE "/" "_" name heddle_${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
@@ -126,8 +122,6 @@ function(heddle_library path)
   target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
   if(path MATCHES "^tests/")
     heddle_unoptimized(${name})
-  elseif(ARG_PRECOMPILED)
-    heddle_precompile(${name} ${ARG_PRECOMPILED})
   else()
     heddle_precompile(${name} std)
   endif()

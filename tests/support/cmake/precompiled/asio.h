@@ -1,4 +1,0 @@
-#pragma once
-#include <boost/asio.hpp>
-
-#include "tests/support/cmake/precompiled/std.h"
