@@ -112,8 +112,7 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
   TRY(auto reaper, Reaper::start(settings.link_group));
   const std::string table = settings.nft_table;
   auto impl = std::make_unique<Impl>(std::move(settings), listeners, std::move(programs),
-                                     std::move(socket), std::move(own_netns),
-                                     std::move(reaper));
+                                     std::move(socket), std::move(own_netns), std::move(reaper));
   TRY(impl->firewall, Firewall::open(table, impl->socket));
   return std::unique_ptr<LinuxKernel>(new LinuxKernel(std::move(impl)));
 }

@@ -262,9 +262,9 @@ class Control final : public Daemon {
   std::optional<cluster::SwarmState> swarm_;
   std::set<model::Id> unreachable_;
   driver::NodeFacts facts_;
-  driver::NodeFacts planned_facts_;        // what the last plan was made with
-  dataplane::HostState applied_;           // by operations that succeeded, or as observed
-  bool in_doubt_ = false;                  // an operation failed that may have taken effect
+  driver::NodeFacts planned_facts_;            // what the last plan was made with
+  dataplane::HostState applied_;               // by operations that succeeded, or as observed
+  bool in_doubt_ = false;                      // an operation failed that may have taken effect
   std::map<model::Id, KnownAddresses> pools_;  // by network
   bool forget_pending_ = false;
   std::map<model::Id, std::chrono::milliseconds> restart_delay_;

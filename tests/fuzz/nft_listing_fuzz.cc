@@ -25,10 +25,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(nft::encode(port->first, port->second) == raw);
   }
   auto listing = nft::parse_listing(text);
-  HEDDLE_DEFECT("a table of others is taken for ours", if (listing) {
-    listing->whole = false;
-    listing->remarks.clear();
-  });
+  HEDDLE_DEFECT(
+      "a table of others is taken for ours", if (listing) {
+        listing->whole = false;
+        listing->remarks.clear();
+      });
   if (!listing) {
     CHECK(listing.error().code() == Errc::internal);
     return 0;

@@ -299,8 +299,7 @@ TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {
   const HostState before = plan(both, facts, drivers);
   EXPECT_EQ(before.vlans.size(), 1u);
   HostState state = before;
-  const auto steps =
-      plan_change({both, facts}, {one, facts}, drivers, model::compare(both, one));
+  const auto steps = plan_change({both, facts}, {one, facts}, drivers, model::compare(both, one));
   ASSERT_TRUE(steps);
   for (const auto& operation : *steps) dataplane::advance(state, operation);
   EXPECT_EQ(state, plan(one, facts, drivers));
