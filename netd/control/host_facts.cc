@@ -79,6 +79,8 @@ std::map<std::string, driver::HostDevice> host_devices() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   std::map<std::string, driver::HostDevice> devices;
   for (auto* it = list.get(); it != nullptr && it->if_index != 0; ++it) {
+    // Host sides of endpoints, of which there may be thousands, are nobody's parents.
+    if (std::string_view(it->if_name).starts_with("hdv")) continue;
     ifreq request{};
     std::strncpy(request.ifr_name, it->if_name, IFNAMSIZ - 1);
     if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) < 0) continue;  // it went
