@@ -55,7 +55,7 @@ Result<> mac(const Mac& value) {
   return fail(Errc::invalid, value.format() + " is no unicast Ethernet address");
 }
 
-Result<> vni(Vni value) {
+Result<> check_vni(Vni value) {
   if (value.value >= 1 && value.value <= kMaxVni) return {};
   return fail(Errc::invalid, "a VNI is 1 to 16777215, not " + std::to_string(value.value));
 }
@@ -148,7 +148,7 @@ struct Validate {
     TRY_DO(addresses(a.addresses));
     if (!a.bridge.empty()) TRY_DO(validate_device(a.bridge));
     if (!a.overlay) return {};
-    TRY_DO(vni(*a.overlay));
+    TRY_DO(check_vni(*a.overlay));
     if (!a.bridge.empty()) return fail(Errc::invalid, "an overlay endpoint is no port of a bridge");
     if (a.addresses.empty() || !a.addresses.front().address.is_v4())
       return fail(Errc::invalid, "an overlay endpoint needs an IPv4 address, and first");
@@ -166,7 +166,7 @@ struct Validate {
     return mac(op.object.mac);
   }
   Result<> operator()(const Ensure<OverlayNetwork>& op) const {
-    TRY_DO(vni(op.object.vni));
+    TRY_DO(check_vni(op.object.vni));
     TRY_DO(mac(op.object.gateway_mac));
     TRY_DO(unicast_v4(op.object.gateway, "an overlay network's gateway"));
     if (op.object.subnet.is_v4() && op.object.subnet.contains(op.object.gateway)) return {};
@@ -174,7 +174,7 @@ struct Validate {
                                    op.object.subnet.format());
   }
   Result<> operator()(const Ensure<OverlayAddress>& op) const {
-    TRY_DO(vni(op.object.vni));
+    TRY_DO(check_vni(op.object.vni));
     TRY_DO(mac(op.object.mac));
     TRY_DO(unicast_v4(op.object.address, "an overlay address"));
     if (op.object.vtep.has_value() == !op.object.local_device.empty())

@@ -53,7 +53,7 @@ tcmsg header_of(IfIndex link) {
   return header;
 }
 
-std::string place(IfIndex link) {
+std::string owner(IfIndex link) {
   return " of link " + std::to_string(link.value);
 }
 
@@ -95,7 +95,7 @@ Result<> put_rate(Socket& socket, IfIndex link, const Rate& rate) {
     message.bytes(TCA_TBF_PARMS, &values, sizeof values).u32(TCA_TBF_BURST, burst_of(rate));
     if (bytes > std::numeric_limits<std::uint32_t>::max()) message.u64(TCA_TBF_RATE64, bytes);
   }
-  auto put = socket.request(message, "limit the rate" + place(link));
+  auto put = socket.request(message, "limit the rate" + owner(link));
   if (!put && (put.error().sys_errno() == ENOENT || put.error().code() == Errc::unsupported))
     return fail(Errc::unsupported,
                 "this kernel has no token bucket qdisc (CONFIG_NET_SCH_TBF, module sch_tbf)");
@@ -105,7 +105,7 @@ Result<> put_rate(Socket& socket, IfIndex link, const Rate& rate) {
 Result<> remove_rate(Socket& socket, IfIndex link) {
   Message message(RTM_DELQDISC, 0);
   message.header(header_of(link));
-  auto removed = socket.request(message, "lift the rate" + place(link));
+  auto removed = socket.request(message, "lift the rate" + owner(link));
   // ENOENT: another qdisc is there; EINVAL: none that can be deleted.
   if (removed || removed.error().code() == Errc::not_found || removed.error().sys_errno() == EINVAL)
     return {};
@@ -125,7 +125,7 @@ Result<std::optional<SeenRate>> rate_of(Socket& socket, IfIndex link) {
   Message message(RTM_GETQDISC, NLM_F_ECHO);  // without it the answer goes to listeners alone
   message.header(header_of(link));
   std::optional<SeenRate> found;
-  auto asked = socket.query(message, "look up the rate" + place(link), [&](const nlmsghdr& answer) {
+  auto asked = socket.query(message, "look up the rate" + owner(link), [&](const nlmsghdr& answer) {
     if (auto rate = read_rate(answer)) found = rate;
   });
   // EINVAL: the root qdisc has another handle.

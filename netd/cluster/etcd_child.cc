@@ -25,8 +25,8 @@
 namespace heddle::cluster {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause{100};
-constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr std::chrono::milliseconds kFirstRestartPause{100};
+constexpr std::chrono::milliseconds kLongestRestartPause{5000};
 constexpr int kStopMilliseconds = 5000;
 constexpr ::off_t kMaxLog = 1 << 20;  // a longer log is begun anew
 constexpr int kLogCheckMilliseconds = 600'000;
@@ -189,7 +189,7 @@ void Child::stop_child(::pid_t pid, int pid_fd) const {
 }
 
 void Child::run() {
-  auto pause = kFirstPause;
+  auto pause = kFirstRestartPause;
   for (;;) {
     const auto started = std::chrono::steady_clock::now();
     const auto pid = launch();
@@ -209,9 +209,10 @@ void Child::run() {
     } else {
       log_error("etcd_not_started", {{"error", pid.error()}});
     }
-    if (std::chrono::steady_clock::now() - started > kLongestPause) pause = kFirstPause;
+    if (std::chrono::steady_clock::now() - started > kLongestRestartPause)
+      pause = kFirstRestartPause;
     if (wait(-1, static_cast<int>(pause.count())) == Woke::by_stop) return;
-    pause = std::min(pause * 2, kLongestPause);
+    pause = std::min(pause * 2, kLongestRestartPause);
   }
 }
 

@@ -22,7 +22,7 @@ using Packet = std::unique_ptr<ldns_pkt, Free>;
 using Buffer = std::unique_ptr<ldns_buffer, Free>;
 
 constexpr std::uint16_t kOurPayload = 4096;  // told to askers; the loopback device carries it whole
-constexpr std::uint16_t kMaxAdditional = 2;  // OPT and TSIG
+constexpr std::uint16_t kMaxAskedAdditional = 2;  // OPT and TSIG
 
 std::uint16_t read_u16(ByteView bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
@@ -200,7 +200,7 @@ Parsed parse_query(ByteView message) {
   const auto refuse = [](Rcode rcode) { return Parsed{std::nullopt, rcode}; };
   if (LDNS_OPCODE_WIRE(wire) != LDNS_PACKET_QUERY) return refuse(Rcode::not_implemented);
   if (message.size() > kMaxQuery || LDNS_QDCOUNT(wire) != 1 || LDNS_ANCOUNT(wire) != 0 ||
-      LDNS_NSCOUNT(wire) != 0 || LDNS_ARCOUNT(wire) > kMaxAdditional) {
+      LDNS_NSCOUNT(wire) != 0 || LDNS_ARCOUNT(wire) > kMaxAskedAdditional) {
     return refuse(Rcode::format_error);
   }
   Query query;

@@ -52,7 +52,7 @@ UniqueFd open_process(const ProcessId& process) {
 }
 
 // As a shell counts; -1 when it is not our child. Absent: it has not ended.
-std::optional<int> reap(int pidfd) {
+std::optional<int> reap_if_ended(int pidfd) {
   siginfo_t info{};
   int done;
   do {
@@ -224,7 +224,7 @@ void EpollProcesses::collect_exit(int pidfd, Calls& calls) {
   const auto it = std::find_if(watched_.begin(), watched_.end(),
                                [&](const auto& w) { return w.second.pidfd.get() == pidfd; });
   if (it == watched_.end()) return;
-  const auto status = reap(pidfd);
+  const auto status = reap_if_ended(pidfd);
   if (!status) return;
   Watched& watched = it->second;
   for (auto& on_exit : watched.on_exit)

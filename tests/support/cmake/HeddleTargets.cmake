@@ -86,6 +86,20 @@ function(heddle_precompile target name)
     target_precompile_headers(${target} REUSE_FROM heddle_pch_${name})
   endif()
 endfunction()
+
+# Release builds compile a folder's files several at a time: most of a file's time is templates that
+# its neighbours need too. The other presets compile each file alone, as tests/tidy does headers. Files
+# named ALONE in heddle_library and heddle_test use the same local names as a neighbour.
+function(heddle_unity target)
+  if(HEDDLE_PRECOMPILE)
+    if(ARGN)
+      set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # A type of a .cc file looks like one of a header then.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
 if(HEDDLE_PRECOMPILE)
   # What ccache asks for.
   target_compile_options(heddle_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
@@ -114,12 +128,13 @@ add_custom_target(bench)
 
 # heddle_library(netd/ipam DEPS heddle_common ...): libraries that its headers show go to DEPS.
 function(heddle_library path)
-  cmake_parse_arguments(ARG "" "" "DEPS;EXTRA" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPS;EXTRA;ALONE" ${ARGN})
   string(REPLACE "/" "_" name heddle_${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(${name} STATIC ${sources} ${ARG_EXTRA})
   target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
+  heddle_unity(${name} ${ARG_ALONE} ${ARG_EXTRA})
   if(path MATCHES "^tests/")
     heddle_unoptimized(${name})
   else()
@@ -152,7 +167,7 @@ endfunction()
 # heddle_test(tests/unit/netd/ipam LABEL unit DEPS heddle_netd_ipam): the folder's *_test.cc files as
 # one binary. Labels: unit (no root), netns, bpf, peer, lab (root, serial).
 function(heddle_test path)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS;ALONE" ${ARGN})
   string(REPLACE "/" "_" name ${path})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
   if(NOT sources)
@@ -164,6 +179,7 @@ function(heddle_test path)
     GTest::gtest GTest::gmock GTest::gtest_main)
   heddle_unoptimized(${name})
   heddle_precompile(${name} gtest)
+  heddle_unity(${name} ${ARG_ALONE})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
