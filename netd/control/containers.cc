@@ -140,7 +140,7 @@ Result<model::Workload> Control::adopt_container(const engine::Sighting& seen) {
 void Control::container_seen(const engine::Sighting& seen) {
   const model::Workload* known = known_container(seen);
   if (known == nullptr) return;  // disconnected meanwhile
-  const model::Workload before = *known;
+  model::Workload before = *known;
   if (!seen.container) {
     log_info("container.removed", {{"workload", before.name}});
     if (auto erased = erase_workload(before.id); !erased) {
@@ -151,6 +151,12 @@ void Control::container_seen(const engine::Sighting& seen) {
   const bool over = seen.sandbox && !parts_.processes->alive(seen.sandbox->process);
   if (over && before.pid != 0 && parts_.processes->alive({before.pid, before.pid_start})) {
     return;  // of an earlier run than the one that is known
+  }
+  // Run after run: what was opened in the namespace of one ends with it.
+  const runtime::ProcessId last{before.pid, before.pid_start};
+  if (before.pid != 0 && seen.sandbox && !over && seen.sandbox->process != last) {
+    container_ended(before.id, last);
+    before = objects_->workloads().at(before.id);
   }
   model::Workload workload = before;
   describe_container(seen, workload);

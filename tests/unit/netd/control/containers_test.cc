@@ -170,6 +170,18 @@ TEST_F(ContainersTest, AnEndThatIsToldLateChangesNothing) {
   EXPECT_EQ(workload(), now) << "what was seen of the run before";
 }
 
+TEST_F(ContainersTest, ARunThatNobodySawEndEndsBeforeTheNext) {
+  start();
+  connected();
+  kernel_.clear_applied();
+  see(run(200));
+  const auto removed = std::ranges::find_if(kernel_.applied(), [](const auto& operation) {
+    return std::holds_alternative<dataplane::RemoveAttachment>(operation);
+  });
+  EXPECT_NE(removed, kernel_.applied().end()) << "sockets of the old namespace go with it";
+  EXPECT_THAT(engines_.pins, ElementsAre(workload().sandbox));
+}
+
 TEST_F(ContainersTest, AStopThatNobodySawIsFoundByLooking) {
   start();
   connected();
