@@ -2,6 +2,7 @@
 //
 //   API socket (server) ──> control ──> store (SQLite)          desired state of this node
 //   cluster (managers)  ──> control ──> kernel (netlink, nft, eBPF)
+//   Docker, Podman (engine) ─> control
 //   prober, health, exits ─> control ──> mesh (proxies), resolvers (DNS), cluster (reports)
 //
 // All arrows into control are calls or posts to its one executor.
@@ -33,6 +34,7 @@
 #include "netd/driver/macvlan/macvlan_driver.h"
 #include "netd/driver/none/none_driver.h"
 #include "netd/driver/overlay/overlay_driver.h"
+#include "netd/engine/engines.h"
 #include "netd/holder/keeper.h"
 #include "netd/mesh/mesh.h"
 #include "netd/runtime/runtime.h"
@@ -201,6 +203,12 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
                  log_info("swarm.session", {{"connected", connected ? "yes" : "no"}});
                }}));
 
+  TRY(const auto engines,
+      engine::Engines::start(
+          {{model::WorkloadKind::docker, settings.docker_socket},
+           {model::WorkloadKind::podman, settings.podman_socket}},
+          [&control](engine::Sighting seen) { control.container_changed(std::move(seen)); }));
+
   TRY_DO(control.start({.clock = &kClock,
                         .store = store.get(),
                         .kernel = kernel.get(),
@@ -209,7 +217,8 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
                         .processes = processes.get(),
                         .mesh = mesh.get(),
                         .resolvers = &resolvers,
-                        .cluster = cluster.get()}));
+                        .cluster = cluster.get(),
+                        .engines = engines.get()}));
   auto server = server::Server::start({.socket = settings.socket}, control);
   if (!server) {
     control.stop();

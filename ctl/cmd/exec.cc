@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "common/base/unique_fd.h"
+#include "netd/model/view.h"
 
 namespace heddle::cmd {
 namespace {
@@ -93,24 +94,19 @@ Result<> enter_mounts(const model::Workload& workload, int netns) {
 
 Result<model::Workload> find_workload(const std::vector<model::Workload>& workloads,
                                       const std::string& ref) {
-  const model::Workload* by_prefix = nullptr;
-  bool several = false;
-  for (const auto& workload : workloads) {
-    if (workload.name == ref || workload.id == ref) return workload;
-    if (ref.size() >= 4 && workload.id.starts_with(ref)) {
-      several = by_prefix != nullptr;
-      by_prefix = &workload;
-    }
-  }
-  if (several) {
-    return fail(Errc::conflict, "several workloads have an id that starts with '" + ref + "'");
-  }
-  if (by_prefix != nullptr) return *by_prefix;
+  model::View known;
+  for (const auto& workload : workloads) known.workloads.emplace(workload.id, workload);
+  const auto found = model::find_workload(known, ref);
+  if (found) return **found;
+  if (found.error().code() != Errc::not_found) return std::unexpected(found.error());
   return fail(Errc::not_found, "no workload '" + ref + "' on this node; see heddle ps");
 }
 
 Result<int> exec_in(const model::Workload& workload, const std::vector<std::string>& command) {
   if (::geteuid() != 0) return fail(Errc::denied, "exec enters a namespace: be root");
+  if (workload.sandbox.empty()) {
+    return fail(Errc::unavailable, "'" + workload.name + "' is not running; start it first");
+  }
   const UniqueFd netns(::open(workload.sandbox.c_str(), O_RDONLY | O_CLOEXEC));
   if (!netns) return fail_errno(errno, "sandbox of " + workload.name + ", " + workload.sandbox);
   TRY_DO(enter_mounts(workload, netns.get()));

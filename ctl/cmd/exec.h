@@ -7,7 +7,7 @@
 
 namespace heddle::cmd {
 
-// By name, id, or a unique id prefix of at least 4 digits. Errors: `not_found`, `conflict`.
+// By name, id, or whatever else model::find_workload() takes. Errors: `not_found`, `conflict`.
 Result<model::Workload> find_workload(const std::vector<model::Workload>& workloads,
                                       const std::string& ref);
 

@@ -100,7 +100,8 @@ Json to_json(const model::Workload& workload) {
                 {"exit_status", workload.exit_status},
                 {"labels", text_map(workload.labels)},
                 {"created", format(workload.created)},
-                {"container", workload.container}};
+                {"container", workload.container},
+                {"container_name", workload.container_name}};
 }
 
 Json to_json(const model::ServicePort& port) {

@@ -120,6 +120,15 @@ Result<> create(const std::string& path) {
   return std::move(made).during("create namespace");
 }
 
+Result<> pin(int netns_fd, const std::string& path) {
+  TRY_DO(make_mount_point(path).during("pin a namespace"));
+  const std::string source = "/proc/self/fd/" + std::to_string(netns_fd);
+  if (::mount(source.c_str(), path.c_str(), nullptr, MS_BIND, nullptr) == 0) return {};
+  const int number = errno;
+  ::unlink(path.c_str());
+  return fail_errno(number, "mount a namespace on " + path);
+}
+
 Result<> remove(const std::string& path) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) < 0) {

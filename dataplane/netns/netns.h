@@ -17,6 +17,9 @@ namespace heddle::netns {
 // with loopback up. Errors: `exists` when something is mounted at `path` already.
 Result<> create(const std::string& path);
 
+// Pins a namespace that is there already, likewise.
+Result<> pin(int netns_fd, const std::string& path);
+
 // Unmounts and removes the pin; the namespace goes with its last process or descriptor.
 // Absence is success.
 Result<> remove(const std::string& path);

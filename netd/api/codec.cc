@@ -78,6 +78,9 @@ void to_proto(const model::Workload& value, model::v1::Workload& out) {
   out.set_exit_status(value.exit_status);
   out.set_restarts(value.restarts);
   out.set_container(value.container);
+  out.set_container_name(value.container_name);
+  out.set_routed(value.routed);
+  out.set_routed6(value.routed6);
 }
 
 Result<model::Workload> from_proto(const model::v1::Workload& message) {
@@ -107,6 +110,9 @@ Result<model::Workload> from_proto(const model::v1::Workload& message) {
   value.exit_status = message.exit_status();
   value.restarts = message.restarts();
   TRY(value.container, id_field("container", message.container()));
+  TRY(value.container_name, line_field("container_name", message.container_name(), kMaxPath));
+  value.routed = message.routed();
+  value.routed6 = message.routed6();
   return value;
 }
 

@@ -28,6 +28,12 @@ Result<> check_directory(std::string_view flag, const std::string& path) {
   return fail(Errc::invalid, std::string(flag) + " '" + path + "' must be an absolute path");
 }
 
+Result<> check_socket(std::string_view flag, const std::string& path) {
+  if (path.size() <= 107) return {};
+  return fail(Errc::invalid, std::string(flag) + " '" + path +
+                                 "' is longer than 107 bytes, which unix(7) does not allow");
+}
+
 struct Lists {
   std::vector<std::string> pools;
   std::vector<std::string> never;
@@ -60,10 +66,11 @@ Result<> complete(Settings& settings, const Lists& lists) {
   TRY_DO(check_directory("--state-dir", settings.state_dir));
   TRY_DO(check_directory("--run-dir", settings.run_dir));
   if (settings.socket.empty()) settings.socket = settings.run_dir + "/heddled.sock";
-  if (settings.socket.size() > 107) {
-    return fail(Errc::invalid, "--socket '" + settings.socket +
-                                   "' is longer than 107 bytes, which "
-                                   "unix(7) does not allow");
+  TRY_DO(check_socket("--socket", settings.socket));
+  for (const auto& [flag, path] : {std::pair("--docker-socket", settings.docker_socket),
+                                   std::pair("--podman-socket", settings.podman_socket)}) {
+    TRY_DO(check_directory(flag, path));
+    TRY_DO(check_socket(flag, path));
   }
   if (settings.node_name.empty()) {
     TRY(settings.node_name, host_name());
@@ -118,6 +125,10 @@ Result<Parsed> parse_command_line(int argc, const char* const* argv) {
   app.add_option("--audit-interval", audit_seconds,
                  "Seconds between comparisons of the kernel with what it should hold")
       ->check(CLI::Range(1, 3600));
+  app.add_option("--docker-socket", s.docker_socket, "Where Docker is asked about docker:NAME")
+      ->type_name("PATH");
+  app.add_option("--podman-socket", s.podman_socket, "Where Podman is asked about podman:NAME")
+      ->type_name("PATH");
   app.add_option("--log-level", s.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.footer(

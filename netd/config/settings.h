@@ -23,6 +23,8 @@ struct Settings {
   int local_subnet_length = 20;     // of the IPv4 subnets that are chosen from them
   std::vector<Prefix> never_choose;
   std::chrono::milliseconds audit_interval{5000};
+  std::string docker_socket = "/run/docker.sock";
+  std::string podman_socket = "/run/podman/podman.sock";
 };
 
 struct Parsed {

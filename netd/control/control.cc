@@ -65,6 +65,7 @@ Result<> Control::start(Parts parts) {
     adopted_ = applied_.underlay && applied_.underlay->epoch != 0;
     facts_.epoch = adopted_ ? applied_.underlay->epoch : random_number() | 1;
     started_ = true;
+    resume_containers();
     release_vanished();
     resume_workloads();
     if (const auto routes = learn_host(); !routes) {
@@ -136,6 +137,12 @@ void Control::proxies_changed() {
   executor_.post([this] {
     // An interception that waits for its listener is tried again at once.
     if (started_) refresh(retry_pending_ ? Reach::whole : Reach::change);
+  });
+}
+
+void Control::container_changed(engine::Sighting seen) {
+  executor_.post([this, seen = std::move(seen)] {
+    if (started_) container_seen(seen);
   });
 }
 

@@ -22,6 +22,7 @@
 #include "netd/control/objects.h"
 #include "netd/control/resolvers.h"
 #include "netd/driver/driver.h"
+#include "netd/engine/engines.h"
 #include "netd/holder/keeper.h"
 #include "netd/ipam/network_pools.h"
 #include "netd/ipam/subnet.h"
@@ -67,6 +68,7 @@ class Control final : public Daemon {
     mesh::Mesh* mesh;
     Resolvers* resolvers;
     cluster::Cluster* cluster;
+    engine::Engines* engines;
   };
 
   explicit Control(Settings settings);
@@ -82,6 +84,7 @@ class Control final : public Daemon {
   // Events of the parts; from any thread, before start() too.
   void swarm_changed(cluster::SwarmState state);
   void proxies_changed();
+  void container_changed(engine::Sighting seen);
 
   std::shared_ptr<const model::View> view() override;
   Result<model::Network> create_network(NetworkSpec spec, Deadline deadline) override;
@@ -213,7 +216,12 @@ class Control final : public Daemon {
     model::Id network;
   };
   using Attached = std::variant<model::Endpoint, NeedsBlock>;
-  Result<Attached> attach(const ConnectSpec& spec);
+  // `container`: as its engine just showed it, when the workload is one.
+  Result<Attached> attach(const ConnectSpec& spec,
+                          const std::optional<engine::Sighting>& container);
+  // `interfaces`: those that others have in its sandbox.
+  Result<Attached> attach_workload(const ConnectSpec& spec, const model::Workload& workload,
+                                   const std::set<std::string>& interfaces);
   Result<> check_connect(const ConnectSpec& spec, const std::string& interface,
                          const model::Network& network, const model::Workload& workload);
   Result<model::Endpoint> commit_endpoint(model::Endpoint endpoint, const model::Workload& workload,
@@ -222,7 +230,7 @@ class Control final : public Daemon {
   std::optional<Error> failure_of(const std::vector<Failure>& failures,
                                   const model::Endpoint& endpoint,
                                   const model::Workload& workload) const;
-  std::string next_interface(const model::Id& workload);
+  std::string next_interface(const model::Id& workload, std::set<std::string> taken);
   // Takes one out, with its service if it was the last. `held`: what is to be given up when that is
   // stored.
   void remove_endpoint(const model::Endpoint& endpoint, Objects::Batch& batch,
@@ -244,6 +252,24 @@ class Control final : public Daemon {
   std::string sandbox_path(const model::Id& workload) const;
   std::string workload_cgroup(const model::Id& workload) const;
   void undo_run(const model::Id& workload);
+
+  // --- containers.cc ---
+  // On the caller's thread: the engine is asked. Nothing when no container is meant.
+  Result<std::optional<engine::Sighting>> find_container(const std::string& reference,
+                                                         Deadline deadline);
+  const model::Workload* known_container(const engine::Sighting& seen) const;
+  std::string container_name(const engine::Sighting& seen, const model::Id& workload) const;
+  void describe_container(const engine::Sighting& seen, model::Workload& workload) const;
+  Result<model::Workload> adopt_container(const engine::Sighting& seen);
+  void container_seen(const engine::Sighting& seen);
+  void settle_container(const model::Workload& before, const model::Workload& workload,
+                        bool withheld);
+  void watch_container(const model::Workload& workload);
+  void container_ended(const model::Id& workload, const runtime::ProcessId& process);
+  void release_sandbox(const std::string& sandbox);
+  void resume_containers();
+  std::vector<model::Endpoint> endpoints_of(const model::Id& workload) const;
+  void follow_containers();
 
   // --- proxies.cc; on the caller's thread ---
   Result<> wait_for_proxy(const model::Id& workload, Deadline deadline);
@@ -269,6 +295,7 @@ class Control final : public Daemon {
   bool forget_pending_ = false;
   std::map<model::Id, std::chrono::milliseconds> restart_delay_;
   std::map<model::Id, std::chrono::steady_clock::time_point> started_at_;
+  std::map<model::WorkloadKind, std::set<std::string>> followed_;  // containers, by engine
   std::set<model::Id> stopping_;  // workloads being removed: not restarted
   bool retry_pending_ = false;
   bool started_ = false;

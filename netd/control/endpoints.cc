@@ -12,13 +12,6 @@ namespace {
 
 constexpr int kBlockAttempts = 3;
 
-// A stopped container is connected when it starts.
-bool waits_for_start(const model::Workload& workload) {
-  const bool container =
-      workload.kind == model::WorkloadKind::docker || workload.kind == model::WorkloadKind::podman;
-  return container && workload.state != model::WorkloadState::running;
-}
-
 Error no_sandbox(const model::Workload& workload) {
   return Error(Errc::not_found, "workload '" + workload.name + "' has no network namespace now (" +
                                     workload.sandbox + "); is it running?");
@@ -27,8 +20,9 @@ Error no_sandbox(const model::Workload& workload) {
 }  // namespace
 
 Result<model::Endpoint> Control::connect(ConnectSpec spec, Deadline deadline) {
+  TRY(const auto container, find_container(spec.workload, deadline));
   for (int attempt = 0; attempt < kBlockAttempts; ++attempt) {
-    TRY(Attached attached, executor_.call([&] { return attach(spec); }));
+    TRY(Attached attached, executor_.call([&] { return attach(spec, container); }));
     if (auto* endpoint = std::get_if<model::Endpoint>(&attached)) return std::move(*endpoint);
     const model::Id network = std::get<NeedsBlock>(attached).network;
     TRY(const model::AddressBlock block, parts_.cluster->claim_block(network, deadline));
@@ -43,8 +37,7 @@ Result<model::Endpoint> Control::connect(ConnectSpec spec, Deadline deadline) {
   return fail(Errc::exhausted, "the addresses claimed for this node went to others; try again");
 }
 
-std::string Control::next_interface(const model::Id& workload) {
-  std::set<std::string> taken;
+std::string Control::next_interface(const model::Id& workload, std::set<std::string> taken) {
   for (const auto& [id, endpoint] : objects_->endpoints()) {
     if (endpoint.workload == workload) taken.insert(endpoint.interface);
   }
@@ -70,16 +63,27 @@ Result<> Control::check_connect(const ConnectSpec& spec, const std::string& inte
   return check_service(spec, network);
 }
 
-Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
+Result<Control::Attached> Control::attach(const ConnectSpec& spec,
+                                          const std::optional<engine::Sighting>& container) {
+  TRY(const model::Workload workload,
+      container ? adopt_container(*container) : adopt_workload(spec.workload));
+  auto attached = attach_workload(
+      spec, workload, container ? container->sandbox->interfaces : std::set<std::string>());
+  if (container && !attached) release_sandbox(workload.sandbox);
+  return attached;
+}
+
+Result<Control::Attached> Control::attach_workload(const ConnectSpec& spec,
+                                                   const model::Workload& workload,
+                                                   const std::set<std::string>& interfaces) {
   const auto current = view();
   TRY(const model::Network* found, model::find_network(*current, spec.network));
   const model::Network network = *found;
-  TRY(const model::Workload workload, adopt_workload(spec.workload));
   TRY_DO(check_network_takes(spec, network, workload.kind));
   TRY_DO(check_endpoint_values(spec, network));
   TRY(const EndpointOptions options, read_endpoint_options(spec));
   TRY_DO(check_connect(spec, options.interface, network, workload));
-  if (!waits_for_start(workload) && !parts_.kernel->sandbox_exists(workload.sandbox)) {
+  if (!parts_.kernel->sandbox_exists(workload.sandbox)) {
     return std::unexpected(no_sandbox(workload));
   }
   model::Endpoint endpoint;
@@ -88,7 +92,8 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   endpoint.workload = workload.id;
   endpoint.workload_name = workload.name;
   endpoint.node = current->self;
-  endpoint.interface = options.interface.empty() ? next_interface(workload.id) : options.interface;
+  endpoint.interface =
+      options.interface.empty() ? next_interface(workload.id, interfaces) : options.interface;
   endpoint.aliases = spec.aliases;
   endpoint.service = spec.service;
   endpoint.ports = spec.ports;
@@ -100,7 +105,7 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec) {
   // A process that is not started yet serves nobody, whatever its ports are.
   const bool stopped =
       workload.kind == model::WorkloadKind::run && workload.pid == 0 && !endpoint.service.empty();
-  const bool waits = Health::decides(endpoint) || stopped || waits_for_start(workload);
+  const bool waits = Health::decides(endpoint) || stopped;
   endpoint.state = waits ? model::EndpointState::starting : model::EndpointState::ready;
 
   ipam::Lease lease(pools_of(network));
@@ -135,7 +140,7 @@ std::optional<Error> Control::failure_of(const std::vector<Failure>& failures,
       return failure.error;
     }
   }
-  if (waits_for_start(workload) || !facts_.missing_sandboxes.contains(workload.sandbox)) return {};
+  if (!facts_.missing_sandboxes.contains(workload.sandbox)) return {};
   return no_sandbox(workload);
 }
 
@@ -155,6 +160,7 @@ Result<model::Endpoint> Control::commit_endpoint(model::Endpoint endpoint,
   const auto failed = failure_of(failures, endpoint, workload);
   if (!failed) {
     lease.keep();
+    if (new_workload && !workload.container.empty()) watch_container(workload);
     return endpoint;
   }
   Objects::Batch undo;
@@ -213,6 +219,7 @@ Result<> Control::detach(const model::Id& id) {
   TRY_DO(objects_->commit(std::move(batch)));
   give_up_addresses(held);
   refresh();
+  if (!workload.container.empty()) release_sandbox(workload.sandbox);
   return {};
 }
 
@@ -230,7 +237,10 @@ void Control::set_endpoint_state(const model::Id& id, model::EndpointState state
 void Control::health_changed(const model::Id& id, bool healthy) {
   const auto found = objects_->endpoints().find(id);
   if (found == objects_->endpoints().end()) return;
-  if (found->second.state == model::EndpointState::draining) return;
+  if (found->second.state == model::EndpointState::draining ||
+      found->second.state == model::EndpointState::gone) {
+    return;
+  }
   log_info("endpoint.health", {{"endpoint", found->second.address.address.format()},
                                {"workload", found->second.workload_name},
                                {"healthy", healthy ? "yes" : "no"}});

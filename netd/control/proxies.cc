@@ -99,6 +99,9 @@ Result<ProxiedWorkload> Control::inject_sidecar(std::string reference, Deadline 
     if (objects_->sidecars().contains(found->id)) {
       return fail(Errc::exists, "'" + found->name + "' has a sidecar already");
     }
+    if (found->sandbox.empty()) {
+      return fail(Errc::unavailable, "'" + found->name + "' is not running; start it first");
+    }
     const bool attached = std::ranges::any_of(objects_->endpoints(), [&](const auto& entry) {
       return entry.second.workload == found->id;
     });

@@ -98,6 +98,7 @@ std::vector<Control::Failure> Control::refresh(Reach reach) {
   } else {
     follow_change(next, touched);
   }
+  if (!touched.workloads.empty()) follow_containers();
   return failures;
 }
 
@@ -291,7 +292,11 @@ void Control::audit() {
 // Workloads that others own end without telling us: their sandbox is gone, or the process is.
 void Control::release_vanished() {
   std::vector<model::Id> gone;
-  for (const auto& [id, workload] : objects_->workloads()) {
+  for (const auto& [id, workload] : model::Table(objects_->workloads())) {
+    const runtime::ProcessId process{workload.pid, workload.pid_start};
+    if (!workload.container.empty() && workload.pid != 0 && !parts_.processes->alive(process)) {
+      container_ended(id, process);
+    }
     if (workload.kind == model::WorkloadKind::pid) {
       if (!runtime::owner_alive(workload.sandbox_owner)) gone.push_back(id);
     } else if (workload.kind == model::WorkloadKind::netns &&
@@ -327,6 +332,9 @@ Result<Verified> Control::verify(Repair repair) {
     }
     for (std::string& conflict : host_conflicts()) {
       result.differences.push_back(std::move(conflict));
+    }
+    for (std::string& trouble : parts_.engines->troubles()) {
+      result.differences.push_back(std::move(trouble));
     }
     return result;
   });

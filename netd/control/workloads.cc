@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "common/observe/log.h"
 #include "dataplane/netns/netns.h"
@@ -34,8 +35,8 @@ Result<> write_file(const std::string& path, const std::string& text) {
 constexpr const char* kResolvConf =
     "nameserver 127.0.0.11\nsearch heddle.internal\noptions ndots:0 timeout:2 attempts:2\n";
 
-// Sandboxes and cgroups that an earlier daemon made for workloads of which the store knows nothing:
-// it died before it had stored them, or after it had erased them.
+// Sandboxes and cgroups that an earlier daemon made or pinned for workloads of which the store
+// knows nothing: it died before it had stored them, or after it had erased them.
 void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
                     const model::Table<model::Workload>& known) {
   constexpr std::string_view kCgroup = "workload-";
@@ -49,8 +50,10 @@ void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
     if (!name.starts_with(kCgroup) || known.contains(name.substr(kCgroup.size()))) continue;
     report(entry.path(), runtime::remove_cgroup(entry.path()));
   }
+  std::set<std::string> used;
+  for (const auto& [id, workload] : known) used.insert(workload.sandbox);
   for (const auto& entry : std::filesystem::directory_iterator(sandboxes, ec)) {
-    if (known.contains(entry.path().filename().string())) continue;
+    if (used.contains(entry.path().string())) continue;
     report(entry.path(), netns::remove(entry.path()));
   }
 }
@@ -366,6 +369,7 @@ Result<> Control::erase_workload(const model::Id& id) {
     std::error_code ec;
     std::filesystem::remove_all(settings_.run_dir + "/workloads/" + id, ec);
   }
+  if (!workload.container.empty()) release_sandbox(workload.sandbox);
   return first;
 }
 
@@ -378,7 +382,8 @@ Result<> Control::remove_workload(std::string reference, Force force, Deadline d
                                     "' belongs to a load balancer; remove that: "
                                     "heddle lb rm NAME");
     }
-    if (found->pid != 0 && force == Force::no) {
+    const bool ours = found->kind == model::WorkloadKind::run;
+    if (ours && found->pid != 0 && force == Force::no) {
       return fail(Errc::in_use, "workload '" + found->name + "' is running; stop it, or use -f");
     }
     stopping_.insert(found->id);
@@ -387,7 +392,8 @@ Result<> Control::remove_workload(std::string reference, Force force, Deadline d
   const bool serving =
       executor_.call([&]() -> Result<bool> { return drain(workload.id); }).value_or(false);
   if (serving) std::this_thread::sleep_for(kDrainTime);
-  if (workload.pid != 0) {
+  // The processes of others go on without our networks.
+  if (workload.kind == model::WorkloadKind::run && workload.pid != 0) {
     auto ended = std::make_shared<std::promise<void>>();
     parts_.processes->stop({workload.pid, workload.pid_start}, workload_cgroup(workload.id),
                            kStopGrace, [ended] { ended->set_value(); });

@@ -123,6 +123,7 @@ std::map<model::Id, ProxyPlan> plan_proxies(const model::View& view, const Sidec
     const auto workload = view.workloads.find(id);
     if (workload == view.workloads.end()) continue;  // another node's
     if (workload->second.state == model::WorkloadState::gone) continue;
+    if (workload->second.sandbox.empty()) continue;  // a container that does not run
     plans.emplace(id, plan_sidecar(view, workload->second, endpoints[id], ports));
   }
   for (const auto& [id, balancer] : view.load_balancers) {

@@ -60,10 +60,15 @@ struct Workload {
   Id id;
   std::string name;  // unique on its node
   WorkloadKind kind = WorkloadKind::netns;
-  std::string sandbox;  // path of its network namespace
+  std::string sandbox;  // path of its network namespace; "" while a container does not run
   std::string
       sandbox_owner;  // pid: `PID:STARTTIME` (proc(5)), so that a reused pid is not taken for it
-  std::string container;  // docker, podman: the container's whole id
+  std::string container;       // docker, podman: the container's whole id
+  std::string container_name;  // as its engine has it; `name` is made of it
+  // docker, podman: its engine gave the sandbox a way out, IPv4 and IPv6; ours then wait to be
+  // asked for by a gateway priority.
+  bool routed = false;
+  bool routed6 = false;
   // kind run only
   std::vector<std::string> command;
   std::map<std::string, std::string> environment;

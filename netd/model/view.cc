@@ -26,6 +26,39 @@ Result<const T*> find_in(const Objects& objects, std::string_view kind, std::str
   return fail(Errc::not_found, "no " + std::string(kind) + " '" + std::string(ref) + "'");
 }
 
+// `docker:web`: the container's name, whole id, or the start of an id that is nobody else's.
+Result<const Workload*> find_container(const View& view, WorkloadKind kind, std::string_view ref) {
+  const std::string_view name = ref.substr(ref.find(':') + 1);
+  const Workload* found = nullptr;
+  bool several = false;
+  for (const auto& [id, workload] : view.workloads) {
+    if (workload.kind != kind) continue;
+    if (workload.container_name == name || workload.container == name) return &workload;
+    if (name.size() < 4 || !workload.container.starts_with(name)) continue;
+    several = found != nullptr;
+    found = &workload;
+  }
+  if (several) {
+    return fail(Errc::conflict, "several containers have an id that starts with '" +
+                                    std::string(name) + "'; give more digits");
+  }
+  if (found != nullptr) return found;
+  return fail(Errc::not_found, "no workload '" + std::string(ref) + "' is known here");
+}
+
+// `netns:PATH`, `pid:N`.
+Result<const Workload*> find_sandbox(const View& view, std::string_view ref) {
+  const bool by_path = ref.starts_with("netns:");
+  const std::string name(ref.substr(ref.find(':') + 1));
+  for (const auto& [id, workload] : view.workloads) {
+    if (by_path ? workload.sandbox == name && !name.empty()
+                : workload.sandbox_owner.starts_with(name + ":")) {
+      return &workload;
+    }
+  }
+  return fail(Errc::not_found, "no workload '" + std::string(ref) + "' is known here");
+}
+
 template <class T>
 std::set<Id> changed_ids(const Table<T>& before, const Table<T>& after) {
   std::set<Id> ids;
@@ -51,6 +84,9 @@ Result<const Network*> find_network(const View& view, std::string_view ref) {
 }
 
 Result<const Workload*> find_workload(const View& view, std::string_view ref) {
+  if (ref.starts_with("docker:")) return find_container(view, WorkloadKind::docker, ref);
+  if (ref.starts_with("podman:")) return find_container(view, WorkloadKind::podman, ref);
+  if (ref.starts_with("netns:") || ref.starts_with("pid:")) return find_sandbox(view, ref);
   return find_in(view.workloads, "workload", ref);
 }
 

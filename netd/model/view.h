@@ -47,7 +47,8 @@ struct ViewChange {
 // Costs what differs, and a walk over what the two do not share.
 ViewChange compare(const View& before, const View& after);
 
-// Finds by id, unique id prefix of at least 4 digits, or name.
+// Finds by id, unique id prefix of at least 4 digits, or name; a workload also by `netns:PATH`,
+// `pid:N`, `docker:NAME|ID` or `podman:NAME|ID`, of what is known already.
 // Errors: `not_found` with the kind and the name; `conflict` when a prefix fits several.
 Result<const Network*> find_network(const View& view, std::string_view ref);
 Result<const Workload*> find_workload(const View& view, std::string_view ref);

@@ -16,6 +16,12 @@ bool leads_out(const model::Network& network, const IpAddr& address) {
   return subnet != nullptr && (!subnet->gateway.is_unspecified() || network.driver == "ipvlan");
 }
 
+// Whether the engine of a container gave it a way out of that family, and nobody asked for ours.
+bool routed_already(const driver::LocalEndpoint& local, const IpAddr& address) {
+  if (local.endpoint->gateway_priority > 0) return false;
+  return address.is_v4() ? local.workload->routed : local.workload->routed6;
+}
+
 bool before(const driver::LocalEndpoint& a, const driver::LocalEndpoint& b) {
   const model::Endpoint& x = *a.endpoint;
   const model::Endpoint& y = *b.endpoint;
@@ -122,7 +128,7 @@ void Survey::choose_default_routes() {
     if (site.network.internal) continue;
     for (driver::LocalEndpoint& local : site.local) {
       const auto consider = [&](const IpAddr& address) {
-        if (!leads_out(site.network, address)) return;
+        if (!leads_out(site.network, address) || routed_already(local, address)) return;
         auto& chosen = address.is_v4() ? chosen4 : chosen6;
         driver::LocalEndpoint*& best = chosen[local.workload->sandbox];
         if (best == nullptr || before(local, *best)) best = &local;

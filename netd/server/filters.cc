@@ -187,23 +187,4 @@ Result<control::PruneSpec> prune_spec(const Filters& filters, model::Time now) {
   return spec;
 }
 
-Result<const model::Workload*> find_workload(const model::View& view, const std::string& ref) {
-  const auto colon = ref.find(':');
-  if (colon == std::string::npos) return model::find_workload(view, ref);
-  const std::string kind = ref.substr(0, colon);
-  const std::string name = ref.substr(colon + 1);
-  const auto is = [&](const model::Workload& workload) {
-    if (kind == "netns") return workload.sandbox == name;
-    if (kind == "pid") return workload.sandbox_owner.starts_with(name + ":");
-    const bool container = (kind == "docker" && workload.kind == model::WorkloadKind::docker) ||
-                           (kind == "podman" && workload.kind == model::WorkloadKind::podman);
-    return container &&
-           (workload.name == name || (name.size() >= 4 && workload.container.starts_with(name)));
-  };
-  const auto found =
-      std::ranges::find_if(view.workloads, [&](const auto& entry) { return is(entry.second); });
-  if (found != view.workloads.end()) return &found->second;
-  return fail(Errc::not_found, "no workload '" + ref + "' is known here");
-}
-
 }  // namespace heddle::server

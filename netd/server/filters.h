@@ -30,8 +30,4 @@ bool fits(const NetworkFilter& filter, const model::View& view, const model::Net
 // `until`, `label` and `label!`; `now` is what ages count from. Errors: as above.
 Result<control::PruneSpec> prune_spec(const Filters& filters, model::Time now);
 
-// A workload that is known, by its name, id or id prefix, or as `netns:PATH`, `pid:N`,
-// `docker:NAME|ID`, `podman:NAME|ID`. Errors: as model::find_workload.
-Result<const model::Workload*> find_workload(const model::View& view, const std::string& ref);
-
 }  // namespace heddle::server

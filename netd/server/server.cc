@@ -139,7 +139,7 @@ class Service final : public v1::Heddle::Service {
       const auto view = daemon_.view();
       const model::Workload* workload = nullptr;
       if (!request->workload().empty()) {
-        TRY(workload, find_workload(*view, request->workload()));
+        TRY(workload, model::find_workload(*view, request->workload()));
       }
       fill(*view, workload, *reply);
       return {};

@@ -1,10 +1,13 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "netd/cluster/cluster.h"
+#include "netd/engine/engines.h"
 #include "netd/holder/keeper.h"
 #include "netd/mesh/mesh.h"
 #include "netd/runtime/runtime.h"
@@ -63,6 +66,34 @@ class FakeMesh final : public mesh::Mesh {
 
   std::shared_ptr<const model::View> last;
   std::optional<mesh::ProxyStatus> proxy;
+};
+
+class FakeEngines final : public engine::Engines {
+ public:
+  Result<engine::Sighting> find(const std::string& reference, Deadline) override {
+    const auto found = running.find(reference);
+    if (found == running.end()) return fail(Errc::unavailable, reference + " is not running");
+    return found->second;
+  }
+  void follow(model::WorkloadKind kind, std::set<std::string> containers) override {
+    followed[kind] = std::move(containers);
+  }
+  std::vector<std::string> troubles() override { return told; }
+  Result<> pin(const engine::Sighting&, const std::string& path) override {
+    if (pins.insert(path).second && on_pin) on_pin(path);
+    return {};
+  }
+  Result<> unpin(const std::string& path) override {
+    if (pins.erase(path) > 0 && on_unpin) on_unpin(path);
+    return {};
+  }
+
+  std::map<std::string, engine::Sighting> running;  // by reference
+  std::map<model::WorkloadKind, std::set<std::string>> followed;
+  std::set<std::string> pins;
+  std::vector<std::string> told;
+  std::function<void(const std::string&)> on_pin;
+  std::function<void(const std::string&)> on_unpin;
 };
 
 class FakeCluster final : public cluster::Cluster {

@@ -169,6 +169,7 @@ TEST(Json, AWorkloadInFull) {
                                  .kind = model::WorkloadKind::docker,
                                  .sandbox = "/var/run/docker/netns/1",
                                  .container = "feedc0de",
+                                 .container_name = "Web",
                                  .state = model::WorkloadState::running,
                                  .pid = 7};
   EXPECT_EQ(printed(to_json(workload)), R"({
@@ -186,7 +187,8 @@ TEST(Json, AWorkloadInFull) {
   "exit_status": 0,
   "labels": {},
   "created": "",
-  "container": "feedc0de"
+  "container": "feedc0de",
+  "container_name": "Web"
 }
 )");
 }

@@ -22,6 +22,8 @@ TEST(Settings, DefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(parsed->settings.workload_cgroup, "/sys/fs/cgroup/x");
   EXPECT_EQ(parsed->settings.local_subnet_length, 20);
   EXPECT_TRUE(parsed->settings.never_choose.empty());
+  EXPECT_EQ(parsed->settings.docker_socket, "/run/docker.sock");
+  EXPECT_EQ(parsed->settings.podman_socket, "/run/podman/podman.sock");
 }
 
 TEST(Settings, PoolsMayBeOfBothFamilies) {
@@ -50,6 +52,8 @@ TEST(Settings, EachBadValueIsNamedAndRefused) {
       {{"--local-pool", "fd00:1::/48"}, "must be IPv4"},
       {{"--local-subnet-length", "30"}, "--local-subnet-length"},
       {{"--never-choose", "10.0.0.0"}, "--never-choose"},
+      {{"--docker-socket", "docker.sock"}, "--docker-socket"},
+      {{"--podman-socket", "/run/../podman.sock"}, "--podman-socket"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--audit-interval", "0"}, "--audit-interval"},
       {{"--no-such-flag"}, "--no-such-flag"},

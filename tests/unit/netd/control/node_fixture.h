@@ -34,6 +34,8 @@ class NodeTest : public testing::Test {
     drivers_.add(std::make_unique<host::HostDriver>());
     drivers_.add(std::make_unique<none::NoneDriver>());
     dns_ = *dns::DnsServer::start({});
+    engines_.on_pin = [this](const std::string& pin) { kernel_.add_sandbox(pin); };
+    engines_.on_unpin = [this](const std::string& pin) { kernel_.remove_sandbox(pin); };
     for (const char* name : {"c1", "c2", "c3"}) {
       kernel_.add_sandbox(sandbox(name));
       put_workload(name);
@@ -91,7 +93,8 @@ class NodeTest : public testing::Test {
                                           .processes = &processes_,
                                           .mesh = &mesh_,
                                           .resolvers = resolvers_.get(),
-                                          .cluster = &cluster_});
+                                          .cluster = &cluster_,
+                                          .engines = &engines_});
     ASSERT_TRUE(started) << started.error().text();
   }
 
@@ -114,6 +117,7 @@ class NodeTest : public testing::Test {
   testing_support::FakeProcesses processes_;
   testing_support::FakeMesh mesh_;
   testing_support::FakeCluster cluster_;
+  testing_support::FakeEngines engines_;
   std::unique_ptr<Resolvers> resolvers_;
   std::unique_ptr<Control> control_;
 };

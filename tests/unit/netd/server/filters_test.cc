@@ -160,32 +160,5 @@ TEST(PruneSpec, LabelsAreWantedOrNot) {
   EXPECT_EQ(spec->until, std::nullopt);
 }
 
-TEST(FindWorkload, TakesEveryWayOfNaming) {
-  model::View all;
-  all.workloads["0123456789abcdef"] = {.id = "0123456789abcdef",
-                                       .name = "web",
-                                       .kind = model::WorkloadKind::docker,
-                                       .sandbox = "/var/run/docker/netns/1",
-                                       .container = "feedc0de"};
-  all.workloads["1123456789abcdef"] = {.id = "1123456789abcdef",
-                                       .name = "pid-7",
-                                       .kind = model::WorkloadKind::pid,
-                                       .sandbox = "/proc/7/ns/net",
-                                       .sandbox_owner = "7:99"};
-  const auto id_of = [&](const std::string& ref) {
-    const auto found = find_workload(all, ref);
-    return found ? (*found)->id.substr(0, 1) : found.error().text();
-  };
-  EXPECT_EQ(id_of("web"), "0");
-  EXPECT_EQ(id_of("0123"), "0");
-  EXPECT_EQ(id_of("docker:web"), "0");
-  EXPECT_EQ(id_of("docker:feed"), "0");
-  EXPECT_EQ(id_of("netns:/proc/7/ns/net"), "1");
-  EXPECT_EQ(id_of("pid:7"), "1");
-  EXPECT_EQ(id_of("podman:web"), "no workload 'podman:web' is known here");
-  EXPECT_EQ(id_of("docker:fee"), "no workload 'docker:fee' is known here");
-  EXPECT_EQ(id_of("pid:"), "no workload 'pid:' is known here");
-}
-
 }  // namespace
 }  // namespace heddle::server
