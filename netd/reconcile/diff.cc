@@ -42,6 +42,9 @@ void add_removals(const HostState& wanted, const HostState& observed, Operations
   each_unwanted(wanted.overlay_addresses, observed.overlay_addresses, [&](const auto& key) {
     steps.push_back(dataplane::RemoveOverlayAddress{key.first, key.second});
   });
+  each_unwanted(wanted.overlay_blocks, observed.overlay_blocks, [&](const auto& key) {
+    steps.push_back(dataplane::RemoveOverlayBlock{key.first, key.second});
+  });
   each_unwanted(wanted.host_routes, observed.host_routes,
                 [&](const auto& key) { steps.push_back(dataplane::RemoveHostRoute{key}); });
   each_unwanted(wanted.attachments, observed.attachments,
@@ -137,6 +140,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
     steps.push_back(Ensure<dataplane::Underlay>{*wanted.underlay});
   }
   ensure_differing(wanted.overlay_networks, observed.overlay_networks, steps);
+  ensure_differing(wanted.overlay_blocks, observed.overlay_blocks, steps);
   add_attachments_and_dependents(wanted, observed, steps);
   add_sysctls(wanted, observed, true, steps);
   ensure_differing(wanted.members, observed.members, steps);
