@@ -70,15 +70,16 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
       steps.push_back(Ensure<dataplane::Attachment>{attachment});
     }
   }
-  for (const auto& [address, route] : wanted.host_routes) {
-    if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
-      steps.push_back(Ensure<dataplane::HostRoute>{route});
-    }
-  }
+  // First what answers to it need: its own packets may be on their way.
   for (const auto& [key, address] : wanted.overlay_addresses) {
     const bool moved = !address.local_device.empty() && renewed.contains(address.local_device);
     if (moved || !holds(observed.overlay_addresses, key, address)) {
       steps.push_back(Ensure<dataplane::OverlayAddress>{address});
+    }
+  }
+  for (const auto& [address, route] : wanted.host_routes) {
+    if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
+      steps.push_back(Ensure<dataplane::HostRoute>{route});
     }
   }
 }
