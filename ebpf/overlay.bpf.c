@@ -12,15 +12,36 @@
  */
 #define TUNNEL_BYTES                                                                               \
 	(IP_BYTES + sizeof(struct udp_header) + sizeof(struct heddle_vxlan_header) + ETH_BYTES)
-#define INNER_ETH TUNNEL_BYTES /* the outer Ethernet header before it is as long as the inner one  \
-				*/
+#define INNER_ETH                                                                                  \
+	TUNNEL_BYTES /* the outer Ethernet header before it is as long as the inner one            \
+		      */
 #define INNER_IP (INNER_ETH + ETH_BYTES)
 #define ECN_MASK 3
 #define ECN_ECT_0 2
 
 /*
+ * The MAC of an endpoint of the network, or of an address that another node may have given to one
+ * by now: that node knows, and writes the right MAC.
+ */
+static __always_inline bool find_mac(__u32 vni, __be32 address, __u8 *mac)
+{
+	struct heddle_address *owner = find_address(vni, address);
+	struct heddle_block *block;
+
+	if (owner) {
+		__builtin_memcpy(mac, owner->mac, HEDDLE_MAC_BYTES);
+		return true;
+	}
+	block = find_block(vni, address);
+	if (!block)
+		return false;
+	block_mac(block, address, mac);
+	return true;
+}
+
+/*
  * ARP never leaves the node. The gateway and every endpoint of the network are answered for from
- * the map; an unknown address gets silence, so that the endpoint asks again until the map knows it.
+ * the maps; an unknown address gets silence, so that the endpoint asks again until they know it.
  */
 static __always_inline int answer_arp(struct __sk_buff *skb, const struct heddle_port *port,
 				      const struct heddle_network *network)
@@ -48,12 +69,8 @@ static __always_inline int answer_arp(struct __sk_buff *skb, const struct heddle
 		return drop(skb, HEDDLE_DROP_ARP_IGNORED);
 	if (target == network->gateway) {
 		__builtin_memcpy(mac, network->gateway_mac, sizeof(mac));
-	} else {
-		struct heddle_address *owner = find_address(port->vni, target);
-
-		if (!owner)
-			return drop(skb, HEDDLE_DROP_NO_ENDPOINT);
-		__builtin_memcpy(mac, owner->mac, sizeof(mac));
+	} else if (!find_mac(port->vni, target, mac)) {
+		return drop(skb, HEDDLE_DROP_NO_ENDPOINT);
 	}
 	__builtin_memcpy(eth->to, port->mac, HEDDLE_MAC_BYTES);
 	__builtin_memcpy(eth->from, mac, HEDDLE_MAC_BYTES);
@@ -63,6 +80,18 @@ static __always_inline int answer_arp(struct __sk_buff *skb, const struct heddle
 	__builtin_memcpy(arp->sender_mac, mac, HEDDLE_MAC_BYTES);
 	__builtin_memcpy(arp->sender, &target, sizeof(target));
 	return bpf_redirect(skb->ifindex, 0);
+}
+
+/* To the node that assigns the address, if one does: it has heard of its own endpoints first. */
+static __always_inline int send_to_block(struct __sk_buff *skb, __u32 vni, __be32 address)
+{
+	struct heddle_block *block = find_block(vni, address);
+	__u8 mac[HEDDLE_MAC_BYTES];
+
+	if (!block)
+		return drop(skb, HEDDLE_DROP_NO_ENDPOINT);
+	block_mac(block, address, mac);
+	return send_away(skb, vni, block->vtep, mac);
 }
 
 static __always_inline int forward_ipv4(struct __sk_buff *skb, const struct heddle_port *port,
@@ -89,10 +118,10 @@ static __always_inline int forward_ipv4(struct __sk_buff *skb, const struct hedd
 	}
 	to = find_address(port->vni, destination);
 	if (!to)
-		return drop(skb, HEDDLE_DROP_NO_ENDPOINT);
+		return send_to_block(skb, port->vni, destination);
 	if (to->ifindex)
 		return deliver_here(skb, to);
-	return send_away(skb, port->vni, to);
+	return send_away(skb, port->vni, to->vtep, to->mac);
 }
 
 SEC("tc")
@@ -122,18 +151,30 @@ int from_container(struct __sk_buff *skb)
 }
 
 /*
- * A sender must live where its packet comes from. An address that has no entry yet is refused too:
- * the answer could not be sent before the entry is here either, so nothing is won by letting the
- * question in, and a node could otherwise invent addresses.
+ * A sender must live where its packet comes from. For an address that has no entry yet, the node
+ * that assigns it vouches: endpoints send before other nodes hear of them. An address that is in no
+ * node's block either is refused: a node could otherwise invent some.
  */
 static __always_inline bool source_lives_at(struct __sk_buff *skb, __u32 vni, __be32 source,
 					    __be32 vtep, int *verdict)
 {
 	struct heddle_address *from = find_address(vni, source);
+	struct heddle_block *block;
+	__be32 home;
 
-	if (from && from->vtep == vtep)
+	if (from) {
+		home = from->vtep;
+	} else {
+		block = find_block(vni, source);
+		if (!block) {
+			*verdict = drop(skb, HEDDLE_DROP_UNKNOWN_SOURCE);
+			return false;
+		}
+		home = block->vtep;
+	}
+	if (home == vtep)
 		return true;
-	*verdict = drop(skb, from ? HEDDLE_DROP_SPOOFED_SOURCE : HEDDLE_DROP_UNKNOWN_SOURCE);
+	*verdict = drop(skb, HEDDLE_DROP_SPOOFED_SOURCE);
 	return false;
 }
 

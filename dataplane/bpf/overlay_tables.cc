@@ -36,6 +36,19 @@ Result<> check_v4(const IpAddr& address, std::string_view what) {
                                    " is not an IPv4 address; overlay networks carry IPv4 only");
   return {};
 }
+// Stands for the VNI of an entry that names none whole: none of ours. The prefix then is what it
+// has of one, so that it can be removed.
+constexpr Vni kNoWholeVni{0xffffffff};
+
+heddle_block_key key_of(Vni vni, const Prefix& prefix) {
+  if (vni == kNoWholeVni) {
+    return {
+        .bits = static_cast<__u32>(prefix.length()), .vni = prefix.address().v4_be(), .address = 0};
+  }
+  return {.bits = HEDDLE_BLOCK_VNI_BITS + static_cast<__u32>(prefix.length()),
+          .vni = vni.value,
+          .address = prefix.address().v4_be()};
+}
 Result<> check_device(IfIndex index, std::string_view what) {
   if (index.value == 0) return fail(Errc::invalid, std::string(what) + " has no interface index");
   return {};
@@ -47,13 +60,15 @@ Result<OverlayTables> OverlayTables::open(const Objects& objects) {
   using Nodes = Table<__u32, heddle_node>;
   using Networks = Table<__u32, heddle_network>;
   using Addresses = Table<heddle_address_key, heddle_address>;
+  using Blocks = Table<heddle_block_key, heddle_block>;
   using Ports = Table<__u32, heddle_port>;
   TRY(auto node, Nodes::open(objects.map(HEDDLE_MAP_NODE), HEDDLE_MAP_NODE));
   TRY(auto networks, Networks::open(objects.map(HEDDLE_MAP_NETWORKS), HEDDLE_MAP_NETWORKS));
   TRY(auto addresses, Addresses::open(objects.map(HEDDLE_MAP_ADDRESSES), HEDDLE_MAP_ADDRESSES));
+  TRY(auto blocks, Blocks::open(objects.map(HEDDLE_MAP_BLOCKS), HEDDLE_MAP_BLOCKS));
   TRY(auto ports, Ports::open(objects.map(HEDDLE_MAP_PORTS), HEDDLE_MAP_PORTS));
   OverlayTables tables(std::move(node), std::move(networks), std::move(addresses),
-                       std::move(ports));
+                       std::move(blocks), std::move(ports));
   const auto fill = [](Program& program, int fd) -> Result<> {
     TRY(const std::uint32_t id, program_id(fd));
     program = Program{.fd = fd, .id = id};
@@ -268,6 +283,37 @@ Result<std::vector<Programs::Address>> OverlayTables::addresses() const {
   }
   std::ranges::sort(addresses);
   return addresses;
+}
+
+Result<> OverlayTables::put_block(const dataplane::OverlayBlock& block) {
+  TRY_DO(check_vni(block.vni));
+  TRY_DO(check_v4(block.prefix.address(), "the block"));
+  TRY_DO(check_v4(block.vtep, "the VTEP"));
+  heddle_block entry{};
+  entry.vtep = block.vtep.v4_be();
+  write_mac(block.mac, entry.mac);
+  return blocks_.put(key_of(block.vni, block.prefix), entry);
+}
+
+Result<> OverlayTables::remove_block(Vni vni, const Prefix& prefix) {
+  if (!prefix.is_v4()) return fail(Errc::invalid, prefix.format() + " is not IPv4");
+  return blocks_.remove(key_of(vni, prefix));
+}
+
+Result<std::vector<dataplane::OverlayBlock>> OverlayTables::blocks() const {
+  TRY(const auto entries, blocks_.entries());
+  std::vector<dataplane::OverlayBlock> blocks;
+  blocks.reserve(entries.size());
+  for (const auto& [key, entry] : entries) {
+    const bool whole = key.bits >= HEDDLE_BLOCK_VNI_BITS;
+    const auto bits = static_cast<int>(whole ? key.bits - HEDDLE_BLOCK_VNI_BITS : key.bits);
+    blocks.push_back({.vni = whole ? Vni{key.vni} : kNoWholeVni,
+                      .prefix = Prefix::containing(read_v4(whole ? key.address : key.vni), bits),
+                      .vtep = read_v4(entry.vtep),
+                      .mac = read_mac(entry.mac)});
+  }
+  std::ranges::sort(blocks);
+  return blocks;
 }
 
 Result<> OverlayTables::detach_all() {

@@ -9,8 +9,8 @@
 
 namespace heddle::bpf {
 
-// Ports, networks, addresses and the underlay: the maps of ebpf/overlay.bpf.c and its tc filters.
-// Contracts are those of Programs.
+// Ports, networks, addresses, blocks and the underlay: the maps of ebpf/overlay.bpf.c and its tc
+// filters. Contracts are those of Programs.
 class OverlayTables final {
  public:
   static Result<OverlayTables> open(const Objects& objects);
@@ -34,6 +34,10 @@ class OverlayTables final {
   Result<> remove_address(Vni vni, IpAddr address);
   Result<std::vector<Programs::Address>> addresses() const;
 
+  Result<> put_block(const dataplane::OverlayBlock& block);
+  Result<> remove_block(Vni vni, const Prefix& prefix);
+  Result<std::vector<dataplane::OverlayBlock>> blocks() const;
+
   // Takes every filter away; the maps stay.
   Result<> detach_all();
 
@@ -44,10 +48,11 @@ class OverlayTables final {
   };
   OverlayTables(Table<__u32, heddle_node> node, Table<__u32, heddle_network> networks,
                 Table<heddle_address_key, heddle_address> addresses,
-                Table<__u32, heddle_port> ports)
+                Table<heddle_block_key, heddle_block> blocks, Table<__u32, heddle_port> ports)
       : node_(std::move(node)),
         networks_(std::move(networks)),
         addresses_(std::move(addresses)),
+        blocks_(std::move(blocks)),
         ports_(std::move(ports)) {}
 
   Result<heddle_node> read_node() const;
@@ -56,6 +61,7 @@ class OverlayTables final {
   Table<__u32, heddle_node> node_;
   Table<__u32, heddle_network> networks_;
   Table<heddle_address_key, heddle_address> addresses_;
+  Table<heddle_block_key, heddle_block> blocks_;
   Table<__u32, heddle_port> ports_;
   Program from_container_{};
   Program from_underlay_{};

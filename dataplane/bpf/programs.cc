@@ -127,6 +127,14 @@ class LoadedPrograms final : public Programs {
   }
   Result<std::vector<Address>> addresses() override { return overlay_.addresses(); }
 
+  Result<> put_block(const dataplane::OverlayBlock& block) override {
+    return overlay_.put_block(block);
+  }
+  Result<> remove_block(Vni vni, Prefix prefix) override {
+    return overlay_.remove_block(vni, prefix);
+  }
+  Result<std::vector<dataplane::OverlayBlock>> blocks() override { return overlay_.blocks(); }
+
   Result<> put_service(const dataplane::ServiceEntry& service) override {
     return services_.put_service(service);
   }

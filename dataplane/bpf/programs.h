@@ -84,6 +84,10 @@ class Programs {
   virtual Result<> remove_address(Vni vni, IpAddr address) = 0;
   virtual Result<std::vector<Address>> addresses() = 0;
 
+  virtual Result<> put_block(const dataplane::OverlayBlock& block) = 0;
+  virtual Result<> remove_block(Vni vni, Prefix prefix) = 0;
+  virtual Result<std::vector<dataplane::OverlayBlock>> blocks() = 0;
+
   // Backends change without a moment in which a connect sees a wrong or half list.
   virtual Result<> put_service(const dataplane::ServiceEntry& service) = 0;
   virtual Result<> remove_service(const dataplane::HostState::ServiceKey& key) = 0;

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace heddle::bpf {
@@ -33,7 +34,7 @@ Result<bool> RawTable::find(const void* key, void* value) const {
 
 Result<> RawTable::put(const void* key, const void* value) {
   if (bpf_map_update_elem(fd_.get(), key, value, BPF_ANY) == 0) return {};
-  if (errno == E2BIG) {
+  if (errno == E2BIG || errno == ENOSPC) {  // ENOSPC: a trie
     return fail(Errc::exhausted, "map " + name_ + " is full: it holds at most " +
                                      std::to_string(maximum_) + " entries");
   }
@@ -50,15 +51,16 @@ Result<> RawTable::remove(const void* key) {
 Result<std::size_t> RawTable::dump(std::vector<std::byte>& keys,
                                    std::vector<std::byte>& values) const {
   std::size_t total = 0;
-  std::uint32_t position = 0;
+  // A hash map's is a bucket's number, a trie's is a key.
+  std::vector<std::byte> position(std::max(key_bytes_, sizeof(std::uint32_t)));
   bool first = true;
   std::uint32_t batch = kBatch;
   for (;;) {
     keys.resize((total + batch) * key_bytes_);
     values.resize((total + batch) * value_bytes_);
     std::uint32_t count = batch;
-    const int failed = bpf_map_lookup_batch(fd_.get(), first ? nullptr : &position, &position,
-                                            keys.data() + total * key_bytes_,
+    const int failed = bpf_map_lookup_batch(fd_.get(), first ? nullptr : position.data(),
+                                            position.data(), keys.data() + total * key_bytes_,
                                             values.data() + total * value_bytes_, &count, nullptr);
     if (failed != 0 && errno == ENOSPC) {  // one bucket holds more than the batch
       batch *= 2;

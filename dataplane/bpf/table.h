@@ -11,7 +11,7 @@
 
 namespace heddle::bpf {
 
-// A BPF hash or array map by descriptor; keys and values are the plain structs of ebpf/abi.
+// A BPF hash, array or trie map by descriptor; keys and values are the plain structs of ebpf/abi.
 // Errors: `exhausted` with the map's name and maximum when it is full, `denied` without CAP_BPF.
 class RawTable {
  public:

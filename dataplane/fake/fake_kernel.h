@@ -63,6 +63,7 @@ class FakeKernel final : public Kernel {
   Result<> put(const HostRoute& route);
   Result<> put(const OverlayNetwork& network);
   Result<> put(const OverlayAddress& address);
+  Result<> put(const OverlayBlock& block);
   Result<> put(const ServiceEntry& service);
   Result<> put(const Member& member);
   Result<> put(const Interception& interception);
@@ -72,6 +73,7 @@ class FakeKernel final : public Kernel {
   Result<> take(const RemoveHostRoute& op);
   Result<> take(const RemoveOverlayNetwork& op);
   Result<> take(const RemoveOverlayAddress& op);
+  Result<> take(const RemoveOverlayBlock& op);
   Result<> take(const RemoveService& op);
   Result<> take(const RemoveMember& op);
   Result<> take(const RemoveInterception& op);

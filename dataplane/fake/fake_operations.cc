@@ -88,6 +88,12 @@ Result<> FakeKernel::put(const OverlayAddress& address) {
   return {};
 }
 
+Result<> FakeKernel::put(const OverlayBlock& block) {
+  TRY_DO(need_programs());
+  state_.overlay_blocks[{block.vni, block.prefix}] = block;
+  return {};
+}
+
 Result<> FakeKernel::put(const ServiceEntry& service) {
   TRY_DO(need_programs());
   state_.services[{service.vip, service.port, service.protocol}] = service;
@@ -147,6 +153,12 @@ Result<> FakeKernel::take(const RemoveOverlayNetwork& op) {
 Result<> FakeKernel::take(const RemoveOverlayAddress& op) {
   TRY_DO(need_programs());
   state_.overlay_addresses.erase({op.vni, op.address});
+  return {};
+}
+
+Result<> FakeKernel::take(const RemoveOverlayBlock& op) {
+  TRY_DO(need_programs());
+  state_.overlay_blocks.erase({op.vni, op.prefix});
   return {};
 }
 

@@ -28,6 +28,9 @@ struct Advance {
   void operator()(const Ensure<OverlayAddress>& it) {
     state.overlay_addresses.insert_or_assign({it.object.vni, it.object.address}, it.object);
   }
+  void operator()(const Ensure<OverlayBlock>& it) {
+    state.overlay_blocks.insert_or_assign({it.object.vni, it.object.prefix}, it.object);
+  }
   void operator()(const Ensure<ServiceEntry>& it) {
     const ServiceEntry& o = it.object;
     state.services.insert_or_assign({o.vip, o.port, o.protocol}, o);
@@ -46,6 +49,7 @@ struct Advance {
   void operator()(const RemoveOverlayAddress& it) {
     state.overlay_addresses.erase({it.vni, it.address});
   }
+  void operator()(const RemoveOverlayBlock& it) { state.overlay_blocks.erase({it.vni, it.prefix}); }
   void operator()(const RemoveService& it) { state.services.erase(it.key); }
   void operator()(const RemoveMember& it) { state.members.erase(it.sandbox); }
   void operator()(const RemoveInterception& it) { state.interceptions.erase(it.sandbox); }

@@ -152,6 +152,16 @@ struct OverlayAddress {
   friend auto operator<=>(const OverlayAddress&, const OverlayAddress&) = default;
 };
 
+// Which other node assigns the addresses of a part of an overlay network's subnet. It vouches for
+// addresses without an OverlayAddress: a fresh endpoint sends before this node hears of it.
+struct OverlayBlock {
+  Vni vni;
+  Prefix prefix;  // IPv4
+  IpAddr vtep;    // the node's data address
+  Mac mac;        // of 0.0.0.0; an address's own differs in the last four bytes, by the address
+  friend auto operator<=>(const OverlayBlock&, const OverlayBlock&) = default;
+};
+
 struct BackendAddress {
   IpAddr address;
   std::uint16_t port = 0;
@@ -198,6 +208,7 @@ struct HostState {
   std::map<PublishedKey, PublishedTarget> published;
   std::map<Vni, OverlayNetwork> overlay_networks;
   std::map<std::pair<Vni, IpAddr>, OverlayAddress> overlay_addresses;
+  std::map<std::pair<Vni, Prefix>, OverlayBlock> overlay_blocks;
   using ServiceKey = std::tuple<IpAddr, std::uint16_t, Protocol>;  // vip, port, protocol
   std::map<ServiceKey, ServiceEntry> services;
   std::map<SandboxPath, Member> members;

@@ -64,6 +64,11 @@ struct Describe {
     return "locate " + a.address.format() + " of " + vni(a.vni) + " at " +
            (a.vtep ? "node " + a.vtep->format() : a.local_device);
   }
+  std::string operator()(const Ensure<OverlayBlock>& op) const {
+    const OverlayBlock& b = op.object;
+    return "take addresses of " + b.prefix.format() + " of " + vni(b.vni) + " from node " +
+           b.vtep.format();
+  }
   std::string operator()(const Ensure<ServiceEntry>& op) const {
     const ServiceEntry& s = op.object;
     return text("balance", {s.vip, s.port, s.protocol}) + " over " +
@@ -91,6 +96,9 @@ struct Describe {
   }
   std::string operator()(const RemoveOverlayAddress& op) const {
     return "forget where " + op.address.format() + " of " + vni(op.vni) + " is";
+  }
+  std::string operator()(const RemoveOverlayBlock& op) const {
+    return "forget which node has " + op.prefix.format() + " of " + vni(op.vni);
   }
   std::string operator()(const RemoveService& op) const { return text("stop balancing", op.key); }
   std::string operator()(const RemoveMember& op) const {

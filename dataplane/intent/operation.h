@@ -41,6 +41,11 @@ struct RemoveOverlayAddress {
   IpAddr address;
   friend bool operator==(const RemoveOverlayAddress&, const RemoveOverlayAddress&) = default;
 };
+struct RemoveOverlayBlock {
+  Vni vni;
+  Prefix prefix;
+  friend bool operator==(const RemoveOverlayBlock&, const RemoveOverlayBlock&) = default;
+};
 struct RemoveService {
   HostState::ServiceKey key;
   friend bool operator==(const RemoveService&, const RemoveService&) = default;
@@ -85,10 +90,11 @@ struct SetSysctl {
 using Operation =
     std::variant<Ensure<Bridge>, Ensure<VlanDevice>, Ensure<Attachment>, Ensure<Underlay>,
                  Ensure<HostRoute>, Ensure<OverlayNetwork>, Ensure<OverlayAddress>,
-                 Ensure<ServiceEntry>, Ensure<Member>, Ensure<Interception>, RemoveBridge,
-                 RemoveAttachment, RemoveUnderlay, RemoveHostRoute, RemoveOverlayNetwork,
-                 RemoveOverlayAddress, RemoveService, RemoveMember, RemoveInterception, RemoveVlan,
-                 SetRules, ChangePublished, RestorePins, SetSysctl>;
+                 Ensure<OverlayBlock>, Ensure<ServiceEntry>, Ensure<Member>, Ensure<Interception>,
+                 RemoveBridge, RemoveAttachment, RemoveUnderlay, RemoveHostRoute,
+                 RemoveOverlayNetwork, RemoveOverlayAddress, RemoveOverlayBlock, RemoveService,
+                 RemoveMember, RemoveInterception, RemoveVlan, SetRules, ChangePublished,
+                 RestorePins, SetSysctl>;
 
 // `remove attachment hv12ab (10.40.0.5 of c1)`: one line for verify and logs.
 std::string describe(const Operation& operation);

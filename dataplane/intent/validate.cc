@@ -183,6 +183,12 @@ struct Validate {
     return op.object.vtep ? unicast_v4(*op.object.vtep, "a VTEP's address")
                           : validate_device(op.object.local_device);
   }
+  Result<> operator()(const Ensure<OverlayBlock>& op) const {
+    TRY_DO(vni(op.object.vni));
+    TRY_DO(mac(op.object.mac));
+    TRY_DO(unicast_v4(op.object.vtep, "a VTEP's address"));
+    return unicast_v4(op.object.prefix.address(), "a block of overlay addresses");
+  }
   Result<> operator()(const Ensure<ServiceEntry>& op) const {
     TRY_DO(unicast_v4(op.object.vip, "a VIP"));
     TRY_DO(port(op.object.port, "a service's port"));

@@ -48,6 +48,10 @@ struct LinuxKernel::Impl {
     return loaded->put_network(op.object);
   }
   Result<> operator()(const Ensure<OverlayAddress>& op) { return overlay.ensure(op.object); }
+  Result<> operator()(const Ensure<OverlayBlock>& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->put_block(op.object);
+  }
   Result<> operator()(const Ensure<ServiceEntry>& op) {
     TRY(bpf::Programs* const loaded, need(programs));
     return loaded->put_service(op.object);
@@ -68,6 +72,10 @@ struct LinuxKernel::Impl {
   Result<> operator()(const RemoveOverlayAddress& op) {
     TRY(bpf::Programs* const loaded, need(programs));
     return loaded->remove_address(op.vni, op.address);
+  }
+  Result<> operator()(const RemoveOverlayBlock& op) {
+    TRY(bpf::Programs* const loaded, need(programs));
+    return loaded->remove_block(op.vni, op.prefix);
   }
   Result<> operator()(const RemoveService& op) {
     TRY(bpf::Programs* const loaded, need(programs));
@@ -142,6 +150,8 @@ Result<> LinuxKernel::Impl::observe_programs(HostState& state) {
     const Vni vni = network.vni;
     state.overlay_networks[vni] = std::move(network);
   }
+  TRY(const auto blocks, (*programs)->blocks());
+  for (const OverlayBlock& block : blocks) state.overlay_blocks[{block.vni, block.prefix}] = block;
   TRY(auto services, (*programs)->services());
   for (ServiceEntry& service : services) {
     const HostState::ServiceKey key{service.vip, service.port, service.protocol};

@@ -12,7 +12,7 @@
 	X(NOT_IPV4, "neither IPv4 nor ARP: not carried by overlay networks yet")                   \
 	X(SPOOFED_MAC, "source Ethernet address is not the endpoint's")                            \
 	X(SPOOFED_SOURCE, "source address is not the sender's, or lives on another node")          \
-	X(UNKNOWN_SOURCE, "source address belongs to no endpoint known here")                      \
+	X(UNKNOWN_SOURCE, "source address is no known endpoint's and in no other node's block")    \
 	X(MULTICAST, "multicast or broadcast other than ARP")                                      \
 	X(NO_ENDPOINT, "no endpoint owns this address")                                            \
 	X(INTERNAL_NETWORK, "destination outside an internal network")                             \

@@ -11,6 +11,7 @@
 #define HEDDLE_NODE_MAX 1           /* 64 B */
 #define HEDDLE_NETWORKS_MAX 4096    /* 64 KB - 0.4 MB */
 #define HEDDLE_ADDRESSES_MAX 131072 /* 2 - 13 MB: 32 full networks of a /20 */
+#define HEDDLE_BLOCKS_MAX 131072    /* 0 - 12 MB: a trie, nothing at once */
 #define HEDDLE_PORTS_MAX 16384      /* 0.3 - 1.6 MB: endpoints of this node */
 #define HEDDLE_SERVICES_MAX 16384   /* 0.3 - 1.7 MB: VIPs times ports */
 #define HEDDLE_BACKENDS_MAX 65536   /* 1 - 6 MB */
@@ -24,6 +25,7 @@
 #define HEDDLE_MAP_NODE "heddle_node_v1"
 #define HEDDLE_MAP_NETWORKS "heddle_networks_v1"
 #define HEDDLE_MAP_ADDRESSES "heddle_addrs_v1"
+#define HEDDLE_MAP_BLOCKS "heddle_blocks_v1"
 #define HEDDLE_MAP_PORTS "heddle_ports_v1"
 #define HEDDLE_MAP_SERVICES "heddle_services_v1"
 #define HEDDLE_MAP_BACKENDS "heddle_backends_v1"

@@ -52,6 +52,23 @@ enum heddle_address_flag {
 	HEDDLE_ADDRESS_QUEUED = 2,
 };
 
+/*
+ * heddle_blocks: which node assigns the addresses of a prefix, as far as it is another one: a trie
+ * of longest matches. It vouches for addresses that have no entry in heddle_addrs yet.
+ */
+struct heddle_block_key {
+	__u32 bits;     /* that count of what follows: 32 and the prefix's length */
+	__u32 vni;      /* host order; counts whole, so that its order does not matter */
+	__be32 address; /* inner IPv4 */
+};
+#define HEDDLE_BLOCK_VNI_BITS 32
+struct heddle_block {
+	__be32 vtep;                /* the node's data address */
+	__u8 mac[HEDDLE_MAC_BYTES]; /* of 0.0.0.0: an address is XORed into its last four bytes */
+	__u16 flags;                /* reserved */
+	__u32 reserved;
+};
+
 /* heddle_ports: what an endpoint may send as, by ifindex of its host side. */
 struct heddle_port {
 	__u32 vni;
@@ -66,4 +83,6 @@ HEDDLE_ABI_ASSERT(sizeof(struct heddle_node) == 64);
 HEDDLE_ABI_ASSERT(sizeof(struct heddle_network) == 32);
 HEDDLE_ABI_ASSERT(sizeof(struct heddle_address_key) == 8);
 HEDDLE_ABI_ASSERT(sizeof(struct heddle_address) == 32);
+HEDDLE_ABI_ASSERT(sizeof(struct heddle_block_key) == 12);
+HEDDLE_ABI_ASSERT(sizeof(struct heddle_block) == 16);
 HEDDLE_ABI_ASSERT(sizeof(struct heddle_port) == 32);

@@ -25,13 +25,13 @@ static __always_inline int deliver_here(struct __sk_buff *skb, const struct hedd
 }
 
 /* Through the VXLAN device, which takes the tunnel from the key. remote_ipv4 is in host order. */
-static __always_inline int send_away(struct __sk_buff *skb, __u32 vni,
-				     const struct heddle_address *to)
+static __always_inline int send_away(struct __sk_buff *skb, __u32 vni, __be32 vtep,
+				     const __u8 *to_mac)
 {
 	struct heddle_node *node = find_node();
 	struct bpf_tunnel_key key = {
 		.tunnel_id = vni,
-		.remote_ipv4 = bpf_ntohl(to->vtep),
+		.remote_ipv4 = bpf_ntohl(vtep),
 		.tunnel_ttl = 64,
 	};
 	__u8 mac[HEDDLE_MAC_BYTES];
@@ -39,7 +39,7 @@ static __always_inline int send_away(struct __sk_buff *skb, __u32 vni,
 	if (!node || !node->vxlan)
 		return drop(skb, HEDDLE_DROP_NO_UNDERLAY);
 	key.local_ipv4 = bpf_ntohl(node->address);
-	__builtin_memcpy(mac, to->mac, sizeof(mac));
+	__builtin_memcpy(mac, to_mac, sizeof(mac));
 	if (bpf_skb_store_bytes(skb, 0, mac, sizeof(mac), 0) ||
 	    bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX))
 		return drop(skb, HEDDLE_DROP_HELPER_FAILED);

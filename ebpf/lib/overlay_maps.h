@@ -30,6 +30,15 @@ struct {
 } heddle_addrs_v1 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, HEDDLE_BLOCKS_MAX);
+	__type(key, struct heddle_block_key);
+	__type(value, struct heddle_block);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} heddle_blocks_v1 SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, HEDDLE_PORTS_MAX);
@@ -50,4 +59,28 @@ static __always_inline struct heddle_address *find_address(__u32 vni, __be32 add
 	struct heddle_address_key key = {.vni = vni, .address = address};
 
 	return bpf_map_lookup_elem(&heddle_addrs_v1, &key);
+}
+
+/* For addresses without an entry: the block of another node that they lie in. */
+static __always_inline struct heddle_block *find_block(__u32 vni, __be32 address)
+{
+	struct heddle_block_key key = {
+		.bits = HEDDLE_BLOCK_VNI_BITS + 32,
+		.vni = vni,
+		.address = address,
+	};
+
+	return bpf_map_lookup_elem(&heddle_blocks_v1, &key);
+}
+
+/* The MAC that the block's node gives the address unless somebody asked for another. */
+static __always_inline void block_mac(const struct heddle_block *block, __be32 address, __u8 *mac)
+{
+	const __u8 *bytes = (const __u8 *)&address;
+
+	__builtin_memcpy(mac, block->mac, HEDDLE_MAC_BYTES);
+	mac[2] ^= bytes[0];
+	mac[3] ^= bytes[1];
+	mac[4] ^= bytes[2];
+	mac[5] ^= bytes[3];
 }

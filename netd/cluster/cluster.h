@@ -9,7 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
-#include "netd/model/objects.h"
+#include "netd/model/view.h"
 
 namespace heddle::cluster {
 
@@ -20,10 +20,10 @@ struct SwarmState {
   model::Id self;
   std::uint64_t revision = 0;
   std::vector<model::Node> nodes;
-  std::vector<model::Network> networks;     // swarm scope
-  std::vector<model::Service> services;     // of those
-  std::vector<model::Endpoint> endpoints;   // of those; this node's too, as the managers know them
-  std::vector<model::AddressBlock> blocks;  // this node's
+  std::vector<model::Network> networks;    // swarm scope
+  std::vector<model::Service> services;    // of those
+  std::vector<model::Endpoint> endpoints;  // of those; this node's too, as the managers know them
+  model::Blocks blocks;                    // of all nodes
 };
 
 // What this node alone says of itself. Whole each time: the session sends what changed, and all of

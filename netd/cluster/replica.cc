@@ -15,12 +15,11 @@ Result<> decode_into(std::map<std::string, Stored<T>>& into, const store::Object
   return {};
 }
 
-// What nodes hear of: desired state and each other's reports, but of blocks only their own.
-bool is_for(const model::Id& node, const store::Key& key) {
-  static const std::set<std::string, std::less<>> kKinds{kSwarmKind, kNodeKind, kNetworkKind,
-                                                         kServiceKind, kEndpointKind};
-  if (kKinds.contains(key.kind)) return true;
-  return key.kind == kBlockKind && key.id.ends_with("." + node);
+// What nodes hear of: desired state, each other's reports, and who assigns which addresses.
+bool is_for_nodes(const store::Key& key) {
+  static const std::set<std::string, std::less<>> kKinds{kSwarmKind,   kNodeKind,     kNetworkKind,
+                                                         kServiceKind, kEndpointKind, kBlockKind};
+  return kKinds.contains(key.kind);
 }
 
 }  // namespace
@@ -173,24 +172,23 @@ Result<> Replica::catch_up(Deadline deadline) const {
   return {};
 }
 
-std::optional<Replica::Update> Replica::changes_since(store::Revision from,
-                                                      const model::Id& node) const {
+std::optional<Replica::Update> Replica::changes_since(store::Revision from) const {
   const std::lock_guard lock(mutex_);
   if (from < history_from_ || from > objects_.revision) return std::nullopt;
   Update update;
   update.revision = objects_.revision;
   for (const store::Change& change : history_) {
-    if (change.revision > from && is_for(node, change.key)) update.changes.push_back(change);
+    if (change.revision > from && is_for_nodes(change.key)) update.changes.push_back(change);
   }
   return update;
 }
 
-Replica::Update Replica::everything_for(const model::Id& node) const {
+Replica::Update Replica::everything() const {
   const std::lock_guard lock(mutex_);
   Update update;
   update.revision = objects_.revision;
   for (const auto& [key, object] : objects_.raw) {
-    if (is_for(node, key)) update.changes.push_back({object.revision, key, object});
+    if (is_for_nodes(key)) update.changes.push_back({object.revision, key, object});
   }
   return update;
 }

@@ -83,13 +83,13 @@ class Replica {
   // Brings the copy up to what was committed before this call.
   Result<> catch_up(Deadline deadline) const;
 
-  // What a node that has `from` lacks of what `node` may know. Absent when that is too long ago.
+  // What a node that has `from` lacks. Absent when that is too long ago.
   struct Update {
     store::Revision revision = 0;
     std::vector<store::Change> changes;
   };
-  std::optional<Update> changes_since(store::Revision from, const model::Id& node) const;
-  Update everything_for(const model::Id& node) const;
+  std::optional<Update> changes_since(store::Revision from) const;
+  Update everything() const;  // that nodes hear of
 
   void subscribe(Listener& listener);
   void unsubscribe(Listener& listener);

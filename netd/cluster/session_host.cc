@@ -177,9 +177,9 @@ bool SessionHost::in_swarm() const {
 }
 
 bool SessionHost::write_state() {
-  auto update = sent_ == 0 ? std::nullopt : replica_.changes_since(sent_, node_);
+  auto update = sent_ == 0 ? std::nullopt : replica_.changes_since(sent_);
   const bool whole = !update;
-  if (whole) update = replica_.everything_for(node_);
+  if (whole) update = replica_.everything();
   if (!whole && update->changes.empty() && synced_) {
     sent_ = update->revision;
     return true;

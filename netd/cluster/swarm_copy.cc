@@ -78,7 +78,7 @@ SwarmState SwarmCopy::state() const {
   state.networks = values_of(contents_.networks);
   state.services = values_of(contents_.services);
   state.endpoints = values_of(contents_.endpoints);
-  state.blocks = values_of(contents_.blocks);
+  state.blocks = model::Blocks(values_of(contents_.blocks));
   return state;
 }
 

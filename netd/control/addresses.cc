@@ -21,12 +21,9 @@ ipam::NetworkPools& Control::pools_of(const model::Network& network) {
   const auto extent = local ? ipam::Pool::Extent::subnet : ipam::Pool::Extent::blocks;
   const auto [found, made] =
       pools_.try_emplace(network.id, KnownAddresses{ipam::NetworkPools(extent)});
-  std::vector<Prefix> blocks;
-  for (const auto& block : swarm_ ? swarm_->blocks : std::vector<model::AddressBlock>()) {
-    if (block.network == network.id) blocks.push_back(block.prefix);
-  }
   KnownAddresses& known = found->second;
-  known.pools.set(network.subnets, blocks);
+  known.pools.set(network.subnets,
+                  swarm_ ? swarm_->blocks.of(network.id, swarm_->self) : std::vector<Prefix>());
   // Own endpoints are followed as they come and go; what the managers say of others arrives whole.
   const std::uint64_t revision = !local && swarm_ ? swarm_->revision : 0;
   if (made || known.as_of != revision) fill_pools(network.id, known.pools);

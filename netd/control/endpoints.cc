@@ -28,9 +28,7 @@ Result<model::Endpoint> Control::connect(ConnectSpec spec, Deadline deadline) {
     TRY(const model::AddressBlock block, parts_.cluster->claim_block(network, deadline));
     TRY_DO(executor_.call([&]() -> Result<> {
       if (!swarm_) return fail(Errc::conflict, "this node left its swarm meanwhile");
-      if (std::ranges::find(swarm_->blocks, block) == swarm_->blocks.end()) {
-        swarm_->blocks.push_back(block);
-      }
+      swarm_->blocks.add(block);
       return {};
     }));
   }

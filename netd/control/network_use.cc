@@ -24,11 +24,7 @@ std::set<IpAddr> addresses_of(const model::View& view, const model::Network& net
 std::vector<Prefix> extent_of(const model::View& view, const model::Network& network,
                               const model::Subnet& subnet) {
   if (network.scope == model::Scope::local) return {subnet.range.value_or(subnet.prefix)};
-  std::vector<Prefix> blocks;
-  for (const model::AddressBlock& block : view.blocks) {
-    if (block.network == network.id) blocks.push_back(block.prefix);
-  }
-  return blocks;
+  return view.blocks.of(network.id, view.self);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "netd/model/view.h"
 
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
 namespace heddle::model {
 namespace {
 
@@ -59,6 +63,10 @@ Result<const Workload*> find_sandbox(const View& view, std::string_view ref) {
   return fail(Errc::not_found, "no workload '" + std::string(ref) + "' is known here");
 }
 
+bool in_order(const AddressBlock& a, const AddressBlock& b) {
+  return std::tie(a.prefix, a.node) < std::tie(b.prefix, b.node);
+}
+
 template <class T>
 std::set<Id> changed_ids(const Table<T>& before, const Table<T>& after) {
   std::set<Id> ids;
@@ -68,6 +76,52 @@ std::set<Id> changed_ids(const Table<T>& before, const Table<T>& after) {
 
 }  // namespace
 
+Blocks::Blocks(const std::vector<AddressBlock>& blocks) {
+  ByNetwork all;
+  for (const AddressBlock& block : blocks) all[block.network].push_back(block);
+  for (auto& [network, its] : all) std::ranges::sort(its, in_order);
+  blocks_ = std::make_shared<const ByNetwork>(std::move(all));
+}
+
+const Blocks::ByNetwork& Blocks::none() {
+  static const ByNetwork kNone;
+  return kNone;
+}
+
+const std::vector<AddressBlock>& Blocks::of(const Id& network) const {
+  static const std::vector<AddressBlock> kNone;
+  const auto found = all().find(network);
+  return found == all().end() ? kNone : found->second;
+}
+
+std::vector<Prefix> Blocks::of(const Id& network, const Id& node) const {
+  std::vector<Prefix> prefixes;
+  for (const AddressBlock& block : of(network)) {
+    if (block.node == node) prefixes.push_back(block.prefix);
+  }
+  return prefixes;
+}
+
+void Blocks::add(const AddressBlock& block) {
+  if (std::ranges::find(of(block.network), block) != of(block.network).end()) return;
+  ByNetwork all = this->all();
+  std::vector<AddressBlock>& its = all[block.network];
+  its.push_back(block);
+  std::ranges::sort(its, in_order);
+  blocks_ = std::make_shared<const ByNetwork>(std::move(all));
+}
+
+std::set<Id> Blocks::differences(const Blocks& other) const {
+  std::set<Id> networks;
+  if (blocks_ == other.blocks_) return networks;
+  for (const ByNetwork* each : {&all(), &other.all()}) {
+    for (const auto& [network, blocks] : *each) {
+      if (of(network) != other.of(network)) networks.insert(network);
+    }
+  }
+  return networks;
+}
+
 ViewChange compare(const View& before, const View& after) {
   return {.networks = changed_ids(before.networks, after.networks),
           .workloads = changed_ids(before.workloads, after.workloads),
@@ -75,6 +129,7 @@ ViewChange compare(const View& before, const View& after) {
           .services = changed_ids(before.services, after.services),
           .sidecars = changed_ids(before.sidecars, after.sidecars),
           .load_balancers = changed_ids(before.load_balancers, after.load_balancers),
+          .blocks = before.blocks.differences(after.blocks),
           .swarm = before.swarm != after.swarm || before.self != after.self ||
                    before.nodes != after.nodes || before.unreachable != after.unreachable};
 }

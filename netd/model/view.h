@@ -1,5 +1,6 @@
 #pragma once
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
@@ -8,6 +9,28 @@
 #include "netd/model/table.h"
 
 namespace heddle::model {
+
+// Which node assigns which parts of the swarm networks' subnets, by network. Copies share all of
+// it, since it changes seldom.
+class Blocks final {
+ public:
+  Blocks() = default;
+  explicit Blocks(const std::vector<AddressBlock>& blocks);
+
+  // Of all nodes; in one order, whatever theirs was.
+  const std::vector<AddressBlock>& of(const Id& network) const;
+  // Those of one node.
+  std::vector<Prefix> of(const Id& network, const Id& node) const;
+  void add(const AddressBlock& block);  // one that is there is fine
+  // The networks of which the two do not have the same.
+  std::set<Id> differences(const Blocks& other) const;
+
+ private:
+  using ByNetwork = std::map<Id, std::vector<AddressBlock>>;
+  static const ByNetwork& none();
+  const ByNetwork& all() const { return blocks_ ? *blocks_ : none(); }
+  std::shared_ptr<const ByNetwork> blocks_;  // null: none
+};
 
 // All that one node knows, local and swarm-wide, at one moment: the input of every plan. A value;
 // shared only as `shared_ptr<const View>`. Copies share the objects that they have in common.
@@ -21,7 +44,7 @@ struct View {
   Table<Service> services;
   Table<Sidecar> sidecars;  // by workload
   Table<LoadBalancer> load_balancers;
-  std::vector<AddressBlock> blocks;  // this node's
+  Blocks blocks;
   // Nodes that do not answer probes along the data path now: their endpoints carry no new traffic.
   std::set<Id> unreachable;
 
@@ -40,6 +63,7 @@ struct ViewChange {
   std::set<Id> services;
   std::set<Id> sidecars;
   std::set<Id> load_balancers;
+  std::set<Id> blocks;  // networks whose blocks differ
   // The swarm itself, its nodes, or who of them answers: anything may follow from it.
   bool swarm = false;
 };

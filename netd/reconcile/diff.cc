@@ -42,6 +42,9 @@ void add_removals(const HostState& wanted, const HostState& observed, Operations
   each_unwanted(wanted.overlay_addresses, observed.overlay_addresses, [&](const auto& key) {
     steps.push_back(dataplane::RemoveOverlayAddress{key.first, key.second});
   });
+  each_unwanted(wanted.overlay_blocks, observed.overlay_blocks, [&](const auto& key) {
+    steps.push_back(dataplane::RemoveOverlayBlock{key.first, key.second});
+  });
   each_unwanted(wanted.host_routes, observed.host_routes,
                 [&](const auto& key) { steps.push_back(dataplane::RemoveHostRoute{key}); });
   each_unwanted(wanted.attachments, observed.attachments,
@@ -67,15 +70,16 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
       steps.push_back(Ensure<dataplane::Attachment>{attachment});
     }
   }
-  for (const auto& [address, route] : wanted.host_routes) {
-    if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
-      steps.push_back(Ensure<dataplane::HostRoute>{route});
-    }
-  }
+  // First what answers to it need: its own packets may be on their way.
   for (const auto& [key, address] : wanted.overlay_addresses) {
     const bool moved = !address.local_device.empty() && renewed.contains(address.local_device);
     if (moved || !holds(observed.overlay_addresses, key, address)) {
       steps.push_back(Ensure<dataplane::OverlayAddress>{address});
+    }
+  }
+  for (const auto& [address, route] : wanted.host_routes) {
+    if (renewed.contains(route.device) || !holds(observed.host_routes, address, route)) {
+      steps.push_back(Ensure<dataplane::HostRoute>{route});
     }
   }
 }
@@ -137,6 +141,7 @@ Operations diff(const HostState& wanted, const HostState& observed) {
     steps.push_back(Ensure<dataplane::Underlay>{*wanted.underlay});
   }
   ensure_differing(wanted.overlay_networks, observed.overlay_networks, steps);
+  ensure_differing(wanted.overlay_blocks, observed.overlay_blocks, steps);
   add_attachments_and_dependents(wanted, observed, steps);
   add_sysctls(wanted, observed, true, steps);
   ensure_differing(wanted.members, observed.members, steps);

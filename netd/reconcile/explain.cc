@@ -273,6 +273,23 @@ void explain_overlay(const HostState& wanted, const HostState& observed, const N
         return "address map: foreign entry " + it.address.format() + " in " +
                names.network(it.vni) + " points at " + whereabouts(it);
       });
+  const auto block = [&](const dataplane::OverlayBlock& it) {
+    return it.prefix.format() + " in " + names.network(it.vni);
+  };
+  compare(
+      wanted.overlay_blocks, observed.overlay_blocks, out,
+      [&](const dataplane::OverlayBlock& it) {
+        return "block map: " + block(it) + " is missing, should point at " + it.vtep.format();
+      },
+      [&](const dataplane::OverlayBlock& should, const dataplane::OverlayBlock& is) {
+        Fields fields;
+        fields.add("node", is.vtep.format(), should.vtep.format());
+        fields.add("first MAC", is.mac.format(), should.mac.format());
+        return "block map: " + block(should) + ": " + fields.text();
+      },
+      [&](const dataplane::OverlayBlock& it) {
+        return "block map: foreign entry " + block(it) + " points at " + it.vtep.format();
+      });
 }
 
 void explain_members(const HostState& wanted, const HostState& observed, const Names& names,

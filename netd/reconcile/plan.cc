@@ -254,6 +254,8 @@ std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& befor
   if (!scope.networks.empty()) {
     add_services(before.view, scope);
     add_services(after.view, scope);
+  }
+  if (!scope.networks.empty() || !change.blocks.empty()) {
     plan_networks(present_networks(before), before, drivers, was);
     plan_networks(present_networks(after), after, drivers, wanted);
   }

@@ -45,6 +45,14 @@ class FakePrograms final : public Programs {
   }
   Result<std::vector<Address>> addresses() override { return all(addresses_); }
 
+  Result<> put_block(const dataplane::OverlayBlock& block) override {
+    return put(blocks_, std::pair(block.vni, block.prefix), block);
+  }
+  Result<> remove_block(Vni vni, Prefix prefix) override {
+    return take(blocks_, std::pair(vni, prefix));
+  }
+  Result<std::vector<dataplane::OverlayBlock>> blocks() override { return all(blocks_); }
+
   Result<> put_service(const dataplane::ServiceEntry& service) override {
     return put(services_,
                dataplane::HostState::ServiceKey(service.vip, service.port, service.protocol),
@@ -81,6 +89,7 @@ class FakePrograms final : public Programs {
     underlay_.reset();
     networks_.clear();
     addresses_.clear();
+    blocks_.clear();
     services_.clear();
     members_.clear();
     intercepts_.clear();
@@ -115,6 +124,7 @@ class FakePrograms final : public Programs {
   std::optional<UnderlayHook> underlay_;
   std::map<Vni, dataplane::OverlayNetwork> networks_;
   std::map<std::pair<Vni, IpAddr>, Address> addresses_;
+  std::map<std::pair<Vni, Prefix>, dataplane::OverlayBlock> blocks_;
   std::map<dataplane::HostState::ServiceKey, dataplane::ServiceEntry> services_;
   std::map<std::uint64_t, Member> members_;
   std::map<std::uint64_t, Intercept> intercepts_;

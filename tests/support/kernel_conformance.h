@@ -93,6 +93,9 @@ class KernelConformance : public ::testing::TestWithParam<HarnessFactory> {
   void ensure(const OverlayAddress& object) {
     put(wanted_.overlay_addresses[{object.vni, object.address}], object);
   }
+  void ensure(const OverlayBlock& object) {
+    put(wanted_.overlay_blocks[{object.vni, object.prefix}], object);
+  }
   void ensure(const ServiceEntry& object) {
     put(wanted_.services[{object.vip, object.port, object.protocol}], object);
   }

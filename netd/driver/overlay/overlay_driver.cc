@@ -5,6 +5,7 @@
 
 #include "netd/driver/endpoint_plan.h"
 #include "netd/driver/names.h"
+#include "netd/ipam/mac.h"
 
 namespace heddle::overlay {
 namespace {
@@ -35,6 +36,19 @@ dataplane::Attachment attachment_of(const driver::LocalEndpoint& local,
   attachment.mtu = mtu_of(network, facts);
   attachment.overlay = network.vni;
   return attachment;
+}
+
+// Of every other node. This node's own are in no map: what of them has no endpoint is nobody's.
+void plan_blocks(const driver::Site& site, dataplane::HostState& into) {
+  const model::Network& network = site.network;
+  const Mac first = ipam::mac_for(network.id, IpAddr());
+  for (const model::AddressBlock& block : site.view.blocks.of(network.id)) {
+    const auto node = site.view.nodes.find(block.node);
+    if (node == site.view.nodes.end() || block.node == site.view.self) continue;  // a VIPs' too
+    into.overlay_blocks.insert_or_assign(
+        std::pair(network.vni, block.prefix),
+        dataplane::OverlayBlock{network.vni, block.prefix, node->second.data_address, first});
+  }
 }
 
 }  // namespace
@@ -112,6 +126,7 @@ void OverlayDriver::plan_network(const driver::Site& site, const driver::NodeFac
       site.network.vni,
       dataplane::OverlayNetwork{site.network.vni, subnet.prefix, subnet.gateway,
                                 driver::kAnycastGatewayMac, site.network.internal});
+  plan_blocks(site, into);
   into.rules.insert({driver::kVxlanDevice, {subnet.prefix}, false, !site.network.internal});
   if (site.network.internal) return;
   into.masquerades.insert({subnet.prefix, driver::kVxlanDevice});

@@ -71,6 +71,26 @@ TEST_F(FromContainer, KeepsSilentAboutUnknownAddresses) {
   expect_drop(arp_frame(question(kNobody)), "no_endpoint");
 }
 
+TEST_F(FromContainer, AnswersArpForAddressesThatOtherNodesAssign) {
+  expect_drop(arp_frame(question(kFresh)), "no_endpoint");
+  put_block();
+  expect_answer(run_container(arp_frame(question(kFresh))), kFresh, kFreshMac);
+  ASSERT_TRUE(programs_->put_address({Vni{kVni}, kFresh, kRemoteMac, IfIndex{}, kPeerNode}));
+  expect_answer(run_container(arp_frame(question(kFresh))), kFresh, kRemoteMac);
+}
+
+TEST_F(FromContainer, SendsWhatHasNoEntryToTheNodeThatAssignsIt) {
+  expect_drop(udp_frame(own(kFresh, kStaleMac)), "no_endpoint");
+  put_block();
+  const Ran ran = run_container(udp_frame(own(kFresh, kStaleMac)));
+  EXPECT_EQ(ran.verdict, kRedirect);
+  EXPECT_EQ(mac_at(ran.frame, 0), kFreshMac);
+  EXPECT_EQ(mac_at(ran.frame, 6), kOwnMac);
+  expect_drop(udp_frame(own(*IpAddr::parse("10.40.2.64"), kStaleMac)), "no_endpoint");
+  ASSERT_TRUE(programs_->detach_underlay().has_value());
+  expect_drop(udp_frame(own(kFresh, kStaleMac)), "no_underlay");
+}
+
 TEST_F(FromContainer, PassesArpRepliesToTheHost) {
   Arp reply = question(kGateway);
   reply.operation = 2;

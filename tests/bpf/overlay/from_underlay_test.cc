@@ -135,6 +135,62 @@ TEST_F(FromUnderlay, RefusesSourcesThatLiveElsewhere) {
   expect_drop(udp_frame(around), "spoofed_source");
 }
 
+TEST_F(FromUnderlay, TheNodeThatAssignsAnAddressVouchesForItUntilItsEntryIsHere) {
+  Udp packet = inner();
+  packet.from = kFresh;
+  expect_drop(tunnelled(packet), "unknown_source");
+  put_block();
+  const Ran ran = run_underlay(tunnelled(packet));
+  EXPECT_EQ(ran.verdict, kRedirect);
+  Udp expected = packet;
+  expected.to_mac = kOwnMac;
+  EXPECT_EQ(ran.frame, udp_frame(expected));
+
+  packet.from = *IpAddr::parse("10.40.2.64");
+  expect_drop(tunnelled(packet), "unknown_source");
+  packet.from = *IpAddr::parse("10.40.1.255");
+  expect_drop(tunnelled(packet), "unknown_source");
+  const Vni other{kVni + 1};
+  ASSERT_TRUE(programs_->put_block({other, *Prefix::parse("10.40.3.0/26"), kPeerNode, kBlockMac}));
+  packet.from = *IpAddr::parse("10.40.3.1");
+  expect_drop(tunnelled(packet), "unknown_source");
+}
+
+TEST_F(FromUnderlay, RefusesAFreshSourceFromAnotherNodeThanItsBlocks) {
+  put_block(*IpAddr::parse("192.168.50.3"));
+  Udp packet = inner();
+  packet.from = kFresh;
+  expect_drop(tunnelled(packet), "spoofed_source");
+  ASSERT_TRUE(programs_->remove_block(Vni{kVni}, *Prefix::parse("10.40.2.0/26")).has_value());
+  expect_drop(tunnelled(packet), "unknown_source");
+}
+
+TEST_F(FromUnderlay, AnEntryDecidesWhateverBlockItsAddressIsIn) {
+  put_block();
+  const IpAddr elsewhere = *IpAddr::parse("192.168.50.3");
+  ASSERT_TRUE(programs_->put_address({Vni{kVni}, kFresh, kRemoteMac, IfIndex{}, elsewhere}));
+  Udp packet = inner();
+  packet.from = kFresh;
+  expect_drop(tunnelled(packet), "spoofed_source");
+  Udp around = outer(vxlan(kVni, udp_frame(packet)));
+  around.from = elsewhere;
+  EXPECT_EQ(run_underlay(udp_frame(around)).verdict, kRedirect);
+  // One that lives here comes from no other node.
+  ASSERT_TRUE(programs_->put_address({Vni{kVni}, kFresh, kRemoteMac, IfIndex{1}, std::nullopt}));
+  expect_drop(tunnelled(packet), "spoofed_source");
+}
+
+TEST_F(FromUnderlay, TheLongestBlockDecides) {
+  put_block(*IpAddr::parse("192.168.50.3"));
+  ASSERT_TRUE(
+      programs_->put_block({Vni{kVni}, *Prefix::parse("10.40.2.9/32"), kPeerNode, kBlockMac}));
+  Udp packet = inner();
+  packet.from = kFresh;
+  EXPECT_EQ(run_underlay(tunnelled(packet)).verdict, kRedirect);
+  packet.from = *IpAddr::parse("10.40.2.10");
+  expect_drop(tunnelled(packet), "spoofed_source");
+}
+
 TEST_F(FromUnderlay, DoesNothingWithoutAnUnderlay) {
   ASSERT_TRUE(programs_->detach_underlay().has_value());
   expect_left_to_stack(tunnelled(inner()), "no underlay");

@@ -62,6 +62,12 @@ void OverlayFixture::TearDown() {
   EXPECT_TRUE(removed.has_value()) << removed.error().text();
 }
 
+void OverlayFixture::put_block(IpAddr node) {
+  const auto put =
+      programs_->put_block({Vni{kVni}, *Prefix::parse("10.40.2.0/26"), node, kBlockMac});
+  ASSERT_TRUE(put.has_value()) << put.error().text();
+}
+
 Ran OverlayFixture::run(int program, const Bytes& frame) {
   auto ran = run_tc(program, frame);
   EXPECT_TRUE(ran.has_value()) << ran.error().text();

@@ -25,6 +25,10 @@ inline const Mac kPeerMac{{2, 0, 0, 1, 0, 2}};
 inline const IpAddr kOwn = *IpAddr::parse("10.40.0.5");
 inline const IpAddr kNeighbour = *IpAddr::parse("10.40.0.6");
 inline const IpAddr kRemote = *IpAddr::parse("10.40.1.7");
+// Of the peer's block, without an entry yet; and the MAC that goes with it.
+inline const IpAddr kFresh = *IpAddr::parse("10.40.2.9");
+inline const Mac kBlockMac{{0x02, 0x48, 0xaa, 0xbb, 0xcc, 0xdd}};
+inline const Mac kFreshMac{{0x02, 0x48, 0xaa ^ 10, 0xbb ^ 40, 0xcc ^ 2, 0xdd ^ 9}};
 inline const IpAddr kNobody = *IpAddr::parse("10.40.15.200");
 inline const IpAddr kGateway = *IpAddr::parse("10.40.0.1");
 inline const IpAddr kWorld = *IpAddr::parse("203.0.113.9");
@@ -42,6 +46,8 @@ class OverlayFixture : public ::testing::Test {
   void TearDown() override;
 
   Ran run(int program, const Bytes& frame);
+  // Gives 10.40.2.0/26 to the peer's node, or to another.
+  void put_block(IpAddr node = kPeerNode);
 
   static std::unique_ptr<PrivateKernel> kernel_;
   std::unique_ptr<bpf::Programs> programs_;

@@ -12,6 +12,7 @@
 #include "dataplane/netns/netns.h"
 #include "tests/support/fake_programs.h"
 #include "tests/support/host/private_host.h"
+#include "tests/support/kernel_conformance_blocks.h"
 #include "tests/support/kernel_conformance_links.h"
 
 namespace heddle::dataplane {

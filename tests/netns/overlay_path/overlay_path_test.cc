@@ -233,6 +233,38 @@ TEST_F(OverlayPath, SourcesThatLiveElsewhereAreRefusedOnBothWaysIn) {
   }
 }
 
+TEST_F(OverlayPath, ABlockIsEnoughForAnEndpointThatTheOtherHostHasNotHeardOf) {
+  bpf::Programs& h2 = *hosts_[1].programs;
+  const Vni vni{kVni};
+  const Prefix block = *Prefix::parse("10.40.0.0/26");
+  ASSERT_TRUE(h2.remove_address(vni, kC1.address).has_value());
+  for (const bool fallback : {false, true}) {
+    if (fallback) remove_filter("h2", "under0");
+    ASSERT_EQ(run("c3", "ip neigh flush dev eth0"), 0);
+    EXPECT_FALSE(ping(kC1, kC3.address)) << "without the block";
+    ASSERT_TRUE(h2.put_block({vni, block, hosts_[0].address, kC2.mac}).has_value());
+    const std::uint64_t here = all_drops(0);
+    const std::uint64_t there = all_drops(1);
+    EXPECT_TRUE(ping(kC1, kC3.address));
+    transfer(kC1, kC3, 1);
+    transfer(kC3, kC1, 1);
+    EXPECT_EQ(all_drops(0), here);
+    EXPECT_EQ(all_drops(1), there);
+    ASSERT_TRUE(h2.remove_block(vni, block).has_value());
+  }
+}
+
+TEST_F(OverlayPath, WhatIsForNobodyInABlockIsDroppedByItsNode) {
+  bpf::Programs& h2 = *hosts_[1].programs;
+  ASSERT_TRUE(
+      h2.put_block({Vni{kVni}, *Prefix::parse("10.40.0.0/26"), hosts_[0].address, kC2.mac}));
+  const std::uint64_t here = drops(0, "no_endpoint");
+  const std::uint64_t there = all_drops(1);
+  EXPECT_FALSE(ping(kC3, *IpAddr::parse("10.40.0.40")));
+  EXPECT_EQ(drops(0, "no_endpoint"), here + 3);
+  EXPECT_EQ(all_drops(1), there);
+}
+
 TEST_F(OverlayPath, EndpointsCannotSendAsOthers) {
   ASSERT_EQ(shell("ip -n c1 addr add 10.40.0.99/20 dev eth0"), 0);
   const std::uint64_t before = drops(0, "spoofed_source");

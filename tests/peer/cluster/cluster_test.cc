@@ -100,8 +100,12 @@ TEST_F(ClusterTest, NodesJoinAndSeeEachOthersEndpointsAndServices) {
   }
   ASSERT_TRUE(block) << block.error().text();
   EXPECT_EQ(block->prefix.length(), 26);
-  EXPECT_TRUE(worker_.wait([](const SwarmState& state) { return state.blocks.size() == 1; }));
-  EXPECT_TRUE(other_.state().blocks.empty());
+  // All hear of it: each node vouches for its own addresses.
+  for (SwarmNode* node : {&manager_, &worker_, &other_}) {
+    EXPECT_TRUE(node->wait([&](const SwarmState& state) {
+      return state.blocks.of(app.id) == std::vector<model::AddressBlock>{*block};
+    }));
+  }
 
   model::Endpoint web = endpoint("00000000000000e1", app, block->prefix.at(1));
   web.service = "web";
@@ -253,7 +257,7 @@ TEST_F(ClusterTest, AWorkerKeepsItsStateAndComesBack) {
   worker_.close();
   worker_.open();
   EXPECT_TRUE(worker_.wait([&](const SwarmState& state) {
-    return state.networks.size() == 1 && state.blocks.size() == 1;
+    return state.networks.size() == 1 && state.blocks.of(app.id).size() == 1;
   }));
   {
     const Step step("open a manager until its session is up");

@@ -53,6 +53,7 @@ TEST(Keys, HaveNoHiddenPadding) {
   EXPECT_EQ(offsetof(heddle_inbound_key, pad) + 6, sizeof(heddle_inbound_key));
   EXPECT_EQ(offsetof(heddle_original_key, pad) + 2, sizeof(heddle_original_key));
   EXPECT_EQ(offsetof(heddle_service_key, pad) + 1, sizeof(heddle_service_key));
+  EXPECT_EQ(offsetof(heddle_block_key, address) + 4, sizeof(heddle_block_key));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/kernel_conformance_blocks.h"
 #include "tests/support/kernel_conformance_links.h"
 
 namespace heddle::dataplane {

@@ -174,3 +174,4 @@ TEST_F(ControlTest, AnOverlayAddressComesFromABlockOfThisNode) {
 
 }  // namespace
 }  // namespace heddle::control
+  swarm.blocks.add({app.id, *Prefix::parse("10.32.4.0/26"), "h2"});

@@ -63,6 +63,11 @@ class RandomStates final {
       state.overlay_networks[vni] = {vni, prefix("10.40.0.0/20"), address, mac_number(1), chance()};
     }
     if (chance()) {
+      const Prefix block = Prefix::containing(address, 26 + static_cast<int>(number(2)));
+      state.overlay_blocks[{vni, block}] = {vni, block, ip("192.0.2." + std::to_string(number(2))),
+                                            mac_number(i)};
+    }
+    if (chance()) {
       ServiceEntry entry{number(2), address, 80, dataplane::Protocol::tcp, {}};
       for (unsigned b = number(3); b > 0; --b) entry.backends.push_back({address, 8080});
       state.services[{entry.vip, entry.port, entry.protocol}] = entry;
@@ -124,6 +129,8 @@ HostState overlay_host() {
   state.overlay_addresses[{Vni{7}, ip("10.40.0.5")}] = {Vni{7}, ip("10.40.0.5"), {}, "hdv1", {}};
   state.overlay_addresses[{Vni{7}, ip("10.40.0.9")}] = {
       Vni{7}, ip("10.40.0.9"), {}, "", ip("192.0.2.2")};
+  state.overlay_blocks[{Vni{7}, prefix("10.40.0.64/26")}] = {Vni{7}, prefix("10.40.0.64/26"),
+                                                             ip("192.0.2.2"), mac_number(0)};
   state.members["/run/heddle/netns/c1"] = {"/run/heddle/netns/c1", {7}, true};
   state.services[{ip("10.40.15.1"), 80, dataplane::Protocol::tcp}] = {
       7, ip("10.40.15.1"), 80, dataplane::Protocol::tcp, {{ip("10.40.0.9"), 80}}};
@@ -152,23 +159,24 @@ TEST(Diff, RealizesBeforeAttachingAndDetachesBeforeRetiring) {
   EXPECT_THAT(
       kinds(diff(host, {})),
       ElementsAre(kind<SetSysctl>(), kind<Ensure<Underlay>>(), kind<Ensure<OverlayNetwork>>(),
-                  kind<Ensure<Attachment>>(), kind<Ensure<HostRoute>>(),
+                  kind<Ensure<OverlayBlock>>(), kind<Ensure<Attachment>>(),
                   kind<Ensure<OverlayAddress>>(), kind<Ensure<OverlayAddress>>(),
-                  kind<Ensure<Member>>(), kind<Ensure<ServiceEntry>>(),
+                  kind<Ensure<HostRoute>>(), kind<Ensure<Member>>(), kind<Ensure<ServiceEntry>>(),
                   kind<Ensure<Interception>>(), kind<SetRules>()));
-  EXPECT_THAT(kinds(diff({}, host)),
-              ElementsAre(kind<RemoveInterception>(), kind<RemoveService>(), kind<RemoveMember>(),
-                          kind<RemoveOverlayAddress>(), kind<RemoveOverlayAddress>(),
-                          kind<RemoveHostRoute>(), kind<RemoveAttachment>(),
-                          kind<RemoveOverlayNetwork>(), kind<RemoveUnderlay>(), kind<SetRules>()));
+  EXPECT_THAT(
+      kinds(diff({}, host)),
+      ElementsAre(kind<RemoveInterception>(), kind<RemoveService>(), kind<RemoveMember>(),
+                  kind<RemoveOverlayAddress>(), kind<RemoveOverlayAddress>(),
+                  kind<RemoveOverlayBlock>(), kind<RemoveHostRoute>(), kind<RemoveAttachment>(),
+                  kind<RemoveOverlayNetwork>(), kind<RemoveUnderlay>(), kind<SetRules>()));
 }
 
 TEST(Diff, AnAttachmentMadeAnewTakesItsRouteAndAddressAlong) {
   HostState observed = overlay_host();
   observed.attachments.at("hdv1").mtu = 9000;
   EXPECT_THAT(kinds(diff(overlay_host(), observed)),
-              ElementsAre(kind<Ensure<Attachment>>(), kind<Ensure<HostRoute>>(),
-                          kind<Ensure<OverlayAddress>>()));
+              ElementsAre(kind<Ensure<Attachment>>(), kind<Ensure<OverlayAddress>>(),
+                          kind<Ensure<HostRoute>>()));
 }
 
 TEST(Diff, ADefaultRouteIsGivenUpBeforeAnotherInterfaceGetsIt) {
@@ -214,6 +222,18 @@ TEST(Explain, NamesWhatPeopleKnow) {
   EXPECT_THAT(
       explain(overlay_host(), observed, view),
       ElementsAre("address map: 10.40.0.9 in app points at 192.0.2.3, should be 192.0.2.2"));
+
+  observed = overlay_host();
+  auto& blocks = observed.overlay_blocks;
+  blocks.at({Vni{7}, prefix("10.40.0.64/26")}).vtep = ip("192.0.2.3");
+  blocks[{Vni{9}, prefix("10.50.0.0/26")}] = {Vni{9}, prefix("10.50.0.0/26"), ip("192.0.2.9"), {}};
+  EXPECT_THAT(
+      explain(overlay_host(), observed, view),
+      ElementsAre("block map: foreign entry 10.50.0.0/26 in VNI 9 points at 192.0.2.9",
+                  "block map: 10.40.0.64/26 in app: node is 192.0.2.3, should be 192.0.2.2"));
+  blocks.clear();
+  EXPECT_THAT(explain(overlay_host(), observed, view),
+              ElementsAre("block map: 10.40.0.64/26 in app is missing, should point at 192.0.2.2"));
 
   observed = overlay_host();
   observed.overlay_addresses[{Vni{9}, ip("10.50.0.9")}] = {

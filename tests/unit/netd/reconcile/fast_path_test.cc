@@ -43,7 +43,7 @@ class World final {
   std::string step() {
     const std::string network = "n" + std::to_string(pick(kNetworks));
     const std::string name = workload(pick(kWorkloads));
-    switch (pick(12)) {
+    switch (pick(13)) {
       case 0:
       case 1:
         return connect(name, network);
@@ -66,6 +66,8 @@ class World final {
         return "state of " + name;
       case 10:
         return alter_network(network);
+      case 11:
+        return claim_block(network);
       default:
         return connect(name, network) + ", " + disconnect();
     }
@@ -109,6 +111,17 @@ class World final {
     if (pick(2) == 0) return;
     endpoint.service = pick(2) == 0 ? "web" : "api";
     endpoint.ports = {port(static_cast<std::uint16_t>(8080 + pick(2)))};
+  }
+  // By this node, another, one that left, or for VIPs; at times all of them are given back.
+  std::string claim_block(const std::string& network) {
+    constexpr const char* kOwners[] = {"h1", "h2", "gone", "vip"};
+    if (pick(8) == 0) view().blocks = model::Blocks();
+    const auto& subnet = view().networks.at(network).subnets.front().prefix;
+    const IpAddr address = subnet.at(static_cast<std::uint64_t>(pick(4)) * 64);
+    const model::AddressBlock block{network, Prefix::containing(address, 26 + pick(2)),
+                                    kOwners[pick(4)]};
+    view().blocks.add(block);
+    return "block " + block.prefix.format() + " of " + block.node;
   }
   std::string some_endpoint() {
     if (view().endpoints.empty()) return "";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "netd/driver/names.h"
+#include "netd/ipam/mac.h"
 #include "tests/support/views.h"
 
 namespace heddle::overlay {
@@ -70,6 +71,23 @@ TEST_F(OverlayDriverTest, PointsAddressesAtTheirDeviceOrTheirNode) {
   EXPECT_EQ(*remote.vtep, ip("192.0.2.2"));
   EXPECT_EQ(state.host_routes.at(ip("10.40.0.5")).device, device);
   EXPECT_EQ(state.host_routes.size(), 1u);
+}
+
+TEST_F(OverlayDriverTest, OtherNodesVouchForTheAddressesThatTheyAssign) {
+  build.view().blocks = model::Blocks({{"app", prefix("10.40.4.0/26"), "h2"},
+                                       {"app", prefix("10.40.4.64/26"), "h1"},
+                                       {"app", prefix("10.40.0.16/28"), "vip"},
+                                       {"app", prefix("10.40.4.128/26"), "left"},
+                                       {"other", prefix("10.44.0.0/26"), "h2"}});
+  const auto state = planned();
+  ASSERT_EQ(state.overlay_blocks.size(), 1u) << "neither own ones, nor what no node assigns";
+  const auto& block = state.overlay_blocks.at({Vni{77}, prefix("10.40.4.0/26")});
+  EXPECT_EQ(block.vtep, ip("192.0.2.2"));
+  // The programs derive an address's MAC as its node does.
+  const IpAddr fresh = ip("10.40.4.9");
+  Mac derived = block.mac;
+  for (std::size_t i = 0; i < 4; ++i) derived.bytes[i + 2] ^= fresh.bytes()[i];
+  EXPECT_EQ(derived, ipam::mac_for("app", fresh));
 }
 
 TEST_F(OverlayDriverTest, AttachesWithTheAnycastGatewayAndRoomForTheEncapsulation) {
