@@ -95,7 +95,7 @@ void Resolvers::settle(const ViewPtr& view, const std::set<std::string>& missing
     return;
   }
   const Sockets& sockets = open_.at(id);
-  auto added = server_.add(id, duplicate(sockets.udp), duplicate(sockets.tcp), std::move(zone));
+  auto added = server_.add(id, {duplicate(sockets.udp), duplicate(sockets.tcp)}, std::move(zone));
   if (!added) {
     log_warn("resolver.failed", {{"workload", id}, {"error", added.error()}});
     close(id);

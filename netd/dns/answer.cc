@@ -6,7 +6,6 @@ namespace heddle::dns {
 namespace {
 
 constexpr std::uint16_t kInternet = 1;      // class IN
-constexpr std::size_t kUdpCeiling = 4096;   // whatever the asker says it takes
 constexpr std::size_t kMaxAdditional = 16;  // addresses of SRV targets
 
 Record soa(std::string owner) {
@@ -14,8 +13,10 @@ Record soa(std::string owner) {
           SoaData{"ns." + std::string(kDomain), "hostmaster." + std::string(kDomain), kTtlSeconds}};
 }
 
-bool in_domain(const std::string& name) {
-  return name == kDomain || name.ends_with("." + std::string(kDomain));
+bool in_domain(std::string_view name) {
+  if (!name.ends_with(kDomain)) return false;
+  name.remove_suffix(kDomain.size());
+  return name.empty() || name.ends_with('.');
 }
 
 bool wants(const Query& query, const IpAddr& address) {
@@ -66,6 +67,8 @@ bool answer_forward(const Query& query, const Zone& zone, Reply& reply) {
   if (outcome == Zone::Outcome::foreign) return false;
   if (outcome == Zone::Outcome::absent) {
     reply.rcode = Rcode::name_error;
+  } else if (query.name == kDomain && query.is(Type::soa)) {
+    reply.answers.push_back(soa(""));
   } else {
     add_entry(query, found, reply);
   }
@@ -80,10 +83,10 @@ bool answer_forward(const Query& query, const Zone& zone, Reply& reply) {
 }  // namespace
 
 Answer answer(const Zone& zone, ByteView message, Transport transport) {
-  const Parsed parsed = parse_query(message);
+  Parsed parsed = parse_query(message);
   if (parsed.refusal) return {Answer::Kind::reply, encode_failure(message, *parsed.refusal)};
   if (!parsed.query) return {};
-  const Query& query = *parsed.query;
+  Query& query = *parsed.query;
   const auto refuse = [&](Rcode rcode) {
     return Answer{Answer::Kind::reply, encode_failure(message, rcode)};
   };
@@ -95,9 +98,9 @@ Answer answer(const Zone& zone, ByteView message, Transport transport) {
   reply.authoritative = true;
   const bool ours = !query.name.empty() &&
                     (answer_forward(query, zone, reply) || answer_reverse(query, zone, reply));
-  if (!ours) return {Answer::Kind::forward, {}};
-  const std::size_t limit =
-      transport == Transport::tcp ? kMaxMessage : std::min<std::size_t>(query.payload, kUdpCeiling);
+  if (!ours && zone.audience() == Audience::host) return refuse(Rcode::refused);
+  if (!ours) return {Answer::Kind::forward, {}, std::move(query)};
+  const std::size_t limit = transport == Transport::tcp ? kMaxMessage : udp_limit(query);
   return {Answer::Kind::reply, encode(message, query, reply, limit)};
 }
 

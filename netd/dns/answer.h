@@ -9,11 +9,12 @@ enum class Transport { udp, tcp };
 struct Answer {
   enum class Kind {
     reply,    // send `bytes`
-    forward,  // somebody else's name: ask the host's resolvers
+    forward,  // somebody else's name: ask its upstreams
     drop,     // not a query
   };
   Kind kind = Kind::drop;
   Bytes bytes;
+  Query query = {};  // of `forward`
 };
 
 // How long answers may be kept: backends come and go within seconds.

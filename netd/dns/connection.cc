@@ -77,21 +77,21 @@ Task<> Connection::read_queries() {
 }
 
 // False when the bytes are no query: what follows them cannot be trusted either.
-bool Connection::take(Bytes query) {
-  Answer result = owner_.take(query, Transport::tcp);
+bool Connection::take(Bytes message) {
+  Answer result = owner_.take(message, Transport::tcp);
   if (result.kind == Answer::Kind::drop) return false;
   if (result.kind == Answer::Kind::reply) {
     send(std::move(result.bytes));
   } else {
     ++forwarding_;
-    tasks_.spawn(relay(std::move(query)));
+    tasks_.spawn(relay(std::move(message), std::move(result.query)));
   }
   return true;
 }
 
-Task<> Connection::relay(Bytes query) {
+Task<> Connection::relay(Bytes message, Query query) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  Bytes reply = co_await owner_.relay(std::move(query), Transport::tcp);
+  Bytes reply = co_await owner_.relay(std::move(message), std::move(query), Transport::tcp);
   --forwarding_;
   if (!closed_) send(std::move(reply));
   changed();

@@ -22,9 +22,9 @@ class Connection final {
   Task<> read_queries();
   Task<> write_replies();
   Task<> watch_idle();
-  Task<> relay(Bytes query);
+  Task<> relay(Bytes message, Query query);
   Task<> wait_for_change();
-  bool take(Bytes query);
+  bool take(Bytes message);
   void send(Bytes reply);
   void touch();
   void changed() { change_.cancel(); }

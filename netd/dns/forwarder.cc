@@ -3,201 +3,236 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/udp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/write.hpp>
-#include <memory>
 
 #include "common/base/check.h"
+#include "netd/dns/exchange.h"
 
 namespace heddle::dns {
 namespace {
 
-// Replies to other questions on the same socket are guesses; after so many nobody is believed.
-constexpr int kMaxStrangers = 16;
+// Forms in which one server is asked: with spelling and EDNS, without the one, without the other.
+constexpr int kForms = 3;
+// Letters of a name by which we know our own spelling again.
+constexpr std::ptrdiff_t kTellingLetters = 8;
 
-std::uint16_t random_id() {
-  std::uint16_t id = 0;
-  CHECK(::getrandom(&id, sizeof id, 0) == sizeof id);
-  return id;
+Deadline now() {
+  return std::chrono::steady_clock::now();
 }
 
-asio::ip::address address_of(const IpAddr& address) {
-  if (address.is_v4()) return asio::ip::address_v4(address.v4_value());
-  return asio::ip::address_v6(address.bytes());
+Secrets random_secrets() {
+  Secrets secrets;
+  CHECK(::getrandom(&secrets, sizeof secrets, 0) == sizeof secrets);
+  return secrets;
 }
 
-// A socket that is cancelled at a deadline. Shared with the timer's handler, which may run after
-// the coroutine that waited.
-template <class Socket>
-class Timed final : public std::enable_shared_from_this<Timed<Socket>> {
- public:
-  explicit Timed(const asio::any_io_executor& executor) : socket(executor), timer_(executor) {}
-
-  void start(Deadline deadline) {
-    timer_.expires_at(deadline);
-    timer_.async_wait([self = this->shared_from_this()](boost::system::error_code ec) {
-      if (ec) return;
-      self->expired_ = true;
-      self->socket.close(ec);
-    });
-  }
-  void stop() {
-    timer_.cancel();
-    boost::system::error_code ignored;
-    socket.close(ignored);
-  }
-  std::unexpected<Error> failure(const boost::system::error_code& ec, const SocketAddr& server) {
-    const std::string name = "name server " + server.format();
-    if (expired_) return fail(Errc::timeout, name + " does not answer");
-    if (ec == asio::error::operation_aborted) return fail(Errc::cancelled, name);
-    return fail(Errc::unavailable, name + ": " + ec.message());
-  }
-
-  Socket socket;
-
- private:
-  asio::steady_timer timer_;
-  bool expired_ = false;
-};
-
-using TimedUdp = Timed<asio::ip::udp::socket>;
-using TimedTcp = Timed<asio::ip::tcp::socket>;
-
-// A cancellation that arrives between two operations stops neither: it is looked for before each.
-class Stopped final {
- public:
-  explicit Stopped(asio::cancellation_state state) : state_(state) {}
-  explicit operator bool() const { return state_.cancelled() != asio::cancellation_type::none; }
-
- private:
-  asio::cancellation_state state_;
-};
-
-Task<Result<Bytes>> exchange_udp(std::shared_ptr<TimedUdp> timed, Bytes query, SocketAddr server) {
-  const Stopped stopped(co_await asio::this_coro::cancellation_state);
-  boost::system::error_code failed;
-  const asio::ip::udp::endpoint peer(address_of(server.address), server.port);
-  timed->socket.open(peer.protocol(), failed);
-  // Connected: the kernel drops what comes from elsewhere and tells of a closed port.
-  if (!failed) timed->socket.connect(peer, failed);
-  if (failed) co_return timed->failure(failed, server);
-  const auto [sent, sent_bytes] = co_await timed->socket.async_send(asio::buffer(query), nothrow);
-  if (sent) co_return timed->failure(sent, server);
-  const Parsed parsed = parse_query(query);
-  Bytes reply(parsed.query ? parsed.query->payload : kMinPayload);
-  for (int strangers = 0; strangers < kMaxStrangers; ++strangers) {
-    if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
-    const auto [ec, size] = co_await timed->socket.async_receive(asio::buffer(reply), nothrow);
-    if (ec) co_return timed->failure(ec, server);
-    if (!answers(query, ByteView(reply).first(size))) continue;
-    reply.resize(size);
-    co_return reply;
-  }
-  co_return fail(Errc::unavailable,
-                 "name server " + server.format() + " answers other questions than ours");
-}
-
-Task<Result<Bytes>> exchange_tcp(std::shared_ptr<TimedTcp> timed, Bytes query, SocketAddr server) {
-  const Stopped stopped(co_await asio::this_coro::cancellation_state);
-  const asio::ip::tcp::endpoint peer(address_of(server.address), server.port);
-  const auto [connected] = co_await timed->socket.async_connect(peer, nothrow);
-  if (connected) co_return timed->failure(connected, server);
-  if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
-  // RFC 1035, section 4.2.2: two bytes of length, then the message.
-  const std::array<std::uint8_t, 2> prefix{static_cast<std::uint8_t>(query.size() >> 8),
-                                           static_cast<std::uint8_t>(query.size())};
-  const std::array<asio::const_buffer, 2> framed{asio::buffer(prefix), asio::buffer(query)};
-  const auto [sent, sent_bytes] = co_await asio::async_write(timed->socket, framed, nothrow);
-  if (sent) co_return timed->failure(sent, server);
-  if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
-  std::array<std::uint8_t, 2> length{};
-  const auto [headed, head_bytes] =
-      co_await asio::async_read(timed->socket, asio::buffer(length), nothrow);
-  if (headed) co_return timed->failure(headed, server);
-  if (stopped) co_return timed->failure(asio::error::operation_aborted, server);
-  Bytes reply(static_cast<std::size_t>(length[0]) << 8 | length[1]);
-  const auto [read, read_bytes] =
-      co_await asio::async_read(timed->socket, asio::buffer(reply), nothrow);
-  if (read) co_return timed->failure(read, server);
-  if (!answers(query, reply)) {
-    co_return fail(Errc::unavailable,
-                   "name server " + server.format() + " answers another question than ours");
-  }
-  co_return reply;
+bool refuses(const UpstreamReply& reply) {
+  return reply.is(Rcode::refused) || reply.is(Rcode::not_implemented);
 }
 
 // Worth asking another server.
-bool useless(const Bytes& reply) {
-  const Rcode rcode = rcode_of(reply);
-  return rcode == Rcode::server_failure || rcode == Rcode::refused ||
-         rcode == Rcode::not_implemented;
+bool useless(const UpstreamReply& reply) {
+  return refuses(reply) || reply.is(Rcode::server_failure) || reply.is(Rcode::format_error);
 }
+
+// RFC 6891, section 6.2.2: what a server says that does not know EDNS.
+bool may_lack_edns(const UpstreamReply& reply) {
+  return reply.is(Rcode::format_error) || reply.is(Rcode::not_implemented) ||
+         reply.is(Rcode::bad_version);
+}
+
+std::size_t limit_of(const Query& query, Transport transport) {
+  return transport == Transport::tcp ? kMaxMessage : udp_limit(query);
+}
+
+// A question as it was sent, while its answer is awaited.
+class Sent final {
+ public:
+  Sent(std::multiset<std::string>& all, ByteView query) : all_(all) {
+    const Parsed parsed = parse_query(query);
+    CHECK(parsed.query.has_value());
+    at_ = all_.insert(spelled_question(query, *parsed.query));
+  }
+  Sent(const Sent&) = delete;
+  Sent& operator=(const Sent&) = delete;
+  ~Sent() { all_.erase(at_); }
+
+ private:
+  std::multiset<std::string>& all_;
+  std::multiset<std::string>::iterator at_;
+};
 
 }  // namespace
 
+Forwarder::Forwarder(const asio::any_io_executor& executor, const Settings& settings,
+                     Counters& counters, std::vector<SocketAddr> servers)
+    : executor_(executor),
+      settings_(settings),
+      counters_(counters),
+      servers_(std::make_shared<Upstreams>(std::move(servers))),
+      cache_(settings.cache_bytes),
+      tasks_(executor) {}
+
 void Forwarder::set_servers(std::vector<SocketAddr> servers) {
-  settings_.servers = std::move(servers);
-  preferred_ = 0;
+  servers_ = std::make_shared<Upstreams>(std::move(servers));
+  cache_.clear();
 }
 
-Task<Bytes> Forwarder::ask(Bytes query, Transport transport) {
-  const std::uint16_t id = id_of(query);
-  if (in_flight_ >= settings_.max_in_flight) {
-    co_return encode_failure(query, Rcode::server_failure);
+std::vector<Forwarder::Server> Forwarder::servers() const {
+  std::vector<Server> all;
+  for (std::size_t i = 0; i < servers_->size(); ++i) {
+    all.push_back({servers_->address(i), servers_->up(i)});
   }
-  ++in_flight_;
-  auto reply = co_await ask_any(query, transport);
-  --in_flight_;
-  if (!reply) co_return encode_failure(query, Rcode::server_failure);
-  set_id(*reply, id);
-  co_return std::move(*reply);
+  return all;
 }
 
-Task<Result<Bytes>> Forwarder::ask_any(Bytes query, Transport transport) {
-  // Replaced meanwhile, perhaps: the copy is what this question goes through.
-  const std::vector<SocketAddr> servers = settings_.servers;
-  const std::size_t first = preferred_;
-  const Stopped stopped(co_await asio::this_coro::cancellation_state);
-  const Deadline deadline = after(settings_.total);
-  Result<Bytes> last = fail(Errc::unavailable, "no name server is configured");
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    const std::size_t index = (first + i) % servers.size();
-    const Deadline share = std::min(deadline, after(settings_.attempt));
-    set_id(query, random_id());
-    auto reply = co_await ask_one(query, servers[index], transport, share);
-    if (reply && !useless(*reply)) {
-      if (settings_.servers == servers) preferred_ = index;
-      co_return reply;
+Bytes Forwarder::find(ByteView message, const Query& query, Transport transport) {
+  const Cache::Found found = cache_.find(Question(message, query).key(), now());
+  if (found.reply == nullptr) return {};
+  ++counters_.cached;
+  return render(*found.reply, message, query, found.age, limit_of(query, transport));
+}
+
+bool Forwarder::is_ours(ByteView message, const Query& query) const {
+  if (sent_.empty()) return false;
+  const std::string spelled = spelled_question(message, query);
+  const auto letters = std::ranges::count_if(
+      spelled, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+  const bool mixed = std::ranges::any_of(spelled, [](char c) { return c >= 'A' && c <= 'Z'; });
+  return mixed && letters >= kTellingLetters && sent_.contains(spelled);
+}
+
+Task<Bytes> Forwarder::ask(Bytes message, Query query, Transport transport) {
+  if (is_ours(message, query)) {
+    ++counters_.loops;
+    co_return encode_failure(message, Rcode::refused);
+  }
+  Question question(message, query);
+  const std::string key = question.key() + (transport == Transport::tcp ? 't' : 'u');
+  std::shared_ptr<Flight> flight;
+  if (const auto found = flights_.find(key); found != flights_.end()) {
+    flight = found->second;
+    ++counters_.joined;
+  } else {
+    if (flights_.size() >= settings_.max_questions) {
+      co_return encode_failure(message, Rcode::server_failure);
     }
-    // A refusal is worth more than silence.
-    if (reply || !last) last = std::move(reply);
-    if (stopped || std::chrono::steady_clock::now() >= deadline) break;
+    flight = std::make_shared<Flight>(executor_);
+    flights_.emplace(key, flight);
+    tasks_.spawn(fly(flight, std::move(question), transport));
+  }
+  if (!flight->done) {
+    const auto [ec] = co_await flight->landed.async_wait(nothrow);
+    (void)ec;
+  }
+  if (flight->reply == nullptr) co_return encode_failure(message, Rcode::server_failure);
+  co_return render(*flight->reply, message, query, 0, limit_of(query, transport));
+}
+
+Task<> Forwarder::fly(std::shared_ptr<Flight> flight, Question question, Transport transport) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const Servers servers = servers_;
+  auto reply = co_await ask_all(question, transport);
+  if (reply) {
+    flight->reply = std::make_shared<const UpstreamReply>(*std::move(reply));
+    if (servers == servers_) cache_.insert(question.key(), flight->reply, now());
+  }
+  flights_.erase(question.key() + (transport == Transport::tcp ? 't' : 'u'));
+  flight->done = true;
+  flight->landed.cancel();
+}
+
+Task<Result<UpstreamReply>> Forwarder::ask_all(Question question, Transport transport) {
+  const Stopped stopped(co_await asio::this_coro::cancellation_state);
+  const Servers servers = servers_;
+  const Deadline deadline = after(settings_.total);
+  if (const auto due = servers->due(now())) tasks_.spawn(try_again(servers, *due, question));
+  Result<UpstreamReply> last = fail(Errc::unavailable, "no name server is configured");
+  for (bool silence = true; silence;) {
+    silence = false;  // a datagram may have got lost: those that were silent are asked once more
+    for (const std::size_t server : servers->order()) {
+      const Deadline share = std::min(deadline, after(settings_.attempt));
+      auto reply = co_await ask_one(servers, server, question, transport, share);
+      if (reply && !useless(*reply)) co_return reply;
+      silence = silence || (!reply && reply.error().code() == Errc::timeout);
+      // A refusal is worth more than silence.
+      if (reply || !last) last = std::move(reply);
+      if (stopped || now() >= deadline) co_return last;
+    }
   }
   co_return last;
 }
 
-Task<Result<Bytes>> Forwarder::ask_one(Bytes query, SocketAddr server, Transport transport,
-                                       Deadline deadline) {
-  const auto executor = co_await asio::this_coro::executor;
-  if (transport == Transport::tcp) {
-    const auto timed = std::make_shared<TimedTcp>(executor);
-    timed->start(deadline);
-    auto reply = co_await exchange_tcp(timed, query, server);
-    timed->stop();
-    // A server without TCP may still know the answer.
-    if (reply || reply.error().code() != Errc::unavailable) co_return reply;
+Task<> Forwarder::try_again(Servers servers, std::size_t server, Question question) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto reply =
+      co_await ask_one(servers, server, question, Transport::udp, after(settings_.attempt));
+  (void)reply;
+}
+
+Task<Result<UpstreamReply>> Forwarder::ask_one(Servers servers, std::size_t server,
+                                               Question question, Transport transport,
+                                               Deadline deadline) {
+  auto reply = co_await converse(servers, server, question, transport, deadline);
+  if (reply && !refuses(*reply)) {
+    servers->answered(server);
+    co_return reply;
   }
-  const auto timed = std::make_shared<TimedUdp>(executor);
-  timed->start(deadline);
-  auto reply = co_await exchange_udp(timed, query, server);
-  timed->stop();
+  if (!reply && reply.error().code() == Errc::cancelled) co_return reply;
+  servers->failed(server, now());
+  ++(!reply && reply.error().code() == Errc::timeout ? counters_.silent : counters_.useless);
   co_return reply;
+}
+
+Task<Result<UpstreamReply>> Forwarder::converse(Servers servers, std::size_t server,
+                                                Question question, Transport transport,
+                                                Deadline deadline) {
+  using Lacks = Upstreams::Lacks;
+  const SocketAddr address = servers->address(server);
+  const bool knows_edns = !servers->lacks(server, Lacks::edns, now());
+  Question::Form form{knows_edns, !servers->lacks(server, Lacks::spelling, now())};
+  for (int forms = 0; forms < kForms; ++forms) {
+    const Bytes query = question.encode(random_secrets(), form);
+    const Sent sent(sent_, query);
+    ++counters_.asked;
+    const auto heard = co_await ask_by_udp(query, address, deadline);
+    if (!heard) co_return std::unexpected(heard.error());
+    if (heard->match == Match::other_spelling) {
+      servers->found_lacking(server, Lacks::spelling, now());
+      form.mixed_case = false;
+      continue;
+    }
+    auto reply = parse_reply(query, heard->reply, settings_.longest);
+    if (!reply) break;
+    if (form.edns && may_lack_edns(*reply)) {
+      form.edns = false;
+      continue;
+    }
+    if (knows_edns && !form.edns && !may_lack_edns(*reply)) {
+      servers->found_lacking(server, Lacks::edns, now());
+    }
+    if (!reply->truncated || transport == Transport::udp) co_return *std::move(reply);
+    auto whole = co_await repeat_by_tcp(query, address, deadline);
+    co_return whole;
+  }
+  co_return fail(Errc::unavailable,
+                 "name server " + address.format() + " sends what is no answer in DNS");
+}
+
+Task<Result<UpstreamReply>> Forwarder::repeat_by_tcp(Bytes query, SocketAddr server,
+                                                     Deadline deadline) {
+  ++counters_.asked;
+  ++counters_.by_tcp;
+  const auto heard = co_await ask_by_tcp(query, server, deadline);
+  if (!heard) co_return std::unexpected(heard.error());
+  // In whatever spelling it came back.
+  auto reply = parse_reply(query, heard->reply, settings_.longest);
+  if (!reply || reply->truncated) {
+    co_return fail(Errc::unavailable,
+                   "name server " + server.format() + " sends no whole answer over TCP");
+  }
+  co_return *std::move(reply);
 }
 
 }  // namespace heddle::dns

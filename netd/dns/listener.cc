@@ -10,7 +10,7 @@
 namespace heddle::dns {
 namespace {
 
-constexpr int kBatch = 64;  // queries of one workload before others have their turn
+constexpr std::size_t kFairShare = 8;  // forwarded answers for anybody, when there is little room
 constexpr std::chrono::milliseconds kPause{100};  // after an error that repeats at once (EMFILE)
 
 // Waits a little, or until cancelled.
@@ -28,12 +28,19 @@ void close_duplicate(asio::posix::stream_descriptor& descriptor) {
 
 }  // namespace
 
-Listener::Listener(const asio::any_io_executor& executor, Shared& shared, UniqueFd udp,
-                   UniqueFd tcp, std::shared_ptr<const ZoneSlot> zone)
+bool Shared::admits(std::size_t own) const {
+  if (waiting >= settings.max_forwarded || own >= settings.max_forwarded_per_workload) return false;
+  return waiting < settings.max_forwarded / 4 * 3 || own < kFairShare;
+}
+
+Listener::Listener(const asio::any_io_executor& executor, Shared& shared,
+                   DnsServer::Sockets sockets, std::shared_ptr<const ZoneSlot> zone,
+                   std::shared_ptr<Forwarder> forwarder)
     : shared_(shared),
-      udp_(executor, udp.release()),
-      tcp_(executor, tcp.release()),
+      udp_(executor, sockets.udp.release()),
+      tcp_(executor, sockets.tcp.release()),
       zone_(std::move(zone)),
+      forwarder_(std::move(forwarder)),
       tasks_(executor) {}
 
 void Listener::start() {
@@ -51,23 +58,32 @@ void Listener::close() {
   tasks_.cancel();
 }
 
-Answer Listener::take(ByteView query, Transport transport) {
+Answer Listener::take(ByteView message, Transport transport) {
   ++shared_.queries;
-  Answer result = answer(*zone_->get(), query, transport);
-  if (result.kind == Answer::Kind::reply) ++shared_.answered;
-  if (result.kind == Answer::Kind::drop) ++shared_.dropped;
+  Answer result = answer(*zone_->get(), message, transport);
+  if (result.kind == Answer::Kind::forward) {
+    result.bytes = forwarder_->find(message, result.query, transport);
+    if (!result.bytes.empty()) {
+      ++shared_.forwarded;
+      result.kind = Answer::Kind::reply;
+    }
+  } else {
+    ++(result.kind == Answer::Kind::reply ? shared_.answered : shared_.dropped);
+  }
   return result;
 }
 
-Task<Bytes> Listener::relay(Bytes query, Transport transport) {
+Task<Bytes> Listener::relay(Bytes message, Query query, Transport transport) {
   ++shared_.forwarded;
-  if (forwards_ >= shared_.settings.max_forwarded_per_workload) {
-    ++shared_.failed;
-    co_return encode_failure(query, Rcode::server_failure);
+  if (!shared_.admits(waiting_)) {
+    ++shared_.refused;
+    co_return encode_failure(message, Rcode::server_failure);
   }
-  ++forwards_;
-  Bytes reply = co_await shared_.forwarder.ask(query, transport);
-  --forwards_;
+  ++waiting_;
+  ++shared_.waiting;
+  Bytes reply = co_await forwarder_->ask(std::move(message), std::move(query), transport);
+  --waiting_;
+  --shared_.waiting;
   if (rcode_of(reply) == Rcode::server_failure) ++shared_.failed;
   co_return reply;
 }
@@ -82,39 +98,32 @@ Task<> Listener::serve_udp() {
   }
 }
 
-// False on an error that waiting might mend.
+// One batch: others have their turn before the next. False on an error that waiting might mend.
 bool Listener::receive_some() {
-  for (int i = 0; i < kBatch; ++i) {
-    sockaddr_storage peer;
-    socklen_t peer_size = sizeof peer;
-    const ssize_t size =
-        ::recvfrom(udp_.native_handle(), shared_.buffer.data(), shared_.buffer.size(), MSG_DONTWAIT,
-                   reinterpret_cast<sockaddr*>(&peer), &peer_size);
-    if (size < 0) return errno == EAGAIN || errno == EINTR;
-    handle_udp(ByteView(shared_.buffer).first(static_cast<std::size_t>(size)), &peer, peer_size);
-  }
+  const int count = shared_.batch.receive(udp_.native_handle());
+  if (count < 0) return errno == EAGAIN || errno == EINTR;
+  for (int i = 0; i < count; ++i) handle_udp(i);
+  shared_.dropped += shared_.batch.send(udp_.native_handle());
   return true;
 }
 
-void Listener::handle_udp(ByteView query, const void* peer, unsigned peer_size) {
-  const Answer result = take(query, Transport::udp);
-  if (result.kind == Answer::Kind::reply) send_udp(result.bytes, peer, peer_size);
+void Listener::handle_udp(int i) {
+  const ByteView message = shared_.batch.message(i);
+  Answer result = take(message, Transport::udp);
+  if (result.kind == Answer::Kind::reply) shared_.batch.reply(i, std::move(result.bytes));
   if (result.kind != Answer::Kind::forward) return;
-  const auto* bytes = static_cast<const std::uint8_t*>(peer);
-  tasks_.spawn(relay_udp(Bytes(query.begin(), query.end()), {bytes, bytes + peer_size}));
+  tasks_.spawn(relay_udp(Bytes(message.begin(), message.end()), std::move(result.query),
+                         shared_.batch.peer(i)));
 }
 
-Task<> Listener::relay_udp(Bytes query, std::vector<std::uint8_t> peer) {
+Task<> Listener::relay_udp(Bytes message, Query query, UdpBatch::Peer peer) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto self = shared_from_this();
-  const Bytes reply = co_await relay(std::move(query), Transport::udp);
-  if (!closed_) send_udp(reply, peer.data(), static_cast<unsigned>(peer.size()));
-}
-
-void Listener::send_udp(const Bytes& reply, const void* peer, unsigned peer_size) {
+  const Bytes reply = co_await relay(std::move(message), std::move(query), Transport::udp);
+  if (closed_) co_return;
   const ssize_t sent =
       ::sendto(udp_.native_handle(), reply.data(), reply.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-               static_cast<const sockaddr*>(peer), peer_size);
+               reinterpret_cast<const sockaddr*>(&peer.address), peer.size);
   if (sent < 0) ++shared_.dropped;
 }
 
@@ -130,7 +139,10 @@ Task<> Listener::serve_tcp() {
       if (ec || (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)) co_await pause();
       continue;
     }
-    if (connections_.size() >= shared_.settings.max_connections_per_workload) continue;
+    if (connections_.size() >= shared_.settings.max_connections_per_workload ||
+        shared_.open >= shared_.settings.max_connections) {
+      continue;
+    }
     ++shared_.connections;
     tasks_.spawn(serve_connection(std::move(accepted)));
   }
@@ -141,8 +153,10 @@ Task<> Listener::serve_connection(UniqueFd socket) {
   const auto self = shared_from_this();
   Connection connection(co_await asio::this_coro::executor, *this, std::move(socket));
   connections_.insert(&connection);
+  ++shared_.open;
   if (closed_) connection.close();
   co_await connection.run();
+  --shared_.open;
   connections_.erase(&connection);
 }
 

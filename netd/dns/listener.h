@@ -11,18 +11,25 @@
 #include "netd/dns/forwarder.h"
 #include "netd/dns/message.h"
 #include "netd/dns/server.h"
+#include "netd/dns/udp_batch.h"
 
 namespace heddle::dns {
 
 // What all listeners of one server share. Counters are read from other threads.
 struct Shared {
-  Shared(const DnsServer::Settings& s, Forwarder f) : settings(s), forwarder(std::move(f)) {}
+  explicit Shared(const DnsServer::Settings& s) : settings(s) {}
+
+  // Whether a listener that waits for `own` forwarded answers may wait for another. When most of
+  // the room is taken, only those that take little of it: one that floods starves no other.
+  bool admits(std::size_t own) const;
 
   const DnsServer::Settings settings;
-  Forwarder forwarder;
-  Bytes buffer = Bytes(kMaxQuery + 1);  // of the query that is being read; the thread's alone
-  std::atomic<std::uint64_t> queries{0}, answered{0}, forwarded{0}, failed{0}, dropped{0},
-      connections{0};
+  UdpBatch batch{kMaxQuery};     // the thread's alone, as the next three
+  std::size_t waiting = 0;       // forwarded answers, of all listeners
+  std::size_t open = 0;          // TCP connections, of all listeners
+  Forwarder::Counters upstream;
+  std::atomic<std::uint64_t> queries{0}, answered{0}, forwarded{0}, failed{0}, refused{0},
+      dropped{0}, connections{0};
 };
 
 class Connection;
@@ -49,26 +56,26 @@ class ZoneSlot final {
 // join() must be awaited before the last reference goes.
 class Listener final : public std::enable_shared_from_this<Listener> {
  public:
-  Listener(const asio::any_io_executor& executor, Shared& shared, UniqueFd udp, UniqueFd tcp,
-           std::shared_ptr<const ZoneSlot> zone);
+  Listener(const asio::any_io_executor& executor, Shared& shared, DnsServer::Sockets sockets,
+           std::shared_ptr<const ZoneSlot> zone, std::shared_ptr<Forwarder> forwarder);
 
   void start();
   void close();
   Task<> join() { return tasks_.join(); }
   bool closed() const { return closed_; }
 
-  // One query: our own answer, or nothing when it is to be forwarded or dropped (`kind` tells).
-  Answer take(ByteView query, Transport transport);
+  // One query: our own answer or the cache's, or nothing when it is to be asked upstream or dropped
+  // (`kind` tells).
+  Answer take(ByteView message, Transport transport);
   // The forwarded reply, always one. Counts.
-  Task<Bytes> relay(Bytes query, Transport transport);
+  Task<Bytes> relay(Bytes message, Query query, Transport transport);
   const Shared& shared() const { return shared_; }
 
  private:
   Task<> serve_udp();
   bool receive_some();
-  void handle_udp(ByteView query, const void* peer, unsigned peer_size);
-  Task<> relay_udp(Bytes query, std::vector<std::uint8_t> peer);
-  void send_udp(const Bytes& reply, const void* peer, unsigned peer_size);
+  void handle_udp(int i);
+  Task<> relay_udp(Bytes message, Query query, UdpBatch::Peer peer);
   Task<> serve_tcp();
   Task<> serve_connection(UniqueFd socket);
 
@@ -76,7 +83,8 @@ class Listener final : public std::enable_shared_from_this<Listener> {
   asio::posix::stream_descriptor udp_;
   asio::posix::stream_descriptor tcp_;
   std::shared_ptr<const ZoneSlot> zone_;
-  std::size_t forwards_ = 0;
+  std::shared_ptr<Forwarder> forwarder_;
+  std::size_t waiting_ = 0;            // forwarded answers
   std::set<Connection*> connections_;  // each lives as long as it is here
   bool closed_ = false;
   TaskGroup tasks_;

@@ -7,13 +7,11 @@
 #include <vector>
 
 #include "common/net/ip.h"
+#include "netd/dns/wire.h"
 
 // DNS messages to and from bytes. No I/O, no names of ours. Untrusted bytes come in here.
 // Source: RFC 1035, RFC 6891 (EDNS), RFC 2782 (SRV), RFC 2308 (negative answers).
 namespace heddle::dns {
-
-using Bytes = std::vector<std::uint8_t>;
-using ByteView = std::span<const std::uint8_t>;
 
 enum class Type : std::uint16_t {
   a = 1,
@@ -36,9 +34,11 @@ enum class Rcode : std::uint8_t {
   bad_version = 16,  // extended; only with EDNS
 };
 
-inline constexpr std::size_t kHeaderSize = 12;
 inline constexpr std::size_t kMinPayload = 512;    // RFC 1035, section 4.2.1
 inline constexpr std::size_t kMaxMessage = 65535;  // the length field over TCP
+// What we take over UDP, and at most send: larger datagrams would be fragmented somewhere, and
+// fragments get lost and can be forged (RFC 9715). Told to askers and to upstreams.
+inline constexpr std::uint16_t kOurPayload = 1232;
 // A query has one name, an OPT and perhaps a TSIG; what is larger is not one.
 inline constexpr std::size_t kMaxQuery = 4096;
 
@@ -46,6 +46,7 @@ struct Query {
   std::uint16_t id = 0;
   bool recursion_desired = false;
   bool checking_disabled = false;
+  bool authentic_data = false;  // it wants to know whether the answer was validated (RFC 6840, 5.7)
   // Lower case, labels with dots between. Empty for the root, and for a name that none of ours can
   // be: with bytes other than letters, digits, '-' and '_' in a label.
   std::string name;
@@ -54,6 +55,7 @@ struct Query {
   std::size_t question_size = 0;  // bytes after the header
   bool edns = false;
   std::uint8_t edns_version = 0;
+  bool dnssec_ok = false;  // the DO bit, which goes to the upstream and comes back
   std::uint16_t payload = kMinPayload;  // what the asker takes over UDP, at least kMinPayload
 
   bool is(Type wanted) const { return type == static_cast<std::uint16_t>(wanted); }
@@ -104,13 +106,11 @@ Bytes encode(ByteView message, const Query& query, const Reply& reply, std::size
 // (when there is exactly one that can be read) and the code.
 Bytes encode_failure(ByteView message, Rcode rcode);
 
-// Whether `reply` is an answer to `query`: a response with its id and, apart from case, its
-// question.
-bool answers(ByteView query, ByteView reply);
+// How much of an asker's datagram may be used for the reply.
+std::size_t udp_limit(const Query& query);
 
 std::uint16_t id_of(ByteView message);  // CHECKs the header
 void set_id(std::span<std::uint8_t> message, std::uint16_t id);
-bool truncated(ByteView message);
 Rcode rcode_of(ByteView message);
 
 }  // namespace heddle::dns

@@ -37,8 +37,11 @@ Result<> check_socket(int fd, int type, int listening, const char* what) {
 }
 
 Forwarder::Settings forwarder_settings(const DnsServer::Settings& settings) {
-  return {settings.upstreams, settings.upstream_attempt, settings.upstream_total,
-          settings.max_forwarded};
+  return {.attempt = settings.upstream_attempt,
+          .total = settings.upstream_total,
+          .max_questions = settings.max_forwarded,
+          .cache_bytes = settings.cache_bytes,
+          .longest = {}};
 }
 
 // Signals are for the threads that wait for them.
@@ -60,9 +63,8 @@ class SignalsBlocked final {
 class DnsServer::Impl final {
  public:
   explicit Impl(const Settings& settings)
-      : shared_(settings, Forwarder(forwarder_settings(settings))),
-        work_(asio::make_work_guard(io_)),
-        retiring_(io_.get_executor()) {
+      : shared_(settings), work_(asio::make_work_guard(io_)), retiring_(io_.get_executor()) {
+    hosts_ = make_forwarder(settings.upstreams);
     const SignalsBlocked blocked;
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -70,13 +72,11 @@ class DnsServer::Impl final {
   ~Impl() {
     run([this] {
       while (!listeners_.empty()) retire(listeners_.begin()->first);
+      retire(hosts_);
     });
     work_.reset();  // the thread ends with the last task
     thread_.join();
   }
-
-  Shared& shared() { return shared_; }
-  const Shared& shared() const { return shared_; }
 
   // Runs `step` on the thread and waits for it.
   void run(const std::function<void()>& step) {
@@ -90,8 +90,8 @@ class DnsServer::Impl final {
   }
 
   // Any thread.
-  void add(const model::Id& workload, UniqueFd udp, UniqueFd tcp,
-           std::shared_ptr<const Zone> zone) {
+  void add(const model::Id& workload, Sockets sockets, std::shared_ptr<const Zone> zone,
+           std::vector<SocketAddr> upstreams) {
     auto slot = std::make_shared<ZoneSlot>(std::move(zone));
     {
       const std::lock_guard lock(zones_mutex_);
@@ -99,8 +99,8 @@ class DnsServer::Impl final {
     }
     run([&] {
       retire(workload);
-      auto listener = std::make_shared<Listener>(io_.get_executor(), shared_, std::move(udp),
-                                                 std::move(tcp), std::move(slot));
+      auto listener = std::make_shared<Listener>(io_.get_executor(), shared_, std::move(sockets),
+                                                 std::move(slot), forwarder_of(upstreams));
       listener->start();
       listeners_.emplace(workload, std::move(listener));
     });
@@ -122,6 +122,44 @@ class DnsServer::Impl final {
     run([&] { retire(workload); });
   }
 
+  void set_upstreams(std::vector<SocketAddr> upstreams) {
+    run([&] { hosts_->set_servers(std::move(upstreams)); });
+  }
+
+  std::vector<Upstream> upstreams() {
+    std::vector<Upstream> all;
+    run([&] {
+      for (const auto& [address, up] : hosts_->servers()) all.push_back({address, up});
+    });
+    return all;
+  }
+
+  Stats stats() {
+    Stats stats{.queries = shared_.queries,
+                .answered = shared_.answered,
+                .forwarded = shared_.forwarded,
+                .cached = shared_.upstream.cached,
+                .joined = shared_.upstream.joined,
+                .refused = shared_.refused,
+                .failed = shared_.failed,
+                .dropped = shared_.dropped,
+                .connections = shared_.connections,
+                .upstream_queries = shared_.upstream.asked,
+                .upstream_tcp = shared_.upstream.by_tcp,
+                .upstream_silent = shared_.upstream.silent,
+                .upstream_useless = shared_.upstream.useless,
+                .loops = shared_.upstream.loops};
+    run([&] {
+      const auto add = [&](const Forwarder& forwarder) {
+        stats.cache_entries += forwarder.cache_entries();
+        stats.cache_bytes += forwarder.cache_bytes();
+      };
+      add(*hosts_);
+      for (const auto& [upstreams, forwarder] : own_) add(*forwarder);
+    });
+    return stats;
+  }
+
  private:
   // On the thread, as all below.
   void retire(const model::Id& workload) {
@@ -131,10 +169,44 @@ class DnsServer::Impl final {
     retiring_.spawn(join(found->second));
     listeners_.erase(found);
   }
+  void retire(const std::shared_ptr<Forwarder>& forwarder) {
+    forwarder->close();
+    retiring_.spawn(join(forwarder));
+  }
 
-  static Task<> join(std::shared_ptr<Listener> listener) {
+  Task<> join(std::shared_ptr<Listener> retired) {
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await listener->join();
+    co_await retired->join();
+    retired.reset();
+    drop_unused();
+  }
+  static Task<> join(std::shared_ptr<Forwarder> retired) {
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await retired->join();
+  }
+
+  std::shared_ptr<Forwarder> make_forwarder(std::vector<SocketAddr> upstreams) {
+    return std::make_shared<Forwarder>(io_.get_executor(), forwarder_settings(shared_.settings),
+                                       shared_.upstream, std::move(upstreams));
+  }
+
+  // Workloads with equal upstreams share what they heard; others must not.
+  std::shared_ptr<Forwarder> forwarder_of(const std::vector<SocketAddr>& upstreams) {
+    if (upstreams.empty()) return hosts_;
+    auto& known = own_[upstreams];
+    if (!known) known = make_forwarder(upstreams);
+    return known;
+  }
+  // Once no listener has them.
+  void drop_unused() {
+    for (auto it = own_.begin(); it != own_.end();) {
+      if (it->second.use_count() > 1) {
+        ++it;
+        continue;
+      }
+      retire(it->second);
+      it = own_.erase(it);
+    }
   }
 
   asio::io_context io_{1};
@@ -143,6 +215,8 @@ class DnsServer::Impl final {
   std::mutex zones_mutex_;
   std::map<model::Id, std::shared_ptr<ZoneSlot>> zones_;  // guarded by it; those of listeners_
   std::map<model::Id, std::shared_ptr<Listener>> listeners_;
+  std::shared_ptr<Forwarder> hosts_;
+  std::map<std::vector<SocketAddr>, std::shared_ptr<Forwarder>> own_;  // of workloads, by upstreams
   TaskGroup retiring_;
   std::thread thread_;
 };
@@ -154,12 +228,12 @@ Result<std::unique_ptr<DnsServer>> DnsServer::start(Settings settings) {
   return std::unique_ptr<DnsServer>(new DnsServer(std::make_unique<Impl>(settings)));
 }
 
-Result<> DnsServer::add(const model::Id& workload, UniqueFd udp, UniqueFd tcp,
-                        std::shared_ptr<const Zone> zone) {
-  TRY_DO(check_socket(udp.get(), SOCK_DGRAM, 0, "resolver's UDP socket"));
-  TRY_DO(check_socket(tcp.get(), SOCK_STREAM, 1, "resolver's TCP socket"));
+Result<> DnsServer::add(const model::Id& workload, Sockets sockets,
+                        std::shared_ptr<const Zone> zone, std::vector<SocketAddr> upstreams) {
+  TRY_DO(check_socket(sockets.udp.get(), SOCK_DGRAM, 0, "resolver's UDP socket"));
+  TRY_DO(check_socket(sockets.tcp.get(), SOCK_STREAM, 1, "resolver's TCP socket"));
   if (!zone) zone = std::make_shared<const Zone>();
-  impl_->add(workload, std::move(udp), std::move(tcp), std::move(zone));
+  impl_->add(workload, std::move(sockets), std::move(zone), std::move(upstreams));
   return {};
 }
 
@@ -173,13 +247,15 @@ void DnsServer::remove(const model::Id& workload) {
 }
 
 void DnsServer::set_upstreams(std::vector<SocketAddr> upstreams) {
-  impl_->run([&] { impl_->shared().forwarder.set_servers(std::move(upstreams)); });
+  impl_->set_upstreams(std::move(upstreams));
+}
+
+std::vector<DnsServer::Upstream> DnsServer::upstreams() const {
+  return impl_->upstreams();
 }
 
 DnsServer::Stats DnsServer::stats() const {
-  const Shared& shared = impl_->shared();
-  return {shared.queries, shared.answered, shared.forwarded,
-          shared.failed,  shared.dropped,  shared.connections};
+  return impl_->stats();
 }
 
 }  // namespace heddle::dns

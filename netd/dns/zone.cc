@@ -186,7 +186,7 @@ void NetworkNames::add_between(const std::string& name) {
   }
 }
 
-const Entry* NetworkNames::find(const std::string& name) const {
+const Entry* NetworkNames::find(std::string_view name) const {
   const auto found = names_.find(name);
   return found == names_.end() ? nullptr : &found->second;
 }
@@ -203,7 +203,14 @@ const Prefix* NetworkNames::subnet_of(const IpAddr& address) const {
   return nullptr;
 }
 
-Zone::Outcome Zone::find(const std::string& name, Found& found) const {
+const Entry* Zone::find_in(const NetworkNames& network, std::string_view name) const {
+  if (audience_ != Audience::workload) {
+    if (const Entry* tasks = network.find("tasks." + std::string(name))) return tasks;
+  }
+  return network.find(name);
+}
+
+Zone::Outcome Zone::find(std::string_view name, Found& found) const {
   static const Entry kEmpty{Entry::Kind::between, {}, {}};
   found = {nullptr, nullptr};
   if (name == kDomain) {
@@ -211,7 +218,8 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
     return Outcome::found;
   }
   const std::string_view inside = without_suffix(name, kDomain);
-  const std::string_view relative = inside.empty() ? std::string_view(name) : inside;
+  if (inside.empty() && audience_ != Audience::workload) return Outcome::foreign;
+  const std::string_view relative = inside.empty() ? name : inside;
   if (inside.empty()) {
     for (const auto& current : networks_) {
       const auto network = current->get();
@@ -221,11 +229,12 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
       return Outcome::found;
     }
   }
+  const std::string_view network_name = last_label(relative);
   for (const auto& current : networks_) {
+    if (current->network() != network_name) continue;
     const auto network = current->get();
-    if (last_label(relative) != network->network()) continue;
-    const std::string_view rest = without_suffix(relative, network->network());
-    const Entry* entry = rest.empty() ? &kEmpty : network->find(std::string(rest));
+    const std::string_view rest = without_suffix(relative, network_name);
+    const Entry* entry = rest.empty() ? &kEmpty : find_in(*network, rest);
     // Outside our domain a network's name alone, or a node between, is nobody's.
     if (entry == nullptr || (inside.empty() && entry->kind == Entry::Kind::between)) continue;
     found = {network, entry};
@@ -234,7 +243,7 @@ Zone::Outcome Zone::find(const std::string& name, Found& found) const {
   return inside.empty() ? Outcome::foreign : Outcome::absent;
 }
 
-Zone::Reverse Zone::find_reverse(const std::string& name) const {
+Zone::Reverse Zone::find_reverse(std::string_view name) const {
   const auto address = parse_reverse(name);
   if (!address) return {Outcome::foreign, "", ""};
   for (const auto& current : networks_) {
@@ -282,6 +291,11 @@ std::optional<IpAddr> parse_reverse(std::string_view name) {
 
 namespace {
 
+std::string name_of(const View& view, const Id& network) {
+  const auto found = view.networks.find(network);
+  return found == view.networks.end() ? "" : found->second.name;
+}
+
 NetworkNames names_of(const View& view, const Id& network) {
   const auto found = view.networks.find(network);
   if (found == view.networks.end()) return NetworkNames();
@@ -295,6 +309,9 @@ NetworkNames names_of(const View& view, const Id& network) {
 }
 
 }  // namespace
+
+CurrentNames::CurrentNames(Id network, std::shared_ptr<const View> view)
+    : network_(std::move(network)), name_(name_of(*view, network_)), next_(std::move(view)) {}
 
 void CurrentNames::set(std::shared_ptr<const View> view) {
   const std::lock_guard lock(mutex_);

@@ -49,7 +49,7 @@ class NetworkNames final {
   NetworkNames(const model::View& view, const model::Network& network, const Endpoints& endpoints);
 
   const std::string& network() const { return network_; }
-  const Entry* find(const std::string& name) const;
+  const Entry* find(std::string_view name) const;
   // The name of an address within the network; null when nobody has it.
   const std::string* reverse(const IpAddr& address) const;
   // The subnet that holds the address.
@@ -64,7 +64,13 @@ class NetworkNames final {
 
   std::string network_;
   std::vector<Prefix> subnets_;
-  std::unordered_map<std::string, Entry> names_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view name) const {
+      return std::hash<std::string_view>()(name);
+    }
+  };
+  std::unordered_map<std::string, Entry, Hash, std::equal_to<>> names_;
   std::map<IpAddr, std::string> reverse_;
 };
 
@@ -72,27 +78,44 @@ class NetworkNames final {
 // change, so that a change costs nothing here. Threads: any.
 class CurrentNames final {
  public:
-  CurrentNames(model::Id network, std::shared_ptr<const model::View> view)
-      : network_(std::move(network)), next_(std::move(view)) {}
+  CurrentNames(model::Id network, std::shared_ptr<const model::View> view);
   CurrentNames(const CurrentNames&) = delete;
   CurrentNames& operator=(const CurrentNames&) = delete;
 
   void set(std::shared_ptr<const model::View> view);
   // Never null. A network that the view does not have has no names.
   std::shared_ptr<const NetworkNames> get() const;
+  // The network's name, which does not change; "" when the view had no such network.
+  const std::string& network() const { return name_; }
 
  private:
   const model::Id network_;
+  const std::string name_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<const model::View> next_;  // not sorted yet
   mutable std::shared_ptr<const NetworkNames> names_;
 };
 
-// What one workload can resolve: the networks it is attached to, first attached first.
+// Who asks, and thus what there is for them.
+enum class Audience {
+  // Names bare, with their network, or fully qualified; others are forwarded.
+  workload,
+  // The host itself: fully qualified names alone; services are their backends, because VIPs lead
+  // somewhere inside workloads only. Others are refused: the host has its own resolvers.
+  host,
+  // The same, but others are forwarded: the only resolver of a host.
+  whole_host,
+};
+
+// What one workload can resolve: the networks it is attached to, first attached first; or the host,
+// all networks of its node.
 class Zone final {
  public:
-  explicit Zone(std::vector<std::shared_ptr<const CurrentNames>> networks = {})
-      : networks_(std::move(networks)) {}
+  explicit Zone(std::vector<std::shared_ptr<const CurrentNames>> networks = {},
+                Audience audience = Audience::workload)
+      : networks_(std::move(networks)), audience_(audience) {}
+
+  Audience audience() const { return audience_; }
 
   struct Found {
     std::shared_ptr<const NetworkNames> network;
@@ -101,7 +124,7 @@ class Zone final {
   enum class Outcome { found, absent, foreign };
   // `absent`: the name is in our domain (or in a subnet of ours, for PTR) and does not exist.
   // `foreign`: somebody else's to answer. `name` as in Query::name.
-  Outcome find(const std::string& name, Found& found) const;
+  Outcome find(std::string_view name, Found& found) const;
 
   struct Reverse {
     Outcome outcome;
@@ -109,10 +132,13 @@ class Zone final {
     std::string apex;    // of the reverse zone, for negative answers
   };
   // For names under in-addr.arpa and ip6.arpa.
-  Reverse find_reverse(const std::string& name) const;
+  Reverse find_reverse(std::string_view name) const;
 
  private:
+  const Entry* find_in(const NetworkNames& network, std::string_view name) const;
+
   std::vector<std::shared_ptr<const CurrentNames>> networks_;
+  Audience audience_;
 };
 
 // `web.app.heddle.internal`

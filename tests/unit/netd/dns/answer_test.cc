@@ -117,7 +117,8 @@ TEST_F(AnswerTest, EdnsIsHonouredWithinBounds) {
   EXPECT_LE(raw({"tasks.web"}).bytes.size(), 512u);
   EXPECT_TRUE(told({"tasks.web", "A", 1, 1232}).truncated);
   EXPECT_LE(raw({"tasks.web", "A", 1, 1232}).bytes.size(), 1232u);
-  EXPECT_FALSE(told({"tasks.web", "A", 1, 65535}).truncated);
+  EXPECT_TRUE(told({"tasks.web", "A", 1, 65535}).truncated) << "larger datagrams get lost";
+  EXPECT_LE(raw({"tasks.web", "A", 1, 65535}).bytes.size(), 1232u);
   const auto tcp = told({"tasks.web"}, Transport::tcp);
   EXPECT_FALSE(tcp.truncated);
   EXPECT_THAT(tcp.answers, SizeIs(203));
@@ -136,6 +137,48 @@ TEST_F(AnswerTest, TransfersAndOtherClassesAreRefused) {
   query.back() = 3;  // class CH
   const Answer result = answer(build_zone(build.view(), "c1"), query, Transport::udp);
   EXPECT_EQ(tests::read_reply(result.bytes).rcode, 5);
+}
+
+TEST_F(AnswerTest, ANameOfOneFamilyIsEmptyForTheOtherAndCanBeCached) {
+  build.view().endpoints.at("c1-app").address6 = IfAddr{tests::ip("fd00::5"), 64};
+  EXPECT_THAT(told({"c1", "AAAA"}).answers, ElementsAre("AAAA fd00::5"));
+  EXPECT_THAT(told({"c1", "A"}).answers, ElementsAre("A 10.40.0.5"));
+  for (const char* name : {"b0", "b0.app", "b0.app.heddle.internal"}) {
+    const auto it = told({name, "AAAA"});
+    EXPECT_EQ(it.rcode, 0) << name;
+    EXPECT_THAT(it.answers, IsEmpty()) << name;
+    ASSERT_THAT(it.authority, SizeIs(1)) << name;
+    EXPECT_THAT(it.authority[0], ::testing::EndsWith(" 2")) << "for as long (RFC 2308)";
+  }
+}
+
+TEST_F(AnswerTest, TheDomainHasAStartOfAuthority) {
+  EXPECT_THAT(told({"heddle.internal", "SOA"}).answers, SizeIs(1));
+  EXPECT_EQ(told({"heddle.internal", "NS"}).rcode, 0);
+}
+
+TEST_F(AnswerTest, TheHostIsAnsweredInOurDomainAloneWithBackendsForServices) {
+  std::vector<std::shared_ptr<const CurrentNames>> all;
+  const auto view = std::make_shared<const model::View>(build.view());
+  for (const auto& [id, network] : view->networks) {
+    all.push_back(std::make_shared<const CurrentNames>(id, view));
+  }
+  const auto ask = [&](const tests::Ask& question, Audience audience) {
+    const Answer it = answer(Zone(all, audience), tests::make_query(question), Transport::udp);
+    return it.kind == Answer::Kind::reply ? tests::read_reply(it.bytes) : tests::Told{};
+  };
+  const auto host = [&](const tests::Ask& question) { return ask(question, Audience::host); };
+  EXPECT_THAT(host({"c1.app.heddle.internal"}).answers, ElementsAre("A 10.40.0.5"));
+  EXPECT_THAT(host({"web.app.heddle.internal", "A", 3}).answers,
+              ElementsAre("A 10.40.0.10", "A 10.40.0.11", "A 10.40.0.12"));
+  EXPECT_EQ(host({"nope.app.heddle.internal"}).rcode, 3);
+  EXPECT_EQ(host({"app.heddle.internal"}).rcode, 0);
+  EXPECT_THAT(host({"5.0.40.10.in-addr.arpa", "PTR"}).answers,
+              ElementsAre("PTR c1.app.heddle.internal."));
+  for (const char* name : {"c1", "c1.app", "web", "www.example.com", "8.8.8.8.in-addr.arpa"}) {
+    EXPECT_EQ(host({name}).rcode, 5) << name;
+    EXPECT_EQ(ask({name}, Audience::whole_host).rcode, -1) << name << " is forwarded";
+  }
 }
 
 TEST_F(AnswerTest, ResponsesAreDropped) {

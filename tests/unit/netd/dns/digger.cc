@@ -41,6 +41,7 @@ dns::Bytes make_query(const Ask& ask) {
   if (ask.edns_payload > 0) {
     ldns_pkt_set_edns_udp_size(packet, static_cast<std::uint16_t>(ask.edns_payload));
   }
+  if (ask.dnssec == Ask::Dnssec::yes) ldns_pkt_set_edns_do(packet, true);
   std::uint8_t* wire = nullptr;
   std::size_t size = 0;
   CHECK(ldns_pkt2wire(&wire, packet, &size) == LDNS_STATUS_OK);
@@ -59,6 +60,13 @@ Told read_reply(dns::ByteView reply) {
   told.truncated = ldns_pkt_tc(packet);
   told.recursion_available = ldns_pkt_ra(packet);
   told.edns = ldns_pkt_edns(packet);
+  told.dnssec_ok = ldns_pkt_edns_do(packet);
+  told.authentic = ldns_pkt_ad(packet);
+  told.payload = ldns_pkt_edns_udp_size(packet);
+  const ldns_rr_list* answers = ldns_pkt_answer(packet);
+  for (std::size_t i = 0; i < ldns_rr_list_rr_count(answers); ++i) {
+    told.ttls.push_back(ldns_rr_ttl(ldns_rr_list_rr(answers, i)));
+  }
   if (ldns_pkt_qdcount(packet) == 1) {
     told.question =
         text_and_free(ldns_rdf2str(ldns_rr_owner(ldns_rr_list_rr(ldns_pkt_question(packet), 0))));
@@ -75,6 +83,16 @@ dns::Bytes make_reply(dns::ByteView query, const std::string& address, int answe
   CHECK(parsed.query.has_value());
   dns::Reply reply;
   for (int i = 0; i < answers; ++i) reply.answers.push_back({"", 60, ip(address)});
+  return dns::encode(query, *parsed.query, reply, dns::kMaxMessage);
+}
+
+dns::Bytes make_denial(dns::ByteView query, dns::Rcode rcode, std::uint32_t negative_ttl) {
+  const auto parsed = dns::parse_query(query);
+  CHECK(parsed.query.has_value());
+  dns::Reply reply;
+  reply.rcode = rcode;
+  reply.authority.push_back(
+      {"example.com", 3600, dns::SoaData{"ns.example.com", "hostmaster.example.com", negative_ttl}});
   return dns::encode(query, *parsed.query, reply, dns::kMaxMessage);
 }
 
