@@ -184,7 +184,7 @@ struct Validate {
                           : validate_device(op.object.local_device);
   }
   Result<> operator()(const Ensure<OverlayBlock>& op) const {
-    TRY_DO(vni(op.object.vni));
+    TRY_DO(check_vni(op.object.vni));
     TRY_DO(mac(op.object.mac));
     TRY_DO(unicast_v4(op.object.vtep, "a VTEP's address"));
     return unicast_v4(op.object.prefix.address(), "a block of overlay addresses");
