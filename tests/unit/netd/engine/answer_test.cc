@@ -112,7 +112,8 @@ TEST(ParseList, ReadsNamesAndStates) {
 TEST(ParseEvent, OfContainersAlone) {
   const auto killed = parse_event(
       R"({"status":"kill","id":"x","Type":"container","Action":"kill","Actor":{"ID":")" + kId +
-      R"(","Attributes":{"signal":"15","name":"web"}},"time":1700000001,"timeNano":1700000001000000042})");
+      R"(","Attributes":{"signal":"15","name":"web"}},"time":1700000001,)"
+      R"("timeNano":1700000001000000042})");
   ASSERT_TRUE(killed && *killed);
   EXPECT_EQ((*killed)->action, "kill");
   EXPECT_EQ((*killed)->container, kId);
