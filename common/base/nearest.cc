@@ -30,7 +30,8 @@ std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> candidates) {
   if (word.size() > kMaxBytes) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  // A word of which every letter is another is near nothing.
+  std::size_t best_distance = std::min(std::max<std::size_t>(2, word.size() / 3) + 1, word.size());
   for (std::string_view candidate : candidates) {
     if (candidate.size() > kMaxBytes) continue;
     const std::size_t distance = edit_distance(word, candidate);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "common/base/nearest.h"
 #include "ctl/cmd/command.h"
 #include "ctl/cmd/commands.h"
 #include "ctl/cmd/completion.h"
@@ -44,8 +45,9 @@ std::vector<std::string> commands_of(const CLI::App* app) {
 }
 
 std::string suggestion(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::string near = nearest(word, candidates);
-  return near.empty() ? "" : "; did you mean '" + near + "'?";
+  const std::vector<std::string_view> views(candidates.begin(), candidates.end());
+  const auto near = nearest(word, views);
+  return near ? "; did you mean '" + std::string(*near) + "'?" : "";
 }
 
 // `NAME is required`, `--driver: At Most 1 required but received 2`, `--driver: 1 required NAME
@@ -128,30 +130,6 @@ int perform(Context& context, const CLI::App* at) {
 }
 
 }  // namespace
-
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t least = word.size() / 3 + 2;  // further is another word
-  for (const auto& candidate : candidates) {
-    // Levenshtein's distance, two rows at a time.
-    std::vector<std::size_t> row(candidate.size() + 1);
-    for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j < row.size(); ++j) {
-        const std::size_t replaced = diagonal + (word[i - 1] == candidate[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-      }
-    }
-    if (row.back() < least) {
-      least = row.back();
-      best = candidate;
-    }
-  }
-  return best;
-}
 
 std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context) {
   std::unique_ptr<CLI::App, void (*)(CLI::App*)> app(

@@ -17,7 +17,4 @@ std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context);
 // Understands and runs one command line (without the program's own name). Gives the exit status.
 int run_program(const std::vector<std::string>& line, Context& context);
 
-// The candidate nearest to a mistyped word, or "" when none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
-
 }  // namespace heddle::cmd

@@ -210,11 +210,16 @@ Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address) {
   return bound_socket(netns_fd, SOCK_DGRAM, address);
 }
 
-Result<UniqueFd> tcp_socket(int netns_fd) {
+Result<UniqueFd> connect_tcp(int netns_fd, const SocketAddr& address) {
   UniqueFd fd;
   TRY_DO(run_in(netns_fd, [&]() -> Result<> {
-    fd.reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_storage storage;
+    const socklen_t length = to_sockaddr(address, storage);
+    fd.reset(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return fail_errno(errno, "open a socket");
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0 &&
+        errno != EINPROGRESS)
+      return fail_errno(errno, "connect to " + address.format());
     return {};
   }));
   return fd;

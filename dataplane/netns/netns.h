@@ -48,6 +48,8 @@ Result<> run_in_each(const std::vector<int>& netns_fds,
 // Sockets that belong to the namespace, non-blocking, close-on-exec.
 Result<UniqueFd> listen_tcp(int netns_fd, const SocketAddr& address);
 Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address);
-Result<UniqueFd> tcp_socket(int netns_fd);
+// Begins to connect; writable when that is decided (connect(2), SO_ERROR).
+// Errors: what is known at once, as that no route leads there.
+Result<UniqueFd> connect_tcp(int netns_fd, const SocketAddr& address);
 
 }  // namespace heddle::netns

@@ -1,7 +1,5 @@
 #include "netd/control/health.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -27,21 +25,12 @@ struct Attempt {
 Attempt begin(const std::string& sandbox, const SocketAddr& address) {
   Attempt attempt;
   attempt.done = true;
-  if (!address.address.is_v4()) return attempt;
   auto netns = netns::open(sandbox);
   if (!netns) return attempt;
-  auto socket = netns::tcp_socket(netns->get());
+  auto socket = netns::connect_tcp(netns->get(), address);
   if (!socket) return attempt;
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = address.address.v4_be();
-  to.sin_port = htons(address.port);
-  if (::connect(socket->get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0) {
-    attempt.accepted = true;
-  } else if (errno == EINPROGRESS) {
-    attempt.done = false;
-    attempt.socket = *std::move(socket);
-  }
+  attempt.done = false;
+  attempt.socket = *std::move(socket);
   return attempt;
 }
 

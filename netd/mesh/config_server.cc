@@ -2,15 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_posix.h>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -187,15 +182,12 @@ class Server final : public ConfigServer, public pb::ProxyConfig::CallbackServic
   }
 
  private:
-  void accept_all();
-  void accept_one();
+  void accepted(UniqueFd client);
   Peer peer_named(const std::string& name);
 
   const Settings settings_;
-  UniqueFd listener_;
-  UniqueFd stop_;
   std::unique_ptr<grpc::Server> grpc_;
-  std::thread acceptor_;
+  std::unique_ptr<UnixListener> listener_;
 
   std::mutex peers_mutex_;
   std::map<std::string, Peer> peers_;  // by gRPC's name of the connection: `fd:` and its number
@@ -208,49 +200,29 @@ class Server final : public ConfigServer, public pb::ProxyConfig::CallbackServic
 };
 
 Result<> Server::open() {
-  TRY(listener_, listen_unix({.path = settings_.socket,
-                              .type = SOCK_STREAM,
-                              .backlog = kBacklog,
-                              .uid = settings_.uid}));
-  stop_.reset(::eventfd(0, EFD_CLOEXEC));
-  if (!stop_) return fail_errno(errno, "eventfd");
   grpc::ServerBuilder builder;
   builder.RegisterService(this);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   grpc_ = builder.BuildAndStart();
   if (!grpc_) return fail(Errc::unavailable, "gRPC does not start the configuration service");
-  acceptor_ = std::thread([this] { accept_all(); });
+  UnixListener::Settings listener;
+  listener.socket = {settings_.socket, SOCK_STREAM, kBacklog, settings_.uid};
+  listener.flags = SOCK_NONBLOCK;
+  listener.accepted = [this](UniqueFd client) { accepted(std::move(client)); };
+  TRY(listener_, UnixListener::start(std::move(listener)));
   return {};
 }
 
 Server::~Server() {
-  if (acceptor_.joinable()) {
-    ::eventfd_write(stop_.get(), 1);
-    acceptor_.join();
-  }
+  listener_.reset();
   if (!grpc_) return;
   // Streams never end by themselves: no grace.
   grpc_->Shutdown(std::chrono::system_clock::now());
   grpc_->Wait();
 }
 
-void Server::accept_all() {
-  for (;;) {
-    pollfd polled[2] = {{listener_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-    if (::poll(polled, 2, -1) < 0 && errno != EINTR) return;
-    if (polled[1].revents != 0) return;
-    if (polled[0].revents != 0) accept_one();
-  }
-}
-
-void Server::accept_one() {
-  UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!client) {
-    // Out of descriptors: the connection waits, and so do we.
-    if (errno == EMFILE || errno == ENFILE) ::usleep(100'000);
-    return;
-  }
+void Server::accepted(UniqueFd client) {
   const auto peer = peer_of(client.get());
   if (!peer || (peer->uid != 0 && peer->uid != settings_.uid)) return;
   {

@@ -1,9 +1,6 @@
 #include "netd/mesh/socket_server.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -52,42 +49,18 @@ Result<SocketQuestion> parse_socket_question(std::string_view text) {
 
 Result<std::unique_ptr<SocketServer>> SocketServer::start(Settings settings) {
   std::unique_ptr<SocketServer> server(new SocketServer(std::move(settings)));
-  TRY(server->listener_, listen_unix({.path = server->settings_.path,
-                                      .type = SOCK_SEQPACKET,
-                                      .backlog = kBacklog,
-                                      .uid = server->settings_.uid}));
-  server->stop_.reset(::eventfd(0, EFD_CLOEXEC));
-  if (!server->stop_) return fail_errno(errno, "eventfd");
-  server->thread_ = std::thread([raw = server.get()] { raw->answer_all(); });
+  UnixListener::Settings listener;
+  listener.socket = {server->settings_.path, SOCK_SEQPACKET, kBacklog, server->settings_.uid};
+  listener.accepted = [raw = server.get()](UniqueFd connection) { raw->answer(connection.get()); };
+  TRY(server->listener_, UnixListener::start(std::move(listener)));
   return server;
 }
 
-SocketServer::~SocketServer() {
-  if (!thread_.joinable()) return;
-  ::eventfd_write(stop_.get(), 1);
-  thread_.join();
-}
-
-void SocketServer::answer_all() {
-  for (;;) {
-    pollfd polled[2] = {{listener_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
-    if (::poll(polled, 2, -1) < 0 && errno != EINTR) return;
-    if (polled[1].revents != 0) return;
-    if (polled[0].revents != 0) answer_one();
-  }
-}
-
-void SocketServer::answer_one() {
-  const UniqueFd connection(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (!connection) {
-    // Out of descriptors: the connection waits, and so do we.
-    if (errno == EMFILE || errno == ENFILE) ::usleep(100'000);
-    return;
-  }
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof kTimeout);
-  ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &kTimeout, sizeof kTimeout);
-  const auto found = find(connection.get());
-  send_answer(connection.get(), found ? "ok" : found.error().text(), found ? found->get() : -1);
+void SocketServer::answer(int connection) const {
+  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof kTimeout);
+  ::setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &kTimeout, sizeof kTimeout);
+  const auto found = find(connection);
+  send_answer(connection, found ? "ok" : found.error().text(), found ? found->get() : -1);
 }
 
 Result<UniqueFd> SocketServer::find(int connection) const {

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "common/base/unique_fd.h"
 #include "netd/mesh/unix_listener.h"
@@ -23,7 +22,7 @@ Result<SocketQuestion> parse_socket_question(std::string_view text);
 // Gives listening sockets to proxies that run already, so that a new listener needs no new process:
 // one question and one answer per connection (SOCK_SEQPACKET), the descriptor beside it
 // (SCM_RIGHTS, unix(7)). Only root and `uid` are heard; who may have what is the callback's.
-// Threads: one of its own, which calls `find`.
+// Threads: the listener's own, which calls `find`.
 class SocketServer final {
  public:
   struct Settings {
@@ -33,20 +32,16 @@ class SocketServer final {
     std::function<Result<UniqueFd>(const Peer&, const SocketQuestion&)> find;
   };
   static Result<std::unique_ptr<SocketServer>> start(Settings settings);
-  ~SocketServer();
   SocketServer(const SocketServer&) = delete;
   SocketServer& operator=(const SocketServer&) = delete;
 
  private:
   explicit SocketServer(Settings settings) : settings_(std::move(settings)) {}
-  void answer_all();
-  void answer_one();
+  void answer(int connection) const;
   Result<UniqueFd> find(int connection) const;
 
   const Settings settings_;
-  UniqueFd listener_;
-  UniqueFd stop_;
-  std::thread thread_;
+  std::unique_ptr<UnixListener> listener_;  // its thread uses the settings
 };
 
 }  // namespace heddle::mesh

@@ -62,6 +62,16 @@ TEST_F(HealthTest, BecomesHealthyWhenThePortAnswersAndUnhealthyWhenItStops) {
   ASSERT_TRUE(wait_for({true, false}));
 }
 
+TEST_F(HealthTest, AnIpv6PortAnswersToo) {
+  const SocketAddr address6{IpAddr::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 8080};
+  Health health(record());
+  health.set_checks({{"e1", sandbox_, {address6}}});
+  listener_ = *netns::listen_tcp(netns_.get(), address6);
+  ASSERT_TRUE(wait_for({true}));
+  listener_.reset();
+  ASSERT_TRUE(wait_for({true, false}));
+}
+
 TEST_F(HealthTest, EqualChecksKeepTheirStateAndRestartForgetsIt) {
   listener_ = *netns::listen_tcp(netns_.get(), address_);
   Health health(record());

@@ -142,7 +142,11 @@ TEST_F(Netns, SocketsStayInTheirNamespaceAfterItsPinIsGone) {
   EXPECT_TRUE(bind_udp(sandbox.get(), dns));
   EXPECT_TRUE(listen_tcp(sandbox.get(), dns));
   EXPECT_TRUE(listen_tcp(sandbox.get(), {IpAddr::v6({}), 80}));
-  EXPECT_TRUE(tcp_socket(sandbox.get()));
+  EXPECT_TRUE(connect_tcp(sandbox.get(), dns));
+  const IpAddr one6 = IpAddr::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  EXPECT_TRUE(connect_tcp(sandbox.get(), {one6, 80}));
+  EXPECT_EQ(connect_tcp(sandbox.get(), {IpAddr::v4(0xc0000201), 80}).error().sys_errno(),
+            ENETUNREACH);
   EXPECT_EQ(bind_udp(sandbox.get(), {IpAddr::v4(0xc0000201), 53}).error().code(), Errc::not_found);
 }
 

@@ -2,9 +2,14 @@
 // whom. The packets themselves are looked at in tests/netns/overlay_path.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <optional>
 
 #include "dataplane/bpf/bpffs.h"
@@ -157,6 +162,55 @@ TEST_F(OverlayNodes, EndpointsReachEachOtherHereAndThere) {
                                 .bytes = 20'000'000}),
             "10.40.1.5")
       << drops(*one_) << drops(*two_);
+}
+
+// How long a TCP connect takes; nothing when it is not made within `patience`.
+std::optional<std::chrono::milliseconds> connect_time(const SandboxPath& from, const SocketAddr& to,
+                                                      std::chrono::milliseconds patience) {
+  const auto sandbox = netns::open(from).value();
+  const auto begin = std::chrono::steady_clock::now();
+  const auto socket = netns::connect_tcp(sandbox.get(), to);
+  if (!socket) return std::nullopt;
+  pollfd waited{socket->get(), POLLOUT, 0};
+  if (::poll(&waited, 1, static_cast<int>(patience.count())) != 1) return std::nullopt;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(socket->get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0)
+    return std::nullopt;
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
+}
+
+// Goal: no connection of an endpoint that the other host has never heard of waits for a
+// retransmission, a second. Counter-check: without its block it gets no answer.
+TEST_F(OverlayNodes, AFreshEndpointConnectsAtOnceSinceItsBlockVouchesForIt) {
+  constexpr int kEndpoints = 50;
+  const auto server = host_.add_sandbox("server");
+  one_->apply(Ensure<OverlayAddress>{two_->attach(server, 6)});
+  const auto to = SocketAddr::parse("10.40.2.6:80").value();
+  const auto sandbox = netns::open(server).value();
+  const UniqueFd listener = netns::listen_tcp(sandbox.get(), to).value();
+  const Prefix block = Prefix::parse("10.40.1.0/24").value();
+  // Not the MAC that its endpoints have: the node that delivers writes the right one.
+  two_->apply(Ensure<OverlayBlock>{{kVni, block, one_->address(), kGatewayMac}});
+
+  std::chrono::milliseconds slowest{0};
+  for (int i = 0; i < kEndpoints; ++i) {
+    const auto fresh = host_.add_sandbox("fresh" + std::to_string(i));
+    one_->attach(fresh, 10 + i);
+    const auto took = connect_time(fresh, to, std::chrono::seconds(10));
+    ASSERT_TRUE(took) << i << ": " << drops(*one_) << drops(*two_);
+    slowest = std::max(slowest, *took);
+  }
+  EXPECT_LT(slowest, std::chrono::milliseconds(900));
+  std::printf("the slowest of %d connects took %lld ms\n", kEndpoints,
+              static_cast<long long>(slowest.count()));
+  EXPECT_FALSE(drops(*two_).contains("unknown_source")) << drops(*two_);
+
+  two_->apply(RemoveOverlayBlock{kVni, block});
+  const auto unknown = host_.add_sandbox("unknown");
+  one_->attach(unknown, 10 + kEndpoints);
+  EXPECT_FALSE(connect_time(unknown, to, std::chrono::milliseconds(1500)));
+  EXPECT_TRUE(drops(*two_).contains("unknown_source")) << drops(*two_);
 }
 
 TEST_F(OverlayNodes, TheHostReachesItsOwnEndpointsAndTheyTheOutside) {

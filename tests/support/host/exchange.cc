@@ -39,14 +39,8 @@ void serve(int listener, std::size_t bytes) {
   if (::write(connection.get(), seen.data(), seen.size()) < 0) return;
 }
 
-std::string call(int fd, const SocketAddr& address, std::size_t bytes) {
-  sockaddr_in server{};
-  server.sin_family = AF_INET;
-  server.sin_port = htons(address.port);
-  server.sin_addr.s_addr = address.address.v4_be();
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&server), sizeof server) < 0 &&
-      errno != EINPROGRESS)
-    return {};
+// Of a connection that may still be under way.
+std::string call(int fd, std::size_t bytes) {
   const std::string block(1 << 16, 'x');
   while (bytes > 0 && ready(fd, POLLOUT)) {
     const ssize_t sent = ::send(fd, block.data(), std::min(bytes, block.size()), MSG_NOSIGNAL);
@@ -68,11 +62,11 @@ std::string exchange_tcp(const TcpExchange& exchange) {
   EXPECT_TRUE(server && client);
   if (!server || !client) return {};
   const auto listener = netns::listen_tcp(server->get(), exchange.address);
-  const auto socket = netns::tcp_socket(client->get());
+  const auto socket = netns::connect_tcp(client->get(), exchange.address);
   EXPECT_TRUE(listener && socket) << exchange.address.format();
   if (!listener || !socket) return {};
   std::thread serving([&] { serve(listener->get(), exchange.bytes); });
-  std::string answer = call(socket->get(), exchange.address, exchange.bytes);
+  std::string answer = call(socket->get(), exchange.bytes);
   EXPECT_NE(answer, "") << "no answer from " << exchange.address.format();
   ::shutdown(listener->get(), SHUT_RDWR);  // wakes a server that nobody reached
   serving.join();

@@ -20,6 +20,8 @@ TEST(Nearest, FindsNothingWhenNothingIsNear) {
   EXPECT_FALSE(nearest("completely-else", kWords));
   EXPECT_FALSE(nearest(std::string(127, 'a'), kWords));
   EXPECT_FALSE(nearest("mtu", {}));
+  EXPECT_FALSE(nearest("ps", std::array<std::string_view, 2>{"run", "rm"}));
+  EXPECT_FALSE(nearest("", kWords));
 }
 
 }  // namespace

@@ -141,11 +141,5 @@ TEST(Program, TheVersionNeedsNoDaemon) {
   EXPECT_EQ(invoke(kNowhere, {"--version"}).out, "heddle " HEDDLE_VERSION "\n");
 }
 
-TEST(Nearest, IsNearOrNothing) {
-  EXPECT_EQ(nearest("conect", {"connect", "disconnect"}), "connect");
-  EXPECT_EQ(nearest("ps", {"run", "rm"}), "");
-  EXPECT_EQ(nearest("", {}), "");
-}
-
 }  // namespace
 }  // namespace heddle::cmd
