@@ -20,6 +20,7 @@
 #include "dataplane/bpf/bpffs.h"
 #include "dataplane/bpf/programs.h"
 #include "dataplane/linux/kernel.h"
+#include "dataplane/netns/visitor.h"
 #include "dataplane/probe/probe.h"
 #include "netd/cluster/cluster.h"
 #include "netd/config/settings.h"
@@ -158,7 +159,8 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   drivers.add(std::make_unique<none::NoneDriver>());
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
-  control::Resolvers resolvers(*dns, *keeper, kept);
+  TRY(const auto visitor, netns::Visitor::start());
+  control::Resolvers resolvers({*dns, *keeper, *visitor}, kept);
   kept.clear();  // the mesh takes its own
 
   std::atomic<bool> reset = false;

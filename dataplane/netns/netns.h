@@ -46,5 +46,8 @@ Result<> run_in_each(const std::vector<int>& netns_fds,
 Result<UniqueFd> listen_tcp(int netns_fd, const SocketAddr& address);
 Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address);
 Result<UniqueFd> tcp_socket(int netns_fd);
+// The same in the calling thread's namespace, for work that is inside already.
+Result<UniqueFd> listen_tcp_here(const SocketAddr& address);
+Result<UniqueFd> bind_udp_here(const SocketAddr& address);
 
 }  // namespace heddle::netns
