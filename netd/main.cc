@@ -5,6 +5,7 @@
 //   prober, health, exits ─> control ──> mesh (proxies), resolvers (DNS), cluster (reports)
 //
 // All arrows into control are calls or posts to its one executor.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -244,6 +245,8 @@ Result<> remove_directories(const config::Settings& settings) {
 
 int main(int argc, char** argv) {
   using namespace heddle;
+  // The API's threads come and go; each would leave an arena of its own half empty (mallopt(3)).
+  ::mallopt(M_ARENA_MAX, 2);
   const auto parsed = config::parse_command_line(argc, argv);
   if (!parsed) {
     std::cerr << "heddled: " << parsed.error().text() << "\n";
