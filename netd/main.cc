@@ -6,6 +6,7 @@
 //   prober, health, exits ─> control ──> mesh (proxies), resolvers (DNS), cluster (reports)
 //
 // All arrows into control are calls or posts to its one executor.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -21,6 +22,7 @@
 #include "dataplane/bpf/bpffs.h"
 #include "dataplane/bpf/programs.h"
 #include "dataplane/linux/kernel.h"
+#include "dataplane/netns/visitor.h"
 #include "dataplane/probe/probe.h"
 #include "netd/cluster/cluster.h"
 #include "netd/config/settings.h"
@@ -160,7 +162,8 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   drivers.add(std::make_unique<none::NoneDriver>());
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
-  control::Resolvers resolvers(*dns, *keeper, kept);
+  TRY(const auto visitor, netns::Visitor::start());
+  control::Resolvers resolvers({*dns, *keeper, *visitor}, kept);
   kept.clear();  // the mesh takes its own
 
   std::atomic<bool> reset = false;
@@ -251,6 +254,8 @@ Result<> remove_directories(const config::Settings& settings) {
 
 int main(int argc, char** argv) {
   using namespace heddle;
+  // The API's threads come and go; each would leave an arena of its own half empty (mallopt(3)).
+  ::mallopt(M_ARENA_MAX, 2);
   const auto parsed = config::parse_command_line(argc, argv);
   if (!parsed) {
     std::cerr << "heddled: " << parsed.error().text() << "\n";

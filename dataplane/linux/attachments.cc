@@ -60,7 +60,7 @@ Result<bool> Attachments::fits(const netlink::Link& host, const Attachment& atta
   TRY(const auto id, netlink::netns_id(socket_, sandbox));
   if (!id || host.peer_netns != id) return false;
   bool same = false;
-  TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
+  TRY_DO(visitor_.run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
     TRY(const auto peer, netlink::find_link(inside, host.peer));
     same = peer && peer->kind == "veth" && peer->name == attachment.name;
@@ -72,7 +72,7 @@ Result<bool> Attachments::fits(const netlink::Link& host, const Attachment& atta
 // What stands under the wanted host name but leads elsewhere goes, unless its successor could not
 // be created anyway.
 Result<> Attachments::make_way(const Attachment& attachment, int sandbox) {
-  TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
+  TRY_DO(visitor_.run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
     TRY(const auto taken, netlink::find_link(inside, attachment.name));
     if (taken) return std::unexpected(name_taken_inside(attachment));
@@ -169,8 +169,11 @@ Result<> Attachments::ensure(const Attachment& attachment) {
                     : settle_host(attachment, pair.host, master, undo));
   TRY_DO(settle_port(attachment, pair, undo));
   // Last, because what it began is undone inside the sandbox by itself.
-  TRY_DO(settle_inside(attachment,
-                       {.sandbox = sandbox.get(), .index = pair.host.peer, .fresh = pair.fresh}));
+  TRY_DO(settle_inside(visitor_, attachment,
+                       {.sandbox = sandbox.get(),
+                        .index = pair.host.peer,
+                        .fresh = pair.fresh,
+                        .proc = proc_.next()}));
   undo.keep();
   return {};
 }

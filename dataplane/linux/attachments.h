@@ -7,10 +7,12 @@
 #include "dataplane/bpf/programs.h"
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/host_view.h"
+#include "dataplane/linux/own_proc.h"
 #include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sandboxes.h"
 #include "dataplane/linux/undo.h"
 #include "dataplane/netlink/socket.h"
+#include "dataplane/netns/visitor.h"
 
 namespace heddle::dataplane {
 
@@ -22,9 +24,14 @@ Result<bpf::Programs*> need(const ProgramsOrError& programs);
 // in the sandbox that the intent names.
 class Attachments final {
  public:
-  Attachments(netlink::Socket& socket, std::uint32_t group, Reaper& reaper,
-              const ProgramsOrError& programs)
-      : socket_(socket), group_(group), reaper_(reaper), programs_(programs) {}
+  Attachments(netlink::Socket& socket, netns::Visitor& visitor, OwnProc& proc, std::uint32_t group,
+              Reaper& reaper, const ProgramsOrError& programs)
+      : socket_(socket),
+        visitor_(visitor),
+        proc_(proc),
+        group_(group),
+        reaper_(reaper),
+        programs_(programs) {}
 
   // Errors: `not_found` without the sandbox or bridge; `exists` when a name is taken, here or in
   // the sandbox, or a route's destination is.
@@ -54,6 +61,8 @@ class Attachments final {
   Result<> make_way(const Attachment& attachment, int sandbox);
 
   netlink::Socket& socket_;
+  netns::Visitor& visitor_;
+  OwnProc& proc_;
   const std::uint32_t group_;
   Reaper& reaper_;
   const ProgramsOrError& programs_;

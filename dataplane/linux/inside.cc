@@ -11,7 +11,6 @@
 #include "common/base/unique_fd.h"
 #include "dataplane/linux/interface.h"
 #include "dataplane/linux/sysctl.h"
-#include "dataplane/netns/netns.h"
 
 namespace heddle::dataplane {
 namespace {
@@ -36,17 +35,20 @@ netlink::Rate rate_out(const Attachment& attachment) {
   return {.bits = attachment.rate_out, .mtu = attachment.mtu};
 }
 
-Result<> settle_sysctls(const Attachment& attachment) {
-  TRY_DO(settle_ipv6(attachment.name, attachment.addresses, attachment.sysctls));
-  for (const auto& [name, value] : attachment.sysctls) TRY_DO(write_interface_sysctl(name, value));
+Result<> settle_sysctls(const Attachment& attachment, ProcRoot proc) {
+  TRY_DO(settle_ipv6(attachment.name, attachment.addresses, attachment.sysctls, proc));
+  for (const auto& [name, value] : attachment.sysctls) {
+    TRY_DO(write_interface_sysctl(name, value, proc));
+  }
   return {};
 }
 
 // Settings and the queue come before the link is up: the kernel acts on the first when it goes up,
 // and changing the second later costs a grace period.
-Result<> set_up(const Attachment& attachment, IfIndex index) {
+Result<> set_up(const Attachment& attachment, const InsideLink& inside) {
+  const IfIndex index = inside.index;
   TRY(auto socket, netlink::Socket::open());
-  TRY_DO(settle_sysctls(attachment));
+  TRY_DO(settle_sysctls(attachment, inside.proc));
   if (attachment.rate_out) TRY_DO(netlink::put_rate(socket, index, rate_out(attachment)));
   netlink::FreshLink fresh{.link = index, .addresses = attachment.addresses, .routes = {}};
   if (!loopback_is_up()) fresh.loopback = kLoopback;
@@ -63,7 +65,8 @@ Result<> set_up(const Attachment& attachment, IfIndex index) {
   return done;
 }
 
-Result<> settle(const Attachment& attachment, IfIndex index) {
+Result<> settle(const Attachment& attachment, const InsideLink& inside) {
+  const IfIndex index = inside.index;
   TRY(auto socket, netlink::Socket::open());
   Undo undo;
   TRY_DO(raise_loopback(socket));
@@ -72,7 +75,7 @@ Result<> settle(const Attachment& attachment, IfIndex index) {
   WantedLink wanted{.mtu = attachment.mtu};
   if (has_own_mac(attachment)) wanted.mac = attachment.mac;
   TRY_DO(settle_link(socket, *link, wanted, undo));
-  TRY_DO(settle_sysctls(attachment));
+  TRY_DO(settle_sysctls(attachment, inside.proc));
   TRY_DO(settle_rate(socket, index, rate_out(attachment), undo));
   TRY_DO(settle_addresses(socket, *link, attachment.addresses, undo));
   if (!link->up) TRY_DO(netlink::change_link(socket, index, {.up = true}));
@@ -87,9 +90,10 @@ bool has_own_mac(const Attachment& attachment) {
   return attachment.kind != LinkKind::ipvlan && attachment.mode != ParentMode::passthru;
 }
 
-Result<> settle_inside(const Attachment& attachment, const InsideLink& inside) {
-  return netns::run_in(inside.sandbox, [&]() -> Result<> {
-    return inside.fresh ? set_up(attachment, inside.index) : settle(attachment, inside.index);
+Result<> settle_inside(netns::Visitor& visitor, const Attachment& attachment,
+                       const InsideLink& inside) {
+  return visitor.run_in(inside.sandbox, [&]() -> Result<> {
+    return inside.fresh ? set_up(attachment, inside) : settle(attachment, inside);
   });
 }
 

@@ -2,7 +2,9 @@
 #include "common/base/result.h"
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/sandboxes.h"
+#include "dataplane/linux/sysctl.h"
 #include "dataplane/netlink/link.h"
+#include "dataplane/netns/visitor.h"
 
 // An endpoint's interface inside its sandbox, of whatever kind.
 namespace heddle::dataplane {
@@ -16,8 +18,10 @@ struct InsideLink {
   int sandbox = -1;  // borrowed
   IfIndex index;
   bool fresh = false;
+  ProcRoot proc = {};  // borrowed
 };
-Result<> settle_inside(const Attachment& attachment, const InsideLink& inside);
+Result<> settle_inside(netns::Visitor& visitor, const Attachment& attachment,
+                       const InsideLink& inside);
 
 // Adds what an observation shows of the inside.
 void see_inside(const Attachment& wanted, const SandboxView& sandbox, const netlink::Link& link,

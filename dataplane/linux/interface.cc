@@ -66,13 +66,14 @@ Result<> settle_link(netlink::Socket& socket, const netlink::Link& link, const W
 }
 
 Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addresses,
-                     const Sysctls& given) {
+                     const Sysctls& given, ProcRoot proc) {
   const bool needed =
       std::ranges::any_of(addresses, [](const IfAddr& a) { return !a.address.is_v4(); });
   const std::string conf = "net/ipv6/conf/" + device;
-  if (!read_sysctl(conf + "/disable_ipv6")) return {};
   const auto set = [&](const std::string& name, const char* value) -> Result<> {
-    return given.contains(name) ? Result<>() : write_sysctl(name, value);
+    if (given.contains(name)) return {};
+    TRY(const bool there [[maybe_unused]], put_sysctl(name, value, proc));
+    return {};
   };
   if (needed) {
     TRY_DO(set(conf + "/accept_ra", "0"));

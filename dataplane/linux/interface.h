@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "dataplane/intent/host_state.h"
+#include "dataplane/linux/sysctl.h"
 #include "dataplane/linux/undo.h"
 #include "dataplane/netlink/address.h"
 #include "dataplane/netlink/link.h"
@@ -29,7 +30,7 @@ Result<> settle_link(netlink::Socket& socket, const netlink::Link& link, const W
 // Settings that `given` has are left to it.
 using Sysctls = std::map<std::string, std::string>;
 Result<> settle_ipv6(const std::string& device, const std::vector<IfAddr>& addresses,
-                     const Sysctls& given = {});
+                     const Sysctls& given = {}, ProcRoot proc = {});
 
 // The limit on what `link` sends; 0: none of ours.
 Result<> settle_rate(netlink::Socket& socket, IfIndex link, const netlink::Rate& wanted,

@@ -31,7 +31,7 @@ std::string Mesh::cgroup_name(std::uint64_t id, const std::string& wanted) const
 Result<> Mesh::ensure(const Member& member) {
   TRY(bpf::Programs* const programs, need(programs_));
   TRY(const UniqueFd sandbox, netns::open(member.sandbox));
-  TRY(const std::uint64_t cookie, netns::cookie(sandbox.get()));
+  TRY(const std::uint64_t cookie, visitor_.cookie(sandbox.get()));
   TRY_DO(programs->put_member(
       {.cookie = cookie, .networks = member.networks, .resolver = member.resolver}));
   cookies_.learn(member.sandbox, cookie);
@@ -41,7 +41,7 @@ Result<> Mesh::ensure(const Member& member) {
 Result<> Mesh::remove_member(const SandboxPath& sandbox) {
   TRY(bpf::Programs* const programs, need(programs_));
   Result<> first;
-  for (const std::uint64_t cookie : cookies_.meant_by(sandbox)) {
+  for (const std::uint64_t cookie : cookies_.meant_by(sandbox, visitor_)) {
     auto removed = programs->remove_member(cookie);
     if (first) first = std::move(removed);
   }
@@ -51,7 +51,7 @@ Result<> Mesh::remove_member(const SandboxPath& sandbox) {
 Result<> Mesh::ensure(const Interception& interception) {
   TRY(bpf::Programs* const programs, need(programs_));
   TRY(const UniqueFd sandbox, netns::open(interception.sandbox));
-  TRY(const std::uint64_t cookie, netns::cookie(sandbox.get()));
+  TRY(const std::uint64_t cookie, visitor_.cookie(sandbox.get()));
   TRY(const std::uint64_t cgroup, cgroup_id(interception.proxy_cgroup));
   int listener = -1;
   if (!interception.inbound.empty()) {
@@ -74,7 +74,7 @@ Result<> Mesh::ensure(const Interception& interception) {
 Result<> Mesh::remove_interception(const SandboxPath& sandbox) {
   TRY(bpf::Programs* const programs, need(programs_));
   Result<> first;
-  for (const std::uint64_t cookie : cookies_.meant_by(sandbox)) {
+  for (const std::uint64_t cookie : cookies_.meant_by(sandbox, visitor_)) {
     auto removed = programs->remove_intercept(cookie);
     if (first) first = std::move(removed);
   }

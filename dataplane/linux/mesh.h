@@ -5,6 +5,7 @@
 #include "dataplane/intent/operation.h"
 #include "dataplane/linux/attachments.h"
 #include "dataplane/linux/sandboxes.h"
+#include "dataplane/netns/visitor.h"
 
 namespace heddle::dataplane {
 
@@ -14,8 +15,9 @@ class ListenerSource;
 // sidecar. The programs know sandboxes by cookie and the proxy by its cgroup's id.
 class Mesh final {
  public:
-  Mesh(std::string cgroup, ListenerSource& listeners, const ProgramsOrError& programs)
-      : cgroup_(std::move(cgroup)), listeners_(listeners), programs_(programs) {}
+  Mesh(std::string cgroup, netns::Visitor& visitor, ListenerSource& listeners,
+       const ProgramsOrError& programs)
+      : cgroup_(std::move(cgroup)), visitor_(visitor), listeners_(listeners), programs_(programs) {}
 
   Result<> ensure(const Member& member);
   Result<> remove_member(const SandboxPath& sandbox);
@@ -31,6 +33,7 @@ class Mesh final {
   std::string cgroup_name(std::uint64_t id, const std::string& wanted) const;
 
   const std::string cgroup_;
+  netns::Visitor& visitor_;
   ListenerSource& listeners_;
   const ProgramsOrError& programs_;
   Cookies cookies_;

@@ -102,7 +102,7 @@ Result<netlink::Link> Parented::create(const Attachment& attachment, int sandbox
     return std::unexpected(refused(created.error(), attachment, parent));
   TRY_DO(std::move(created));
   std::optional<netlink::Link> made;
-  TRY_DO(netns::run_in(sandbox, [&]() -> Result<> {
+  TRY_DO(visitor_.run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
     TRY(made, netlink::find_link(inside, attachment.host_name));
     return {};
@@ -112,7 +112,7 @@ Result<netlink::Link> Parented::create(const Attachment& attachment, int sandbox
 }
 
 Result<> Parented::name_inside(const Attachment& attachment, int sandbox, IfIndex index) {
-  return netns::run_in(sandbox, [&]() -> Result<> {
+  return visitor_.run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
     const netlink::LinkChange names{.name = attachment.name, .alias = attachment.host_name};
     auto named = netlink::change_link(inside, index, names);
@@ -153,8 +153,9 @@ Result<> Parented::ensure(const Attachment& attachment) {
     });
     TRY_DO(name_inside(attachment, sandbox.get(), link->index));
   }
-  auto settled =
-      settle_inside(attachment, {.sandbox = sandbox.get(), .index = link->index, .fresh = fresh});
+  auto settled = settle_inside(
+      visitor_, attachment,
+      {.sandbox = sandbox.get(), .index = link->index, .fresh = fresh, .proc = proc_.next()});
   if (!settled && settled.error().sys_errno() == EADDRINUSE)
     return fail(Errc::exists, "MAC " + attachment.mac.format() + " is in use on " + parent->name +
                                   " by another interface");

@@ -10,11 +10,13 @@
 #include "common/base/unique_fd.h"
 #include "dataplane/intent/host_state.h"
 #include "dataplane/linux/host_view.h"
+#include "dataplane/linux/own_proc.h"
 #include "dataplane/linux/reaper.h"
 #include "dataplane/linux/sandboxes.h"
 #include "dataplane/linux/undo.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netlink/socket.h"
+#include "dataplane/netns/visitor.h"
 
 namespace heddle::dataplane {
 
@@ -26,8 +28,14 @@ namespace heddle::dataplane {
 class Parented final {
  public:
   // `own_netns`: of the daemon, borrowed.
-  Parented(netlink::Socket& socket, std::uint32_t group, int own_netns, Reaper& reaper)
-      : socket_(socket), group_(group), own_netns_(own_netns), reaper_(reaper) {}
+  Parented(netlink::Socket& socket, netns::Visitor& visitor, OwnProc& proc, std::uint32_t group,
+           int own_netns, Reaper& reaper)
+      : socket_(socket),
+        visitor_(visitor),
+        proc_(proc),
+        group_(group),
+        own_netns_(own_netns),
+        reaper_(reaper) {}
 
   // Errors: `not_found` without the sandbox or parent; `in_use` when the parent serves what
   // excludes it; `unsupported` by the kernel; `exists` when a name or MAC is taken.
@@ -55,6 +63,8 @@ class Parented final {
   Result<> name_inside(const Attachment& attachment, int sandbox, IfIndex index);
 
   netlink::Socket& socket_;
+  netns::Visitor& visitor_;
+  OwnProc& proc_;
   const std::uint32_t group_;
   const int own_netns_;
   Reaper& reaper_;

@@ -1,5 +1,6 @@
 #include "dataplane/linux/reaper.h"
 
+#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -8,6 +9,7 @@ namespace {
 // Set in the group of retired links, so never in a daemon's. Below 2^31, which is where ip(8)
 // stops.
 constexpr std::uint32_t kRetired = 0x20000000;
+constexpr std::chrono::milliseconds kGather{25};
 }  // namespace
 
 Reaper::Reaper(netlink::Socket socket, std::uint32_t group)
@@ -46,10 +48,21 @@ Result<> Reaper::retire(netlink::Socket& socket, IfIndex link) {
   return {};
 }
 
+void Reaper::discard(UniqueFd fd) {
+  {
+    const std::lock_guard lock(mutex_);
+    discarded_.push_back(std::move(fd));
+  }
+  changed_.notify_all();
+}
+
 Result<bool> Reaper::finish() {
   std::unique_lock lock(mutex_);
   const bool waited = reaped_ != retired_;
+  ++hurrying_;
+  changed_.notify_all();
   changed_.wait(lock, [&] { return reaped_ == retired_; });
+  --hurrying_;
   if (!last_) return std::unexpected(std::exchange(last_, {}).error());
   return waited;
 }
@@ -57,8 +70,16 @@ Result<bool> Reaper::finish() {
 void Reaper::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [&] { return stopping_ || reaped_ != retired_; });
+    changed_.wait(lock, [&] { return stopping_ || reaped_ != retired_ || !discarded_.empty(); });
+    if (!discarded_.empty()) {
+      auto discarded = std::exchange(discarded_, {});
+      lock.unlock();
+      discarded.clear();
+      lock.lock();
+      continue;
+    }
     if (reaped_ == retired_) return;  // stopping
+    changed_.wait_for(lock, kGather, [&] { return stopping_ || hurrying_ > 0; });
     const std::uint64_t until = retired_;
     lock.unlock();
     auto deleted = netlink::delete_group(socket_, group_);

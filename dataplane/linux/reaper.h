@@ -4,16 +4,19 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "dataplane/netlink/link.h"
 
 namespace heddle::dataplane {
 
 // Deletes links after the answer was given. One deletion waits for a grace period (about 20 ms)
 // with the kernel's lock held, a whole group waits once: so a link is only taken down and moved
-// into a group of its own kind, which a thread deletes. Owns:    that thread, with a socket of the
-// namespace of the thread that started it. Threads: one caller at a time.
+// into a group of its own kind, which a thread deletes a moment later, with what came meanwhile.
+// Owns:    that thread, with a socket of the namespace of the thread that started it. Threads: one
+// caller at a time.
 class Reaper final {
  public:
   // Links that an earlier process had retired are deleted first.
@@ -24,6 +27,9 @@ class Reaper final {
 
   // No packet passes any more when it returns; the names stay taken until the link is deleted.
   Result<> retire(netlink::Socket& socket, IfIndex link);
+
+  // Closes a descriptor whose end takes as long.
+  void discard(UniqueFd fd);
 
   // Waits until every retired link is deleted, and returns the last failure of that. True when
   // there was something to wait for.
@@ -40,7 +46,9 @@ class Reaper final {
   std::uint64_t retired_ = 0;  // times that links were retired; the thread follows
   std::uint64_t reaped_ = 0;   // the value of retired_ up to which all are deleted
   Result<> last_;
+  std::vector<UniqueFd> discarded_;
   bool stopping_ = false;
+  int hurrying_ = 0;  // callers of finish()
   std::thread thread_;
 };
 

@@ -27,7 +27,7 @@ Result<> read_links(const Look& look, SandboxView& view) {
 
 }  // namespace
 
-Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
+Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host, netns::Visitor& visitor,
                                                      const std::map<SandboxPath, Look>& sandboxes) {
   std::map<SandboxPath, SandboxView> views;
   std::vector<UniqueFd> open;
@@ -41,7 +41,7 @@ Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
     fds.push_back(fd->get());
     open.push_back(*std::move(fd));
   }
-  TRY_DO(netns::run_in_each(fds, [&](std::size_t i) -> Result<> {
+  TRY_DO(visitor.run_in_each(fds, [&](std::size_t i) -> Result<> {
     SandboxView& view = views[*paths[i]];
     TRY(view.cookie, netns::own_cookie());
     const Look& look = sandboxes.at(*paths[i]);
@@ -60,7 +60,8 @@ SandboxPath Cookies::name(std::uint64_t cookie,
   return std::string(kByCookie) + std::to_string(cookie);
 }
 
-std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox) const {
+std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox,
+                                          netns::Visitor& visitor) const {
   std::set<std::uint64_t> cookies;
   if (sandbox.starts_with(kByCookie)) {
     std::uint64_t value = 0;
@@ -73,7 +74,7 @@ std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox) const {
     if (path == sandbox) cookies.insert(cookie);
   }
   if (auto fd = netns::open(sandbox)) {
-    if (auto cookie = netns::cookie(fd->get())) cookies.insert(*cookie);
+    if (auto cookie = visitor.cookie(fd->get())) cookies.insert(*cookie);
   }
   return cookies;
 }

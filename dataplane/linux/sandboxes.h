@@ -11,6 +11,7 @@
 #include "dataplane/netlink/address.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netlink/rate.h"
+#include "dataplane/netns/visitor.h"
 
 namespace heddle::dataplane {
 
@@ -32,7 +33,7 @@ struct Look {
 };
 
 // Looks into those that exist; the others are left out.
-Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
+Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host, netns::Visitor& visitor,
                                                      const std::map<SandboxPath, Look>& sandboxes);
 
 // Which sandbox a namespace cookie belongs to. A path can be made anew as another namespace, and a
@@ -52,7 +53,7 @@ class Cookies final {
 
   // Every cookie that `sandbox` may mean: `cookie:N` itself, the namespace there now, and those
   // remembered. Empty: nothing to remove.
-  std::set<std::uint64_t> meant_by(const SandboxPath& sandbox) const;
+  std::set<std::uint64_t> meant_by(const SandboxPath& sandbox, netns::Visitor& visitor) const;
 
  private:
   std::map<std::uint64_t, SandboxPath> known_;

@@ -86,20 +86,25 @@ socklen_t to_sockaddr(const SocketAddr& address, sockaddr_storage& storage) {
   return sizeof in6;
 }
 
-Result<UniqueFd> bound_socket(int netns_fd, int type, const SocketAddr& address) {
+Result<UniqueFd> bound_socket(int type, const SocketAddr& address) {
+  sockaddr_storage storage;
+  const socklen_t length = to_sockaddr(address, storage);
+  UniqueFd fd(::socket(storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_errno(errno, "open a socket");
+  const int on = 1;
+  if (type == SOCK_STREAM && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+    return fail_errno(errno, "set SO_REUSEADDR");
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0)
+    return fail_errno(errno, "bind " + address.format());
+  if (type == SOCK_STREAM && ::listen(fd.get(), kBacklog) < 0)
+    return fail_errno(errno, "listen on " + address.format());
+  return fd;
+}
+
+Result<UniqueFd> bound_socket_in(int netns_fd, int type, const SocketAddr& address) {
   UniqueFd fd;
   TRY_DO(run_in(netns_fd, [&]() -> Result<> {
-    sockaddr_storage storage;
-    const socklen_t length = to_sockaddr(address, storage);
-    fd.reset(::socket(storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) return fail_errno(errno, "open a socket");
-    const int on = 1;
-    if (type == SOCK_STREAM && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
-      return fail_errno(errno, "set SO_REUSEADDR");
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0)
-      return fail_errno(errno, "bind " + address.format());
-    if (type == SOCK_STREAM && ::listen(fd.get(), kBacklog) < 0)
-      return fail_errno(errno, "listen on " + address.format());
+    TRY(fd, bound_socket(type, address));
     return {};
   }));
   return fd;
@@ -203,11 +208,19 @@ Result<> run_in_each(const std::vector<int>& netns_fds,
 }
 
 Result<UniqueFd> listen_tcp(int netns_fd, const SocketAddr& address) {
-  return bound_socket(netns_fd, SOCK_STREAM, address);
+  return bound_socket_in(netns_fd, SOCK_STREAM, address);
 }
 
 Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address) {
-  return bound_socket(netns_fd, SOCK_DGRAM, address);
+  return bound_socket_in(netns_fd, SOCK_DGRAM, address);
+}
+
+Result<UniqueFd> listen_tcp_here(const SocketAddr& address) {
+  return bound_socket(SOCK_STREAM, address);
+}
+
+Result<UniqueFd> bind_udp_here(const SocketAddr& address) {
+  return bound_socket(SOCK_DGRAM, address);
 }
 
 Result<UniqueFd> connect_tcp(int netns_fd, const SocketAddr& address) {

@@ -51,5 +51,8 @@ Result<UniqueFd> bind_udp(int netns_fd, const SocketAddr& address);
 // Begins to connect; writable when that is decided (connect(2), SO_ERROR).
 // Errors: what is known at once, as that no route leads there.
 Result<UniqueFd> connect_tcp(int netns_fd, const SocketAddr& address);
+// The same in the calling thread's namespace, for work that is inside already.
+Result<UniqueFd> listen_tcp_here(const SocketAddr& address);
+Result<UniqueFd> bind_udp_here(const SocketAddr& address);
 
 }  // namespace heddle::netns

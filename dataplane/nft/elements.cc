@@ -137,9 +137,11 @@ void append(const nlmsghdr& answer, std::initializer_list<int> wanted, std::stri
   }
 }
 
+// Its attributes; the header before them has the generation, which is others' as well.
 void append_whole(const nlmsghdr& answer, std::string& into) {
-  into.append(static_cast<const char*>(nlmsg_data(&answer)),
-              static_cast<std::size_t>(nlmsg_datalen(&answer)));
+  const nlattr* first = nlmsg_attrdata(&answer, sizeof(nfgenmsg));
+  into.append(reinterpret_cast<const char*>(first),
+              static_cast<std::size_t>(nlmsg_attrlen(&answer, sizeof(nfgenmsg))));
 }
 
 template <int kMax>

@@ -186,6 +186,7 @@ Result<> Control::reset(Deadline) {
     for (const auto& [id, address] : objects_->released()) batch.remove_released(id);
     if (auto r = objects_->commit(std::move(batch)); !r && first) first = r;
     if (auto r = parts_.kernel->remove_everything(); !r && first) first = r;
+    parts_.resolvers->finish();
     if (auto r = parts_.keeper->shut(); !r && first) first = r;
     return first;
   }));

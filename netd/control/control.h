@@ -27,6 +27,7 @@
 #include "netd/ipam/network_pools.h"
 #include "netd/ipam/subnet.h"
 #include "netd/mesh/mesh.h"
+#include "netd/model/index.h"
 #include "netd/runtime/runtime.h"
 
 namespace heddle::control {
@@ -137,7 +138,11 @@ class Control final : public Daemon {
                         const std::set<model::Id>& workloads);
   void follow_whole(const std::shared_ptr<const model::View>& view);
   struct Touched;
-  static Touched touched_by(const model::View& before, const model::View& after);
+  struct Seen {
+    const model::View& view;
+    const model::Index& index;
+  };
+  static Touched touched_by(const Seen& before, const Seen& after);
   void follow_change(const std::shared_ptr<const model::View>& view, const Touched& touched);
   std::optional<Health::Check> check_of(const model::View& view, const model::Endpoint& endpoint);
   void update_prober(const model::View& view);
@@ -304,6 +309,7 @@ class Control final : public Daemon {
   std::condition_variable swarm_known_;
   bool swarm_told_ = false;  // swarm_changed() was called
 
+  model::Index index_;  // of view_; the executor's
   std::mutex view_mutex_;
   std::shared_ptr<const model::View> view_;  // what was planned last
 };

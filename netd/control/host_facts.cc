@@ -71,22 +71,18 @@ bool is_of_links(const Prefix& prefix) {
   return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
 }
 
-std::map<std::string, driver::HostDevice> host_devices() {
-  struct Free {
-    void operator()(struct if_nameindex* list) const { ::if_freenameindex(list); }
-  };
-  const std::unique_ptr<struct if_nameindex, Free> list(::if_nameindex());
+std::map<std::string, driver::HostDevice> host_devices(const std::vector<std::string>& names) {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   std::map<std::string, driver::HostDevice> devices;
-  for (auto* it = list.get(); it != nullptr && it->if_index != 0; ++it) {
+  for (const std::string& name : names) {
     // Host sides of endpoints, of which there may be thousands, are nobody's parents.
-    if (std::string_view(it->if_name).starts_with("hdv")) continue;
+    if (name.starts_with("hdv")) continue;
     ifreq request{};
-    std::strncpy(request.ifr_name, it->if_name, IFNAMSIZ - 1);
+    std::strncpy(request.ifr_name, name.c_str(), IFNAMSIZ - 1);
     if (::ioctl(socket.get(), SIOCGIFFLAGS, &request) < 0) continue;  // it went
     const auto flags = request.ifr_flags;
     if (flags & IFF_LOOPBACK) continue;
-    devices[it->if_name] = {mtu_of(it->if_name), (flags & IFF_UP) != 0};
+    devices[name] = {mtu_of(name), (flags & IFF_UP) != 0};
   }
   return devices;
 }
@@ -184,6 +180,20 @@ std::vector<HostRoute> parse_routes6(std::string_view text) {
   return routes;
 }
 
+// Two lines of titles, then `  NAME: NUMBERS`. proc(5).
+std::vector<std::string> parse_device_names(std::string_view text) {
+  std::vector<std::string> names;
+  for (int line = 0; !text.empty(); ++line) {
+    const std::string_view whole = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(whole.size() + 1, text.size()));
+    const auto end = whole.find(':');
+    const auto start = whole.find_first_not_of(' ');
+    if (line < 2 || end == std::string_view::npos || start >= end) continue;
+    names.emplace_back(whole.substr(start, end - start));
+  }
+  return names;
+}
+
 Result<HostSurvey> survey_host() {
   TRY(const std::string v4, read_file("/proc/thread-self/net/route"));
   std::vector<HostRoute> routes = parse_routes(v4);
@@ -192,7 +202,10 @@ Result<HostSurvey> survey_host() {
     std::ranges::move(parse_routes6(*v6), std::back_inserter(routes));
   }
   HostSurvey survey;
-  survey.devices = host_devices();
+  // Listing links by netlink costs ten times as much where there are thousands, and keeps the
+  // kernel's lock of links from others.
+  TRY(const std::string devices, read_file("/proc/thread-self/net/dev"));
+  survey.devices = host_devices(parse_device_names(devices));
   const HostRoute* best = nullptr;
   for (const HostRoute& route : routes) {
     if (route.destination.length() > 0) {

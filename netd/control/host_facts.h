@@ -42,6 +42,9 @@ struct HostRoute {
 std::vector<HostRoute> parse_routes(std::string_view proc_net_route);
 std::vector<HostRoute> parse_routes6(std::string_view proc_net_ipv6_route);
 
+// The names in /proc/net/dev; lines that do not read are left out.
+std::vector<std::string> parse_device_names(std::string_view proc_net_dev);
+
 // What plans and the choice of subnets want to know of this host, Heddle's own part included.
 struct HostSurvey {
   std::map<std::string, driver::HostDevice> devices;  // without loopback

@@ -1,5 +1,7 @@
 // From objects to the kernel: one way for every change, and the audit that compares with the kernel
 // itself.
+#include <malloc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -37,8 +39,8 @@ bool is_reported(const model::View& view, const model::Id& network) {
 
 }  // namespace
 
-Control::Touched Control::touched_by(const model::View& before, const model::View& after) {
-  Touched touched{model::compare(before, after), {}, {}, {}, false};
+Control::Touched Control::touched_by(const Seen& before, const Seen& after) {
+  Touched touched{model::compare(before.view, after.view), {}, {}, {}, false};
   const model::ViewChange& change = touched.change;
   touched.endpoints = change.endpoints;
   touched.workloads = change.workloads;
@@ -46,7 +48,8 @@ Control::Touched Control::touched_by(const model::View& before, const model::Vie
   touched.report = !change.networks.empty();
   std::set<model::Id> whole = change.workloads;  // with all their endpoints
   whole.insert(change.sidecars.begin(), change.sidecars.end());
-  for (const model::View* view : {&before, &after}) {
+  for (const Seen* seen : {&before, &after}) {
+    const model::View* view = &seen->view;
     for (const model::Id& id : change.endpoints) {
       const auto found = view->endpoints.find(id);
       if (found == view->endpoints.end()) continue;
@@ -58,9 +61,9 @@ Control::Touched Control::touched_by(const model::View& before, const model::Vie
       const auto found = view->services.find(id);
       if (found != view->services.end()) touched.networks.insert(found->second.network);
     }
-    if (whole.empty()) continue;
-    for (const auto& [id, endpoint] : view->endpoints) {
-      if (whole.contains(endpoint.workload)) touched.endpoints.insert(id);
+    for (const model::Id& workload : whole) {
+      seen->index.endpoints_of(workload,
+                               [&](const model::Id& id) { touched.endpoints.insert(id); });
     }
   }
   return touched;
@@ -70,14 +73,16 @@ std::vector<Control::Failure> Control::refresh(Reach reach) {
   const auto before = view();
   const auto next =
       std::make_shared<const model::View>(build_view(*objects_, swarm_, unreachable_, *before));
-  const Touched touched = touched_by(*before, *next);
+  const model::Index index_before = index_;
+  index_.follow(*before, *next);
+  const Touched touched = touched_by({*before, index_before}, {*next, index_});
   // Listeners first: a sandbox is never steered to a proxy whose sockets do not exist.
   parts_.mesh->update(next);
   std::optional<std::vector<dataplane::Operation>> operations;
   if (reach == Reach::change) {
     update_sandboxes(*before, *next, touched.workloads);
-    operations = reconcile::plan_change({*before, planned_facts_}, {*next, facts_}, *parts_.drivers,
-                                        touched.change);
+    operations = reconcile::plan_change({*before, planned_facts_, index_before},
+                                        {*next, facts_, index_}, *parts_.drivers, touched.change);
   }
   const bool whole = !operations;
   if (whole) operations = plan_whole(*next);
@@ -286,6 +291,8 @@ void Control::audit() {
   } else {
     log_warn("audit.failed", {{"error", observed.error()}});
   }
+  // A plan and an observation of everything have just come and gone: what they took is given back.
+  ::malloc_trim(0);
   executor_.after(settings_.audit_interval, [this] { audit(); });
 }
 

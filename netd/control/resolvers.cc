@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
 #include <set>
 
 #include "common/observe/log.h"
@@ -26,9 +27,8 @@ UniqueFd duplicate(const UniqueFd& fd) {
 
 }  // namespace
 
-Resolvers::Resolvers(dns::DnsServer& server, holder::Keeper& keeper,
-                     std::map<std::string, UniqueFd>& kept)
-    : server_(server), keeper_(keeper) {
+Resolvers::Resolvers(const Parts& parts, std::map<std::string, UniqueFd>& kept)
+    : server_(parts.server), visitor_(parts.visitor), keeper_(parts.keeper) {
   for (auto it = kept.begin(); it != kept.end();) {
     const std::string& name = it->first;
     if (!name.starts_with("dns/")) {
@@ -47,7 +47,7 @@ void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing
   for (const auto& [id, network] : view->networks) all.networks.insert(id);
   for (const auto& [id, names] : names_) all.networks.insert(id);
   for (const auto& [id, workload] : view->workloads) all.workloads.insert(id);
-  for (const auto& [id, sockets] : open_) all.workloads.insert(id);
+  for (const auto& [id, networks] : attached_) all.workloads.insert(id);
   update(view, missing_sandboxes, all);
   drop_adopted();
 }
@@ -78,24 +78,25 @@ void Resolvers::settle(const ViewPtr& view, const std::set<std::string>& missing
   const auto workload = view->workloads.find(id);
   const bool wanted = !networks.empty() && workload != view->workloads.end() &&
                       !missing_sandboxes.contains(workload->second.sandbox);
+  const auto known = attached_.find(id);
   if (!wanted) {
     failed_.erase(id);
-    if (open_.contains(id)) close(id);
+    if (known != attached_.end()) close(id);
     return;
   }
-  const bool known = open_.contains(id);
-  if (known && attached_[id] == networks) return;
-  if (!known && !open(workload->second)) return;
+  if (known != attached_.end() && known->second == networks) return;
   std::vector<std::shared_ptr<const dns::CurrentNames>> names;
   for (const model::Id& network : networks) names.push_back(names_.at(network));
   auto zone = std::make_shared<const dns::Zone>(std::move(names));
-  attached_[id] = networks;
-  if (known) {
+  if (known != attached_.end()) {
+    known->second = networks;
     server_.update(id, std::move(zone));
     return;
   }
-  const Sockets& sockets = open_.at(id);
-  auto added = server_.add(id, {duplicate(sockets.udp), duplicate(sockets.tcp)}, std::move(zone));
+  auto sockets = open(workload->second);
+  if (!sockets) return;
+  attached_[id] = networks;
+  auto added = server_.add(id, {std::move(sockets->udp), std::move(sockets->tcp)}, std::move(zone));
   if (!added) {
     log_warn("resolver.failed", {{"workload", id}, {"error", added.error()}});
     close(id);
@@ -104,51 +105,57 @@ void Resolvers::settle(const ViewPtr& view, const std::set<std::string>& missing
 
 // What an earlier daemon kept for workloads that are gone.
 void Resolvers::drop_adopted() {
-  for (auto& [id, sockets] : std::exchange(adopted_, {})) {
-    for (const std::string_view transport : {kUdp, kTcp}) {
-      if (auto dropped = keeper_.drop(keep_name(id, transport)); !dropped) {
-        log_warn("resolver.drop", {{"workload", id}, {"error", dropped.error()}});
-      }
-    }
-  }
+  for (const auto& [id, sockets] : std::exchange(adopted_, {})) drop(id);
 }
 
-bool Resolvers::open(const model::Workload& workload) {
-  if (const auto kept = adopted_.find(workload.id);
-      kept != adopted_.end() && kept->second.udp && kept->second.tcp) {
-    open_[workload.id] = std::move(kept->second);
-    adopted_.erase(kept);
-    return true;
+std::optional<Resolvers::Sockets> Resolvers::open(const model::Workload& workload) {
+  if (auto kept = adopted_.extract(workload.id)) {
+    if (kept.mapped().udp && kept.mapped().tcp) return std::move(kept.mapped());
+    // The daemon was killed between keeping the two: one alone only has the address.
+    drop(workload.id);
   }
-  const auto make = [&]() -> Result<Sockets> {
-    Sockets sockets;
-    TRY(const UniqueFd netns, netns::open(workload.sandbox));
-    TRY(sockets.udp, netns::bind_udp(netns.get(), kResolver));
-    TRY(sockets.tcp, netns::listen_tcp(netns.get(), kResolver));
-    TRY_DO(keeper_.put(keep_name(workload.id, kUdp), sockets.udp.get()));
-    TRY_DO(keeper_.put(keep_name(workload.id, kTcp), sockets.tcp.get()));
-    return sockets;
-  };
-  auto sockets = make();
+  auto sockets = bind(workload);
+  // The address may be that of sockets which are still to be dropped.
+  if (!sockets && sockets.error().sys_errno() == EADDRINUSE) {
+    keeper_.finish();
+    sockets = bind(workload);
+  }
   if (!sockets) {
     if (failed_.insert(workload.id).second) {
       log_warn("resolver.failed", {{"workload", workload.name}, {"error", sockets.error()}});
     }
-    return false;
+    return std::nullopt;
   }
   failed_.erase(workload.id);
-  open_[workload.id] = *std::move(sockets);
-  return true;
+  keep(workload.id, *sockets);
+  return *std::move(sockets);
+}
+
+Result<Resolvers::Sockets> Resolvers::bind(const model::Workload& workload) {
+  Sockets sockets;
+  TRY(const UniqueFd netns, netns::open(workload.sandbox));
+  TRY_DO(visitor_.run_in(netns.get(), [&]() -> Result<> {
+    TRY(sockets.udp, netns::bind_udp_here(kResolver));
+    TRY(sockets.tcp, netns::listen_tcp_here(kResolver));
+    return {};
+  }));
+  return sockets;
+}
+
+void Resolvers::keep(const model::Id& workload, const Sockets& sockets) {
+  keeper_.put(keep_name(workload, kUdp), duplicate(sockets.udp));
+  keeper_.put(keep_name(workload, kTcp), duplicate(sockets.tcp));
 }
 
 void Resolvers::close(const model::Id& workload) {
   server_.remove(workload);
-  open_.erase(workload);
   attached_.erase(workload);
+  drop(workload);
+}
+
+void Resolvers::drop(const model::Id& workload) {
   for (const std::string_view transport : {kUdp, kTcp}) {
-    if (auto dropped = keeper_.drop(keep_name(workload, transport)); !dropped) {
-      log_warn("resolver.drop", {{"workload", workload}, {"error", dropped.error()}});
-    }
+    keeper_.drop(keep_name(workload, transport));
   }
 }
 

@@ -14,7 +14,7 @@ namespace heddle::dns {
 // their namespaces (bound to 127.0.0.11:53; the TCP one listening). It closes its descriptors
 // without shutting the sockets down: whoever keeps duplicates keeps the queries that wait in them.
 // Threads: one of its own for all I/O; calls come from any thread and return once they have taken
-//          effect there.
+//          effect there, apart from add(): queries wait in its sockets anyway.
 // Bounds:  per workload and in all, see Settings; beyond them queries are answered SERVFAIL and
 //          connections closed.
 // Source:  RFC 1035, RFC 7766 (TCP), RFC 6891.

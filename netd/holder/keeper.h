@@ -13,7 +13,7 @@ namespace heddle::holder {
 // sockets in workloads' namespaces, so that what arrives during a restart waits and is answered.
 // Two implementations: systemd's fd store (sd_pid_notify_with_fds(3), FileDescriptorStoreMax=) when
 // started by systemd with one, else the heddle-holder process.
-// Threads: one caller at a time.
+// Threads: any; callers wait for each other.
 // Errors:  `unavailable` when the holder is gone (it is started again at the next open),
 //          `exhausted` past its bound.
 class Keeper {

@@ -88,7 +88,7 @@ void plan_networks(const std::set<Id>& present, const Moment& moment,
 // Everything else that follows from endpoints; without a scope, from all of them.
 void plan_scope(const Moment& moment, const driver::DriverSet& drivers, const Survey& survey,
                 const Scope* scope, HostState& into) {
-  const auto& [view, facts] = moment;
+  const auto& [view, facts, index] = moment;
   for (const auto& [id, site] : survey.sites()) {
     const driver::Driver* driver = drivers.find(site.network.driver);
     if (driver != nullptr) driver->plan_endpoints(site, facts, into);
@@ -125,15 +125,10 @@ Result<> check_claims(const driver::Claim& mine, const driver::Claim& theirs,
                                   "; choose another");
 }
 
-std::set<Id> present_networks(const Moment& moment) {
+std::set<Id> present_networks(const View& view, const Survey& survey) {
   std::set<Id> present;
-  for (const auto& [id, endpoint] : moment.view.endpoints) {
-    if (present.contains(endpoint.network) || endpoint.state == model::EndpointState::gone) {
-      continue;
-    }
-    if (!Survey::is_here(moment.view, endpoint)) continue;
-    if (plannable(moment.view, moment.facts, endpoint.workload) == nullptr) continue;
-    if (moment.view.networks.contains(endpoint.network)) present.insert(endpoint.network);
+  for (const auto& [id, network] : view.networks) {
+    if (survey.present(id)) present.insert(id);
   }
   return present;
 }
@@ -163,31 +158,34 @@ Scope named_by(const model::ViewChange& change, const Moment& before, const Mome
 }
 
 // Default routes and memberships are a sandbox's: all workloads in it are touched with one.
-void add_sharers(const View& view, Scope& scope) {
+void add_sharers(const Moment& moment, Scope& scope) {
   std::set<std::string> sandboxes;
   for (const Id& id : scope.workloads) {
-    const auto found = view.workloads.find(id);
-    if (found != view.workloads.end()) sandboxes.insert(found->second.sandbox);
+    const auto found = moment.view.workloads.find(id);
+    if (found != moment.view.workloads.end()) sandboxes.insert(found->second.sandbox);
   }
-  for (const auto& [id, workload] : view.workloads) {
-    if (sandboxes.contains(workload.sandbox)) scope.workloads.insert(id);
+  for (const std::string& sandbox : sandboxes) {
+    moment.index.workloads_in(sandbox, [&](const Id& id) { scope.workloads.insert(id); });
   }
 }
 
 // Endpoints of a touched workload may gain or lose their sandbox, and with it their places; those
 // of a changed network their way out. Returns the networks that may appear or go.
-std::set<Id> add_endpoints(const View& view, Scope& scope) {
+std::set<Id> add_endpoints(const Moment& moment, Scope& scope) {
+  const auto& [view, facts, index] = moment;
   std::set<Id> networks;
-  if (!scope.networks.empty()) {
-    for (const auto& [id, endpoint] : view.endpoints) {
-      if (!scope.networks.contains(endpoint.network)) continue;
+  for (const Id& network : scope.networks) {
+    index.endpoints_in(network, [&](const Id& id) {
+      const model::Endpoint& endpoint = view.endpoints.at(id);
       if (Survey::is_here(view, endpoint)) scope.workloads.insert(endpoint.workload);
-    }
+    });
   }
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (!scope.workloads.contains(endpoint.workload)) continue;
-    networks.insert(endpoint.network);
-    if (!endpoint.service.empty()) scope.services.emplace(endpoint.network, endpoint.service);
+  for (const Id& workload : scope.workloads) {
+    index.endpoints_of(workload, [&](const Id& id) {
+      const model::Endpoint& endpoint = view.endpoints.at(id);
+      networks.insert(endpoint.network);
+      if (!endpoint.service.empty()) scope.services.emplace(endpoint.network, endpoint.service);
+    });
   }
   return networks;
 }
@@ -218,11 +216,13 @@ bool same_facts(const driver::NodeFacts& before, const driver::NodeFacts& after)
 }  // namespace
 
 HostState plan(const View& view, const driver::NodeFacts& facts, const driver::DriverSet& drivers) {
-  const Moment moment{view, facts};
+  const model::Index unused;
+  const Moment moment{view, facts, unused};
   HostState into;
   for (const auto& driver : drivers.all()) driver->plan_node(view, facts, into);
-  plan_networks(present_networks(moment), moment, drivers, into);
-  plan_scope(moment, drivers, Survey(view, facts), nullptr, into);
+  const Survey survey(view, facts);
+  plan_networks(present_networks(view, survey), moment, drivers, into);
+  plan_scope(moment, drivers, survey, nullptr, into);
   return into;
 }
 
@@ -234,18 +234,18 @@ std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& befor
   if (!change.networks.empty() && !same_numbers(before.view, after.view)) return std::nullopt;
   Scope scope = named_by(change, before, after);
   std::set<Id> candidates;
-  for (const View* view : {&before.view, &after.view}) {
-    add_sharers(*view, scope);
-    candidates.merge(add_endpoints(*view, scope));
+  for (const Moment* moment : {&before, &after}) {
+    add_sharers(*moment, scope);
+    candidates.merge(add_endpoints(*moment, scope));
   }
   for (const Moment* moment : {&before, &after}) {
     // A changed network's other workloads may share sandboxes with further ones.
-    if (!scope.networks.empty()) add_sharers(moment->view, scope);
+    if (!scope.networks.empty()) add_sharers(*moment, scope);
   }
   // A survey of nothing still tells who is present.
   const Scope nothing;
-  const Survey earlier(before.view, before.facts, &nothing);
-  const Survey later(after.view, after.facts, &nothing);
+  const Survey earlier(before.view, before.facts, before.index, nothing);
+  const Survey later(after.view, after.facts, after.index, nothing);
   for (const Id& id : candidates) {
     if (earlier.present(id) != later.present(id)) scope.networks.insert(id);
   }
@@ -256,12 +256,12 @@ std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& befor
     add_services(after.view, scope);
   }
   if (!scope.networks.empty() || !change.blocks.empty()) {
-    plan_networks(present_networks(before), before, drivers, was);
-    plan_networks(present_networks(after), after, drivers, wanted);
+    plan_networks(present_networks(before.view, earlier), before, drivers, was);
+    plan_networks(present_networks(after.view, later), after, drivers, wanted);
   }
-  const Survey survey_before(before.view, before.facts, &scope);
+  const Survey survey_before(before.view, before.facts, before.index, scope);
   plan_scope(before, drivers, survey_before, &scope, was);
-  const Survey survey_after(after.view, after.facts, &scope);
+  const Survey survey_after(after.view, after.facts, after.index, scope);
   plan_scope(after, drivers, survey_after, &scope, wanted);
   return diff(wanted, was);
 }

@@ -5,6 +5,7 @@
 #include "dataplane/intent/host_state.h"
 #include "dataplane/intent/operation.h"
 #include "netd/driver/driver.h"
+#include "netd/model/index.h"
 #include "netd/model/view.h"
 
 // From what this node knows to what its kernel should hold. Pure. Threads: any.
@@ -20,12 +21,13 @@ dataplane::HostState plan(const model::View& view, const driver::NodeFacts& fact
 struct Moment {
   const model::View& view;
   const driver::NodeFacts& facts;
+  const model::Index& index;  // of the view
 };
 
 // The fast path: the steps from plan(before) to plan(after), without looking at the kernel, where
 // `change` is what differs between the views: attachments and addresses of what changed and of
 // others in the same sandboxes, its services, memberships and interceptions; all of a network when
-// that appears on this node, changes or leaves it. Costs a walk over the endpoints' keys, and what
+// that appears on this node, changes or leaves it. Costs what
 // it plans. Nothing when only two whole plans can tell: the swarm's nodes changed, or the facts
 // other than missing sandboxes, or a network has another number.
 std::optional<std::vector<dataplane::Operation>> plan_change(const Moment& before,

@@ -47,34 +47,57 @@ const model::Workload* plannable(const model::View& view, const driver::NodeFact
   return facts.missing_sandboxes.contains(it.sandbox) ? nullptr : &it;
 }
 
-Survey::Survey(const model::View& view, const driver::NodeFacts& facts, const Scope* scope)
-    : view_(view), facts_(facts), scope_(scope) {
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.state != model::EndpointState::gone && is_here(view, endpoint)) {
-      add_local(endpoint);
-    }
+Survey::Survey(const model::View& view, const driver::NodeFacts& facts)
+    : view_(view), facts_(facts), index_(nullptr), scope_(nullptr) {
+  sort({});
+}
+
+Survey::Survey(const model::View& view, const driver::NodeFacts& facts, const model::Index& index,
+               const Scope& scope)
+    : view_(view), facts_(facts), index_(&index), scope_(&scope) {
+  sort(parts_of_scope());
+}
+
+Survey::Parts Survey::parts_of_scope() const {
+  Parts parts;
+  for (const auto& [network, service] : scope_->services) {
+    index_->backends_of(network, service, [&](const model::Id& id) { parts[id] = Part::backend; });
   }
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (endpoint.state != model::EndpointState::gone && !is_here(view, endpoint)) {
-      add_remote(endpoint);
-    }
+  const auto whole = [&](const model::Id& id) { parts[id] = Part::whole; };
+  for (const model::Id& id : scope_->endpoints) whole(id);
+  for (const model::Id& id : scope_->workloads) index_->endpoints_of(id, whole);
+  for (const model::Id& id : scope_->networks) index_->endpoints_in(id, whole);
+  return parts;
+}
+
+template <class Found>
+void Survey::each_planned(const Parts& parts, Found found) const {
+  if (scope_ == nullptr) {
+    for (const auto& [id, endpoint] : view_.endpoints) found(endpoint, Part::whole);
+    return;
   }
+  for (const auto& [id, part] : parts) {
+    const auto endpoint = view_.endpoints.find(id);
+    if (endpoint != view_.endpoints.end()) found(endpoint->second, part);
+  }
+}
+
+// Remote ones are planned where local ones make their network present.
+void Survey::sort(const Parts& parts) {
+  each_planned(parts, [&](const model::Endpoint& endpoint, Part part) {
+    if (endpoint.state != model::EndpointState::gone && is_here(view_, endpoint)) {
+      add_local(endpoint, part);
+    }
+  });
+  each_planned(parts, [&](const model::Endpoint& endpoint, Part part) {
+    if (endpoint.state != model::EndpointState::gone && !is_here(view_, endpoint)) {
+      add_remote(endpoint, part);
+    }
+  });
   choose_default_routes();
 }
 
-Survey::Part Survey::part_of_scope(const model::Endpoint& endpoint) const {
-  if (scope_ == nullptr || scope_->workloads.contains(endpoint.workload) ||
-      scope_->networks.contains(endpoint.network) || scope_->endpoints.contains(endpoint.id)) {
-    return Part::whole;
-  }
-  const bool backend = !endpoint.service.empty() && !scope_->services.empty() &&
-                       scope_->services.contains({endpoint.network, endpoint.service});
-  return backend ? Part::backend : Part::none;
-}
-
-void Survey::add_local(const model::Endpoint& endpoint) {
-  const Part part = part_of_scope(endpoint);
-  if (part == Part::none) return;
+void Survey::add_local(const model::Endpoint& endpoint, Part part) {
   const model::Workload* workload = plannable(view_, facts_, endpoint.workload);
   const auto network = view_.networks.find(endpoint.network);
   if (workload == nullptr || network == view_.networks.end()) return;
@@ -85,9 +108,8 @@ void Survey::add_local(const model::Endpoint& endpoint) {
   sandboxes_[workload->sandbox].insert(endpoint.network);
 }
 
-void Survey::add_remote(const model::Endpoint& endpoint) {
-  const Part part = part_of_scope(endpoint);
-  if (part == Part::none || !present(endpoint.network)) return;
+void Survey::add_remote(const model::Endpoint& endpoint, Part part) {
+  if (!present(endpoint.network)) return;
   consider_backend(endpoint);
   if (part == Part::backend) return;
   auto site = sites_.try_emplace(endpoint.network,
@@ -104,10 +126,11 @@ bool Survey::present(const model::Id& network) const {
   if (scope_ == nullptr || sites_.contains(network)) return sites_.contains(network);
   const auto [known, asked] = present_.try_emplace(network, false);
   if (!asked || !view_.networks.contains(network)) return known->second;
-  known->second = std::ranges::any_of(view_.endpoints, [&](const auto& entry) {
-    const model::Endpoint& endpoint = entry.second;
-    return endpoint.network == network && endpoint.state != model::EndpointState::gone &&
-           is_here(view_, endpoint) && plannable(view_, facts_, endpoint.workload) != nullptr;
+  index_->endpoints_in(network, [&](const model::Id& id) {
+    const model::Endpoint& endpoint = view_.endpoints.at(id);
+    known->second = endpoint.state != model::EndpointState::gone && is_here(view_, endpoint) &&
+                    plannable(view_, facts_, endpoint.workload) != nullptr;
+    return !known->second;
   });
   return known->second;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "netd/driver/driver.h"
+#include "netd/model/index.h"
 #include "netd/model/view.h"
 
 namespace heddle::reconcile {
@@ -22,8 +23,11 @@ struct Scope {
 // sandbox its way out. Borrows the View.
 class Survey final {
  public:
-  // `scope`: null for everything; borrowed.
-  Survey(const model::View& view, const driver::NodeFacts& facts, const Scope* scope = nullptr);
+  // Everything.
+  Survey(const model::View& view, const driver::NodeFacts& facts);
+  // What is in the scope, at its cost. All borrowed; `index` is the view's.
+  Survey(const model::View& view, const driver::NodeFacts& facts, const model::Index& index,
+         const Scope& scope);
 
   // An endpoint of a workload of this node.
   static bool is_here(const model::View& view, const model::Endpoint& endpoint);
@@ -41,16 +45,22 @@ class Survey final {
   const std::map<std::string, std::set<model::Id>>& sandboxes() const { return sandboxes_; }
 
  private:
-  enum class Part { none, backend, whole };
-  Part part_of_scope(const model::Endpoint& endpoint) const;
-  void add_local(const model::Endpoint& endpoint);
-  void add_remote(const model::Endpoint& endpoint);
+  enum class Part { backend, whole };
+  using Parts = std::map<model::Id, Part>;  // of endpoints
+  Parts parts_of_scope() const;
+  // Calls `found(endpoint, part)` for each that is planned.
+  template <class Found>
+  void each_planned(const Parts& parts, Found found) const;
+  void sort(const Parts& parts);
+  void add_local(const model::Endpoint& endpoint, Part part);
+  void add_remote(const model::Endpoint& endpoint, Part part);
   void consider_backend(const model::Endpoint& endpoint);
   void choose_default_routes();
 
   const model::View& view_;
   const driver::NodeFacts& facts_;
-  const Scope* scope_;
+  const model::Index* index_;                  // null: everything is planned
+  const Scope* scope_;                         // null with it
   mutable std::map<model::Id, bool> present_;  // as far as it was asked, with a scope
   std::map<model::Id, driver::Site> sites_;
   std::map<std::string, std::set<model::Id>> sandboxes_;

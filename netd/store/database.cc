@@ -103,7 +103,28 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& file) {
   TRY_DO(database->execute("PRAGMA journal_mode=WAL"));
   TRY_DO(database->execute("PRAGMA synchronous=FULL"));
   TRY_DO(database->execute("PRAGMA journal_size_limit=4194304"));
+  // KiB of pages, of 2,000: objects are read once, and what is written follows no order.
+  TRY_DO(database->execute("PRAGMA cache_size=-512"));
   return database;
+}
+
+// A hook of our own takes the place of the automatic checkpoint (sqlite3_wal_hook(3)).
+void Database::leave_log_alone() {
+  sqlite3_wal_hook(
+      handle_,
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<Database*>(self)->pages_in_log_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+}
+
+Result<> Database::checkpoint() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  // Busy: somebody else does it.
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY) return std::unexpected(error(code));
+  return {};
 }
 
 Result<> Database::set_sync(Sync sync) {

@@ -56,6 +56,14 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
+  // Commits leave the log to grow; who counts its pages has to call checkpoint(), on this or, so
+  // that no commit waits for the disk meanwhile, on another Database of the file.
+  void leave_log_alone();
+  // Pages in the log after the last commit here, once it was left alone.
+  int pages_in_log() const { return pages_in_log_; }
+  // Writes what the log has into the file, as far as nobody reads older states.
+  Result<> checkpoint();
+
   enum class Sync { each_commit, checkpoints };
   Result<> set_sync(Sync sync);  // outside a transaction
   Result<> execute(const char* sql);
@@ -69,6 +77,7 @@ class Database {
   std::string file_;
   sqlite3* handle_;
   Sync sync_ = Sync::each_commit;
+  int pages_in_log_ = 0;
   std::unique_ptr<Cache> cache_;
 };
 

@@ -3,6 +3,7 @@
 #include <list>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/base/unique_fd.h"
@@ -16,9 +17,16 @@ namespace heddle::store {
 namespace {
 
 constexpr std::uint64_t kSchema = 1;
-// The history that watches catch up from. Beyond either bound its older half is dropped.
+// The history that watches catch up from. Beyond either bound its oldest part is dropped, little
+// enough at a time that the commit which does it is not late.
 constexpr std::uint64_t kMaxHistory = 8192;              // changes
 constexpr std::uint64_t kMaxHistoryBytes = 32ull << 20;  // of values
+constexpr std::uint64_t kDropped = 128;                  // parts of each bound: one is dropped
+// The log goes into the file each time that it has grown by so many pages. It begins anew only when
+// a commit finds all of it there; where commits never pause, one waits for that at the second
+// bound.
+constexpr int kLogStep = 1000;
+constexpr int kMaxLog = 8000;
 
 constexpr const char* kCreate = R"(
   CREATE TABLE counters (revision INTEGER NOT NULL, compacted INTEGER NOT NULL);
@@ -38,10 +46,13 @@ Result<> check_time_left(Deadline deadline) {
 
 // Objects in one table, the last changes in another, and a thread that feeds watches from the
 // latter; so a watch needs no queue, and one that falls behind the history ends with `conflict`.
+// The same thread brings the log into the file: that waits for the disk, which commits need not.
 class SqliteStore final : public Store {
  public:
-  SqliteStore(UniqueFd lock, std::unique_ptr<Database> database)
-      : lock_(std::move(lock)), database_(std::move(database)) {}
+  SqliteStore(UniqueFd lock, std::unique_ptr<Database> database, std::unique_ptr<Database> second)
+      : lock_(std::move(lock)), database_(std::move(database)), second_(std::move(second)) {
+    database_->leave_log_alone();
+  }
   ~SqliteStore() override;
 
   Result<> load(const std::string& file);
@@ -72,6 +83,8 @@ class SqliteStore final : public Store {
   Result<> trim_history();
   Result<std::vector<Change>> read_next(Revision seen);
   bool feed_one(std::unique_lock<std::mutex>& lock);
+  void note_log();
+  void shorten_log(std::unique_lock<std::mutex>& lock);
 
   void run_feed();
   void end_watch(Watcher& watcher);
@@ -79,6 +92,10 @@ class SqliteStore final : public Store {
   UniqueFd lock_;  // held as long as the file is open
   std::mutex mutex_;
   std::unique_ptr<Database> database_;
+  const std::unique_ptr<Database> second_;  // of the same file; the feed's, without the mutex
+  bool log_is_long_ = false;
+  int log_ = 0;             // pages, after the last commit
+  int log_due_ = kLogStep;  // when it is to be brought into the file
   Revision revision_ = 0;   // of the last commit
   Revision compacted_ = 0;  // changes up to it are gone from the history
   std::uint64_t history_ = 0;
@@ -191,7 +208,8 @@ Result<Revision> SqliteStore::commit(const Transaction& transaction, Deadline de
   }
   if (*committed == revision_) return committed;
   revision_ = *committed;
-  wake_.notify_all();
+  note_log();
+  if (log_is_long_ || !watchers_.empty()) wake_.notify_all();
   if (history_ > kMaxHistory || history_bytes_ > kMaxHistoryBytes) {
     // The commit stands whatever becomes of this; the next one tries again.
     if (auto trimmed = trim_history(); !trimmed)
@@ -276,7 +294,7 @@ Result<> SqliteStore::record(Revision revision, std::uint64_t number, const Key&
   return put.run();
 }
 
-// Drops whole revisions, oldest first, until half of each bound is left.
+// Drops whole revisions, oldest first, until there is room for some more changes.
 Result<> SqliteStore::trim_history() {
   Revision upto = compacted_;
   std::uint64_t changes = history_;
@@ -285,7 +303,8 @@ Result<> SqliteStore::trim_history() {
     TRY(auto sums,
         database_->prepare("SELECT revision, count(*), ifnull(sum(length(value)), 0) FROM changes "
                            "GROUP BY revision ORDER BY revision"));
-    while (changes > kMaxHistory / 2 || bytes > kMaxHistoryBytes / 2) {
+    while (changes > kMaxHistory - kMaxHistory / kDropped ||
+           bytes > kMaxHistoryBytes - kMaxHistoryBytes / kDropped) {
       TRY(const bool more, sums.row());
       if (!more || sums.number(0) == revision_) break;
       upto = sums.number(0);
@@ -293,6 +312,8 @@ Result<> SqliteStore::trim_history() {
       bytes -= sums.number(2);
     }
   }
+  // A power cut that brings the dropped part back does no harm.
+  TRY_DO(database_->set_sync(Database::Sync::checkpoints));
   TRY_DO(database_->execute("BEGIN IMMEDIATE"));
   const auto trim = [&]() -> Result<> {
     TRY(auto remove, database_->prepare("DELETE FROM changes WHERE revision <= ?"));
@@ -376,10 +397,35 @@ bool SqliteStore::feed_one(std::unique_lock<std::mutex>& lock) {
   return false;
 }
 
+void SqliteStore::note_log() {
+  const int pages = database_->pages_in_log();
+  if (pages < std::exchange(log_, pages)) log_due_ = kLogStep;  // it began anew
+  if (pages < log_due_) return;
+  log_due_ = pages + kLogStep;
+  log_is_long_ = true;
+  if (pages < kMaxLog) return;
+  if (auto done = database_->checkpoint(); !done) {
+    log_warn("store.checkpoint_failed", {{"error", done.error()}});
+  }
+}
+
+void SqliteStore::shorten_log(std::unique_lock<std::mutex>& lock) {
+  log_is_long_ = false;
+  lock.unlock();
+  if (auto done = second_->checkpoint(); !done) {
+    log_warn("store.checkpoint_failed", {{"error", done.error()}});
+  }
+  lock.lock();
+}
+
 void SqliteStore::run_feed() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (!feed_one(lock)) wake_.wait(lock);
+    if (log_is_long_) {
+      shorten_log(lock);
+    } else if (!feed_one(lock)) {
+      wake_.wait(lock);
+    }
   }
 }
 
@@ -388,7 +434,9 @@ void SqliteStore::run_feed() {
 Result<std::unique_ptr<Store>> open_sqlite(const std::string& file) {
   TRY(UniqueFd lock, lock_file(file));
   TRY(auto database, Database::open(file));
-  auto store = std::make_unique<SqliteStore>(std::move(lock), std::move(database));
+  TRY(auto second, Database::open(file));
+  auto store =
+      std::make_unique<SqliteStore>(std::move(lock), std::move(database), std::move(second));
   TRY_DO(store->load(file));
   return store;
 }

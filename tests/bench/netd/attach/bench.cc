@@ -3,11 +3,9 @@
 // and on one with many endpoints; heddled's memory; and the same asked of Docker and of the CNI
 // plugins in the same run.
 //
-// usage: bench_attach [--calls N] [--endpoints N] [--stall-ms N] [--only heddle]
+// usage: bench_attach [--calls N] [--endpoints N] [--stall-ms N] [--programs DIR] [--only heddle]
+//   --programs DIR  the heddled and heddle-holder of another build
 //   --stall-ms N  stops heddled for N ms at each measured call: the medians must grow by as much
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,23 +18,10 @@
 #include <functional>
 #include <thread>
 
-#include "dataplane/netns/netns.h"
 #include "tests/bench/netd/attach/child.h"
 #include "tests/bench/netd/attach/peer.h"
 
 namespace heddle::bench {
-
-std::vector<std::string> add_namespaces(const std::string& prefix, int first, int count) {
-  std::vector<std::string> made;
-  for (int i = first; i < first + count; ++i) {
-    made.push_back(prefix + std::to_string(i));
-    if (auto created = netns::create(made.back()); !created) {
-      std::fprintf(stderr, "%s\n", created.error().text().c_str());
-      std::exit(1);
-    }
-  }
-  return made;
-}
 
 namespace {
 
@@ -49,12 +34,13 @@ constexpr int kMostOnBridge = 500;
 struct Options {
   int calls = 200;
   int endpoints = 1000;
-  int stall_ms = 0;
+  HeddleOptions heddle = {};
   bool peers = true;
 };
 
 struct Figures {
   double connect_p50 = 0;  // all ms
+  double connect_cpu = 0;  // of the daemon, for each
   double connect_p99 = 0;
   double disconnect_p50 = 0;
   double disconnect_p99 = 0;
@@ -86,11 +72,14 @@ void connect_in_turn(Peer& peer, const std::vector<std::string>& workloads,
                      const std::string& network, Figures& figures) {
   std::vector<double> connects;
   std::vector<double> disconnects;
+  const double cpu_before = peer.cpu_seconds();
   for (const auto& workload : workloads) {
     peer.stall();
     connects.push_back(
         milliseconds([&] { return peer.connect(network, workload); }, figures.failed));
   }
+  figures.connect_cpu =
+      (peer.cpu_seconds() - cpu_before) * 1e3 / static_cast<double>(workloads.size());
   for (const auto& workload : workloads) {
     peer.stall();
     disconnects.push_back(
@@ -141,6 +130,7 @@ void print(const std::string& title, const Figures& f) {
       "at once %5.0f/s  failed %d",
       title.c_str(), f.connect_p50, f.connect_p99, f.disconnect_p50, f.disconnect_p99, f.create_p50,
       f.per_second, f.failed);
+  if (f.connect_cpu > 0) std::printf("  CPU of a connect %.2f ms", f.connect_cpu);
   if (f.megabytes > 0) std::printf("  RSS %.1f MB", f.megabytes);
   std::printf("\n");
   std::fflush(stdout);
@@ -163,7 +153,7 @@ Figures measure_peer(Peer& peer, int calls, int at_once) {
 }
 
 Figures measure_heddle(const Options& options, const std::string& directory) {
-  const auto peer = start_heddle(directory, options.stall_ms);
+  const auto peer = start_heddle(directory, options.heddle);
   if (!peer) std::exit(1);
   Figures empty;
   complain(empty.failed, peer->create_network("app"));
@@ -217,23 +207,11 @@ Options parse(int argc, char** argv) {
     const std::string flag = argv[i];
     if (flag == "--calls") options.calls = std::atoi(argv[i + 1]);
     if (flag == "--endpoints") options.endpoints = std::atoi(argv[i + 1]);
-    if (flag == "--stall-ms") options.stall_ms = std::atoi(argv[i + 1]);
+    if (flag == "--stall-ms") options.heddle.stall_ms = std::atoi(argv[i + 1]);
+    if (flag == "--programs") options.heddle.programs = argv[i + 1];
     if (flag == "--only") options.peers = false;
   }
   return options;
-}
-
-// A machine of our own; the disk stays the real one, for commits wait for it.
-void enter_private_host() {
-  const bool done = ::unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
-                    ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                    ::mount("heddle-bench", "/tmp", "tmpfs", 0, "mode=1777") == 0;
-  if (!done) {
-    std::perror("bench_attach runs as root: unshare, mount");
-    std::exit(1);
-  }
-  std::string output;
-  run({"ip", "link", "set", "lo", "up"}, {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, "", output);
 }
 
 int run_all(const Options& options) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 namespace heddle::bench {
@@ -82,6 +83,17 @@ double resident_bytes(pid_t pid) {
     if (line.starts_with("VmRSS:")) return std::atof(line.c_str() + 6) * 1024;
   }
   return 0;
+}
+
+double cpu_seconds(pid_t pid) {
+  double nanoseconds = 0;
+  std::error_code ec;
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, ec)) {
+    std::ifstream file(task.path() / "schedstat");
+    if (double ran = 0; file >> ran) nanoseconds += ran;
+  }
+  return nanoseconds / 1e9;
 }
 
 }  // namespace heddle::bench

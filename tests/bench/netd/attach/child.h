@@ -28,5 +28,7 @@ int run(const std::vector<std::string>& command, const std::vector<std::string>&
 
 // VmRSS of /proc/PID/status, in bytes.
 double resident_bytes(pid_t pid);
+// Time on a CPU of all its threads that there are now (/proc/PID/task/TID/schedstat).
+double cpu_seconds(pid_t pid);
 
 }  // namespace heddle::bench

@@ -33,15 +33,16 @@ std::string cgroup2() {
 
 class HeddlePeer final : public Peer {
  public:
-  HeddlePeer(const std::string& directory, int stall_ms)
+  HeddlePeer(const std::string& directory, const HeddleOptions& options)
       : directory_(directory),
-        stall_ms_(stall_ms),
+        stall_ms_(options.stall_ms),
         cgroup_(cgroup2() + "/heddle-bench-" + std::to_string(::getpid())) {
     std::filesystem::create_directory(cgroup_);
     daemon_ = std::make_unique<Child>(
-        std::vector<std::string>{HEDDLE_BIN_DIR "/heddled", "--state-dir", directory + "/state",
-                                 "--run-dir", directory + "/run", "--cgroup", cgroup_,
-                                 "--log-level", "warn"},
+        std::vector<std::string>{
+            (options.programs.empty() ? HEDDLE_BIN_DIR : options.programs) + "/heddled",
+            "--state-dir", directory + "/state", "--run-dir", directory + "/run", "--cgroup",
+            cgroup_, "--log-level", "warn"},
         directory + "/heddled.log");
   }
 
@@ -85,6 +86,7 @@ class HeddlePeer final : public Peer {
     return text(client().disconnect(network, workload, after(30s)));
   }
   double resident_bytes() const override { return bench::resident_bytes(daemon_->pid()); }
+  double cpu_seconds() const override { return bench::cpu_seconds(daemon_->pid()); }
 
   void stall() override {
     if (stall_ms_ == 0) return;
@@ -122,8 +124,8 @@ class HeddlePeer final : public Peer {
 
 }  // namespace
 
-std::unique_ptr<Peer> start_heddle(const std::string& directory, int stall_ms) {
-  auto peer = std::make_unique<HeddlePeer>(directory, stall_ms);
+std::unique_ptr<Peer> start_heddle(const std::string& directory, const HeddleOptions& options) {
+  auto peer = std::make_unique<HeddlePeer>(directory, options);
   if (peer->wait()) return peer;
   std::fprintf(stderr, "heddled does not start; see %s/heddled.log\n", directory.c_str());
   return nullptr;

@@ -39,6 +39,19 @@ TEST(ParseRoutes, LeavesOutIPv6RoutesOfAddressesAndLinks) {
                                   HostRoute{*Prefix::parse("::/0"), "eth0", 1024}));
 }
 
+TEST(ParseDeviceNames, ReadsWhatTheKernelLists) {
+  EXPECT_THAT(
+      parse_device_names(
+          "Inter-|   Receive                                                |  Transmit\n"
+          " face |bytes    packets errs drop fifo frame compressed multicast|bytes    pack\n"
+          "    lo: 9056      95    0    0    0     0          0         0     9056      95\n"
+          "hdb0123456789ab:       0       0    0    0    0     0          0         0\n"
+          "eth0.50:123456789012 1 0 0"),
+      testing::ElementsAre("lo", "hdb0123456789ab", "eth0.50"));
+  EXPECT_THAT(parse_device_names(""), testing::IsEmpty());
+  EXPECT_THAT(parse_device_names("one\ntwo\nno colon\n : 1\n:\n\n"), testing::IsEmpty());
+}
+
 TEST(SurveyHost, ReadsThisHost) {
   const auto survey = survey_host();
   ASSERT_TRUE(survey) << survey.error().text();

@@ -73,7 +73,8 @@ class NodeTest : public testing::Test {
 
   void start() {
     std::map<std::string, UniqueFd> kept;
-    resolvers_ = std::make_unique<Resolvers>(*dns_, keeper_, kept);
+    if (!visitor_) visitor_ = netns::Visitor::start().value();
+    resolvers_ = std::make_unique<Resolvers>(Resolvers::Parts{*dns_, keeper_, *visitor_}, kept);
     control_ = std::make_unique<Control>(
         Control::Settings{.state_dir = dir_,
                           .run_dir = dir_ + "/run",
@@ -118,6 +119,7 @@ class NodeTest : public testing::Test {
   testing_support::FakeMesh mesh_;
   testing_support::FakeCluster cluster_;
   testing_support::FakeEngines engines_;
+  std::unique_ptr<netns::Visitor> visitor_;
   std::unique_ptr<Resolvers> resolvers_;
   std::unique_ptr<Control> control_;
 };

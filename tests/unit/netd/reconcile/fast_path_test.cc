@@ -184,13 +184,17 @@ TEST(FastPathHistory, ArrivesWhereTheWholePlanDoes) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   World world(seed);
   HostState kernel = plan(world.view(), world.facts, world.drivers);
+  model::Index index(world.view());
   for (int i = 0; i < kSteps; ++i) {
     const model::View before = world.view();
     const driver::NodeFacts facts = world.facts;
     std::string what = world.step();
     for (int more = i % 3; more > 0; --more) what += "; " + world.step();
-    const auto steps = plan_change({before, facts}, {world.view(), world.facts}, world.drivers,
-                                   model::compare(before, world.view()));
+    const model::Index index_before = index;
+    index.follow(before, world.view());
+    const auto steps =
+        plan_change({before, facts, index_before}, {world.view(), world.facts, index},
+                    world.drivers, model::compare(before, world.view()));
     ASSERT_TRUE(steps) << what;
     for (const auto& step : *steps) dataplane::advance(kernel, step);
     ASSERT_EQ(comparable(kernel), comparable(plan(world.view(), world.facts, world.drivers)))
@@ -202,11 +206,13 @@ TEST(FastPathHistory, WhatOnlyWholePlansCanTellIsLeftToThem) {
   World world(1);
   const model::View before = world.view();
   world.view().unreachable.insert("h2");
-  EXPECT_FALSE(plan_change({before, world.facts}, {world.view(), world.facts}, world.drivers,
-                           model::compare(before, world.view())));
+  const model::Index index(before);
+  EXPECT_FALSE(plan_change({before, world.facts, index}, {world.view(), world.facts, index},
+                           world.drivers, model::compare(before, world.view())));
   driver::NodeFacts moved = world.facts;
   moved.underlay_device = "eth1";
-  EXPECT_FALSE(plan_change({before, world.facts}, {before, moved}, world.drivers, {}));
+  EXPECT_FALSE(
+      plan_change({before, world.facts, index}, {before, moved, index}, world.drivers, {}));
 }
 
 }  // namespace

@@ -220,7 +220,8 @@ class FastPathTest : public PlanTest {
     const model::View before = view();
     edit(view());
     const auto steps =
-        plan_change({before, earlier}, {view(), facts}, drivers, model::compare(before, view()));
+        plan_change({before, earlier, model::Index(before)}, {view(), facts, model::Index(view())},
+                    drivers, model::compare(before, view()));
     EXPECT_TRUE(steps.has_value());
     if (!steps) return 0;
     earlier = facts;
@@ -299,7 +300,8 @@ TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {
   const HostState before = plan(both, facts, drivers);
   EXPECT_EQ(before.vlans.size(), 1u);
   HostState state = before;
-  const auto steps = plan_change({both, facts}, {one, facts}, drivers, model::compare(both, one));
+  const auto steps = plan_change({both, facts, model::Index(both)}, {one, facts, model::Index(one)},
+                                 drivers, model::compare(both, one));
   ASSERT_TRUE(steps);
   for (const auto& operation : *steps) dataplane::advance(state, operation);
   EXPECT_EQ(state, plan(one, facts, drivers));

@@ -115,6 +115,25 @@ TEST(SqliteStore, AFileOfANewerSchemaIsRefused) {
   EXPECT_THAT(error.text(), testing::HasSubstr("schema 99"));
 }
 
+// Goal: the log is brought into the file by another thread, and cannot run away from it. Method: far
+// more pages than its bound, without a pause.
+TEST(SqliteStore, TheLogStaysBoundedHoweverFastCommitsFollow) {
+  const TempDir dir;
+  const auto store = open_sqlite(dir.file());
+  ASSERT_TRUE(store);
+  const std::string payload(64 << 10, 'x');
+  constexpr int kCommits = 2000;
+  std::uintmax_t largest = 0;
+  for (int i = 0; i < kCommits; ++i) {
+    Transaction transaction{{}, {object("filler", std::to_string(i % 10), payload)}, {}};
+    transaction.outlives = Outlives::process;
+    ASSERT_TRUE((*store)->commit(transaction, soon()));
+    largest = std::max(largest, std::filesystem::file_size(dir.file() + "-wal"));
+  }
+  EXPECT_GT(std::filesystem::file_size(dir.file()), payload.size()) << "nothing was brought over";
+  EXPECT_LT(largest, 12'000u * 4120) << "pages and their headers";
+}
+
 // Goal: what commit() returned is there after a crash. Method: a child that commits and is killed.
 TEST(SqliteStore, CommitsSurviveAKill) {
   const TempDir dir;

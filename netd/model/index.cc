@@ -1,0 +1,44 @@
+#include "netd/model/index.h"
+
+#include <optional>
+
+namespace heddle::model {
+namespace {
+
+// An object's place in one index: nothing where it has none.
+using Place = std::optional<std::string>;
+
+Place place_of(const Endpoint* endpoint, const Id Endpoint::* where) {
+  return endpoint == nullptr ? Place() : Place(endpoint->*where);
+}
+
+Place service_of(const Endpoint* endpoint, char between) {
+  if (endpoint == nullptr || endpoint->service.empty()) return {};
+  return endpoint->network + between + endpoint->service;
+}
+
+Place sandbox_of(const Workload* workload) {
+  return workload == nullptr ? Place() : Place(workload->sandbox);
+}
+
+}  // namespace
+
+void Index::follow(const View& before, const View& after) {
+  const auto move = [](Entries& entries, const Id& id, const Place& from, const Place& to) {
+    if (from == to) return;
+    if (from) entries.erase(*from + kEnd + id);
+    if (to) entries.emplace(*to + kEnd + id, {});
+  };
+  before.endpoints.differences(after.endpoints, [&](const Id& id, const Endpoint* was,
+                                                    const Endpoint* is) {
+    move(by_workload_, id, place_of(was, &Endpoint::workload), place_of(is, &Endpoint::workload));
+    move(by_network_, id, place_of(was, &Endpoint::network), place_of(is, &Endpoint::network));
+    move(by_service_, id, service_of(was, kEnd), service_of(is, kEnd));
+  });
+  before.workloads.differences(after.workloads,
+                               [&](const Id& id, const Workload* was, const Workload* is) {
+                                 move(by_sandbox_, id, sandbox_of(was), sandbox_of(is));
+                               });
+}
+
+}  // namespace heddle::model

@@ -1,0 +1,129 @@
+// What one TCP stream between two containers of one bridge network carries, beside a bridge and
+// veth pairs made by ip(8), which is the kernel code that Docker's bridge consists of. In turn,
+// pinned to the same CPUs; the median of the ratios of neighbouring runs counts.
+//
+// usage: bench_throughput [--repeats N] [--milliseconds N]
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/check.h"
+#include "dataplane/linux/kernel.h"
+#include "tests/bench/dataplane/stream/stream.h"
+#include "tests/support/host/private_host.h"
+
+namespace heddle::dataplane {
+namespace {
+
+class NoListeners final : public ListenerSource {
+ public:
+  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
+};
+
+void must(const Result<>& result) {
+  if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
+  CHECK(result.has_value());
+}
+
+Attachment endpoint(const SandboxPath& sandbox, int number) {
+  const auto low = static_cast<std::uint8_t>(number);
+  Attachment attachment;
+  attachment.host_name = "hv" + std::to_string(number);
+  attachment.sandbox = sandbox;
+  attachment.name = "eth0";
+  attachment.host_mac = {{2, 1, 0, 0, 0, low}};
+  attachment.mac = {{2, 2, 0, 0, 0, low}};
+  attachment.addresses = {{IpAddr::v4(0x0a4d0000U + low), 24}};
+  attachment.bridge = "hbr0";
+  return attachment;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+class Bench {
+ public:
+  Bench() {
+    kernel_ = LinuxKernel::open({.link_group = 4719, .nft_table = "heddle_bench", .cgroup = ""},
+                                listeners_, fail(Errc::unsupported, "no BPF here"))
+                  .value();
+    const auto prefix = Prefix::parse("10.77.0.0/24").value();
+    must(kernel_->apply(Ensure<Bridge>{{.name = "hbr0",
+                                        .mac = {{2, 0, 0, 0, 0, 1}},
+                                        .addresses = {{IpAddr::v4(0x0a4d0001), 24}}}}));
+    SetRules rules;
+    rules.masquerades.insert({prefix, "hbr0"});
+    rules.rules.insert({"hbr0", {prefix}, false, true});
+    must(kernel_->apply(rules));
+    must(kernel_->apply(Ensure<Attachment>{endpoint(ours_[0], 5)}));
+    must(kernel_->apply(Ensure<Attachment>{endpoint(ours_[1], 6)}));
+    // Docker's way: bridge with the gateway, pairs moved into the containers, everything up.
+    host::run(
+        "ip link add plain0 type bridge && ip addr add 10.78.0.1/24 dev plain0 && "
+        "ip link set plain0 up");
+    for (int i = 0; i < 2; ++i) {
+      const std::string left = "pv" + std::to_string(i);
+      const std::string right = "pc" + std::to_string(i);
+      host::run("ip link add " + left + " type veth peer name " + right + " && ip link set " +
+                left + " master plain0 up && ip link set " + right + " netns " + plain_[i]);
+      host::run_in(plain_[i], "ip addr add 10.78.0." + std::to_string(5 + i) + "/24 dev " + right +
+                                  " && ip link set " + right + " up");
+    }
+  }
+  ~Bench() { must(kernel_->remove_everything()); }
+
+  void measure(int repeats, std::chrono::milliseconds time) {
+    std::vector<double> ours;
+    std::vector<double> plain;
+    std::vector<double> ratios;
+    for (int i = 0; i < repeats; ++i) {
+      // Whoever comes second may find the machine otherwise: the order changes.
+      if (i % 2 == 0) ours.push_back(run(ours_, IpAddr::v4(0x0a4d0006), time));
+      plain.push_back(run(plain_, IpAddr::v4(0x0a4e0006), time));
+      if (i % 2 != 0) ours.push_back(run(ours_, IpAddr::v4(0x0a4d0006), time));
+      ratios.push_back(ours.back() / plain.back());
+    }
+    std::printf("one TCP stream: Heddle's bridge %.2f Gb/s, plain bridge %.2f Gb/s\n",
+                median(ours) / 1e9, median(plain) / 1e9);
+    std::ranges::sort(ratios);
+    std::printf("ratio of neighbouring runs: median %.3f  (%.3f to %.3f, %d pairs)\n",
+                median(ratios), ratios.front(), ratios.back(), repeats);
+  }
+
+ private:
+  static double run(const std::string (&sandboxes)[2], const IpAddr& address,
+                    std::chrono::milliseconds time) {
+    bench::Stream stream{.from = sandboxes[0], .to = sandboxes[1], .address = address};
+    stream.time = time;
+    if (std::thread::hardware_concurrency() > 1) stream.pins = bench::Stream::Pins{};
+    return bench::tcp_goodput(stream);
+  }
+
+  host::PrivateHost host_;
+  NoListeners listeners_;
+  std::unique_ptr<LinuxKernel> kernel_;
+  const std::string ours_[2] = {host_.add_sandbox("c1"), host_.add_sandbox("c2")};
+  const std::string plain_[2] = {host_.add_sandbox("p1"), host_.add_sandbox("p2")};
+};
+
+}  // namespace
+}  // namespace heddle::dataplane
+
+int main(int argc, char** argv) {
+  int repeats = 15;
+  int milliseconds = 1500;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::string(argv[i]) == "--repeats") repeats = std::max(1, std::atoi(argv[i + 1]));
+    if (std::string(argv[i]) == "--milliseconds") milliseconds = std::atoi(argv[i + 1]);
+  }
+  heddle::dataplane::Bench bench;
+  bench.measure(repeats, std::chrono::milliseconds(milliseconds));
+  return 0;
+}
