@@ -59,9 +59,8 @@ class OfSandbox : public testing::Test {
 
 TEST_F(OfSandbox, IsWhatTheProcessHas) {
   host::run_in(c1_,
-               "ip link add eth0 type dummy && ip link add eth1 type dummy && "
-               "ip addr add 10.1.0.2/24 dev eth0 && ip link set eth0 up && "
-               "ip route add default via 10.1.0.1");
+               "ip link add eth0 type veth peer name eth1 && ip addr add 10.1.0.2/24 dev eth0 && "
+               "ip link set eth0 up && ip link set eth1 up && ip route add default via 10.1.0.1");
   const Process process(c1_);
   const auto opened = open_sandbox(process.pid());
   ASSERT_TRUE(opened) << opened.error().text();
