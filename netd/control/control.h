@@ -166,6 +166,7 @@ class Control final : public Daemon {
 
   // --- network_use.cc ---
   // What no plan can mend: sentences for verify().
+  Result<std::vector<model::Endpoint>> follow_subnets(const model::Network& network);
   std::vector<std::string> host_conflicts();
 
   // --- addresses.cc ---
