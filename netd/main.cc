@@ -23,6 +23,7 @@
 #include "dataplane/bpf/programs.h"
 #include "dataplane/linux/kernel.h"
 #include "dataplane/netns/visitor.h"
+#include "dataplane/nft/forward_policy.h"
 #include "dataplane/probe/probe.h"
 #include "netd/cluster/cluster.h"
 #include "netd/config/settings.h"
@@ -147,11 +148,11 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
     log_warn("bpf.unavailable", {{"error", programs.error()},
                                  {"lost", "overlay networks, service addresses and sidecars"}});
   }
-  TRY(const auto kernel,
-      dataplane::LinuxKernel::open({.link_group = 0x48440000u | instance,
-                                    .nft_table = "heddle_" + std::to_string(instance),
-                                    .cgroup = settings.workload_cgroup},
-                                   listeners, std::move(programs)));
+  const std::string nft_table = "heddle_" + std::to_string(instance);
+  TRY(const auto kernel, dataplane::LinuxKernel::open({.link_group = 0x48440000u | instance,
+                                                       .nft_table = nft_table,
+                                                       .cgroup = settings.workload_cgroup},
+                                                      listeners, std::move(programs)));
 
   driver::DriverSet drivers;
   drivers.add(std::make_unique<bridge::BridgeDriver>());
@@ -178,6 +179,7 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
                                            .ipvlan = has(probes, "ipvlan"),
                                            .vlan = has(probes, "vlan")},
                             .audit_interval = settings.audit_interval,
+                            .forward_drops = [&] { return nft::forward_drops(nft_table); },
                             .system_info = [&] { return system_facts(probes, kernel->programs()); },
                             .ask_to_end =
                                 [&reset] {

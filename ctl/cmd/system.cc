@@ -13,6 +13,10 @@ namespace heddle::cmd {
 namespace {
 
 // 1 when differences stay, so that scripts and monitoring can ask.
+void print_notes(std::ostream& out, const std::vector<std::string>& notes) {
+  for (const auto& sentence : notes) out << "note: " << output::printable(sentence) << "\n";
+}
+
 Result<int> verify(const Arguments& arguments, Context& context) {
   const auto repair = arguments.has("--repair") ? client::Repair::yes : client::Repair::no;
   TRY(auto* daemon, context.daemon());
@@ -24,6 +28,7 @@ Result<int> verify(const Arguments& arguments, Context& context) {
   }
   if (verified.differences.empty()) {
     context.out << "No difference: the kernel is as the state wants it.\n";
+    print_notes(context.out, verified.notes);
     return kDone;
   }
   for (const auto& sentence : verified.differences) {
@@ -32,6 +37,7 @@ Result<int> verify(const Arguments& arguments, Context& context) {
   context.out << verified.differences.size() << " differences";
   if (repair == client::Repair::yes) context.out << ", " << verified.repaired.size() << " repaired";
   context.out << ".\n";
+  print_notes(context.out, verified.notes);
   return clean ? kDone : kFailed;
 }
 
@@ -64,6 +70,8 @@ void print_info(std::ostream& out, const client::SystemInfo& info) {
     }
     table.print(out);
   }
+  if (!info.notes.empty()) out << "\n";
+  print_notes(out, info.notes);
 }
 
 Result<int> info(const Arguments&, Context& context) {

@@ -243,7 +243,8 @@ Json to_json(const client::LoadBalancerStatus& status) {
 
 Json to_json(const client::Verified& verified) {
   return Object{{"differences", text_list(verified.differences)},
-                {"repaired", text_list(verified.repaired)}};
+                {"repaired", text_list(verified.repaired)},
+                {"notes", text_list(verified.notes)}};
 }
 
 Json to_json(const client::SystemInfo& info) {
@@ -268,7 +269,8 @@ Json to_json(const client::SystemInfo& info) {
                 {"endpoints", info.endpoints},
                 {"workloads", info.workloads},
                 {"capabilities", std::move(capabilities)},
-                {"drops", std::move(drops)}};
+                {"drops", std::move(drops)},
+                {"notes", text_list(info.notes)}};
 }
 
 namespace {

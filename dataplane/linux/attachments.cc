@@ -3,6 +3,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "dataplane/linux/inside.h"
 #include "dataplane/linux/interface.h"
@@ -110,6 +111,11 @@ Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachme
     if (same) return Pair{*old, false};
     TRY_DO(make_way(attachment, sandbox));
     created = netlink::create_veth(socket_, veth);
+  }
+  if (!created && created.error().sys_errno() == EXFULL) {
+    return fail(Errc::exhausted, "bridge " + attachment.bridge +
+                                     " has as many ports as the kernel allows; make another "
+                                     "network and connect it there");
   }
   TRY(netlink::Link host, std::move(created));
   undo.add([this, index = host.index] { return netlink::delete_link(socket_, index); });

@@ -356,7 +356,8 @@ Result<Verified> Client::verify(Repair repair, Deadline deadline) {
   request.set_repair(repair == Repair::yes);
   TRY(auto reply, impl_->call(&Stub::Verify, request, deadline));
   return Verified{{reply.differences().begin(), reply.differences().end()},
-                  {reply.repaired().begin(), reply.repaired().end()}};
+                  {reply.repaired().begin(), reply.repaired().end()},
+                  {reply.notes().begin(), reply.notes().end()}};
 }
 
 Result<SystemInfo> Client::system_info(Deadline deadline) {

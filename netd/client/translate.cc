@@ -191,7 +191,8 @@ SystemInfo read(const api::v1::SystemInfoReply& reply) {
                   .drops = {},
                   .networks = reply.networks(),
                   .endpoints = reply.endpoints(),
-                  .workloads = reply.workloads()};
+                  .workloads = reply.workloads(),
+                  .notes = {reply.notes().begin(), reply.notes().end()}};
   for (const auto& message : reply.capabilities()) {
     info.capabilities.push_back({message.name(), message.present(), message.lost()});
   }

@@ -191,6 +191,7 @@ struct LoadBalancerStatus {
 struct Verified {
   std::vector<std::string> differences;  // a sentence each
   std::vector<std::string> repaired;     // with Repair::yes
+  std::vector<std::string> notes;        // of the host, which may be meant so: no difference
 };
 
 struct Capability {
@@ -218,6 +219,7 @@ struct SystemInfo {
   std::uint32_t networks = 0;
   std::uint32_t endpoints = 0;
   std::uint32_t workloads = 0;
+  std::vector<std::string> notes;  // as of Verified
 };
 
 }  // namespace heddle::client

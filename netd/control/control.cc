@@ -153,6 +153,9 @@ std::shared_ptr<const model::View> Control::view() {
 
 Result<SystemInfo> Control::system_info() {
   TRY(SystemInfo info, settings_.system_info());
+  TRY(info.notes, executor_.call([this]() -> Result<std::vector<std::string>> {
+    return host_notes(reconcile::plan(*view(), facts_, *parts_.drivers));
+  }));
   info.node_name = settings_.node_name;
   info.state_dir = settings_.state_dir;
   info.run_dir = settings_.run_dir;

@@ -55,6 +55,10 @@ class Control final : public Daemon {
     } kernel_has = {};
     std::function<Result<HostSurvey>()> survey_host = control::survey_host;
     std::chrono::milliseconds audit_interval{5000};
+    // Chains of others that drop by default what this host forwards: `ip filter FORWARD`.
+    std::function<Result<std::vector<std::string>>()> forward_drops = [] {
+      return Result<std::vector<std::string>>();
+    };
     std::function<Result<SystemInfo>()> system_info;  // what probes and counters say
     std::function<void()> ask_to_end;
   };
@@ -174,7 +178,9 @@ class Control final : public Daemon {
 
   // --- network_use.cc ---
   // What no plan can mend: sentences for verify().
+  Result<std::vector<model::Endpoint>> follow_subnets(const model::Network& network);
   std::vector<std::string> host_conflicts();
+  std::vector<std::string> host_notes(const dataplane::HostState& wanted);
 
   // --- addresses.cc ---
   // An address of a network that somebody had.

@@ -118,6 +118,7 @@ struct ProxiedWorkload {
 struct Verified {
   std::vector<std::string> differences;  // a sentence each
   std::vector<std::string> repaired;     // when asked to
+  std::vector<std::string> notes;        // of the host, which may be meant so: no difference
 };
 
 struct Capability {
@@ -139,6 +140,7 @@ struct SystemInfo {
   cluster::Cluster::Role role = cluster::Cluster::Role::none;
   std::vector<Capability> capabilities;
   std::vector<DropCount> drops;
+  std::vector<std::string> notes;  // as of Verified
 };
 
 enum class Repair { no, yes };

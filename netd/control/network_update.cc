@@ -123,6 +123,28 @@ Result<Control::NetworkChange> Control::plan_update(const NetworkUpdate& update)
   return change;
 }
 
+// The network's endpoints that are not as they were: their prefix lengths follow the subnets, and
+// who has no IPv6 address gets one when the network has IPv6 now. Each keeps what it has.
+Result<std::vector<model::Endpoint>> Control::follow_subnets(const model::Network& network) {
+  std::vector<model::Endpoint> moved;
+  ipam::NetworkPools& pools = pools_of(network);
+  ipam::Lease lease(pools);
+  for (const auto& [id, before] : objects_->endpoints()) {
+    if (before.network != network.id) continue;
+    model::Endpoint endpoint = before;
+    endpoint.address = in_subnet(before.address, network);
+    if (before.address6) endpoint.address6 = in_subnet(*before.address6, network);
+    if (before.address.address.is_v4() && !before.address6 && pools.has(ipam::Family::v6)) {
+      TRY(const IpAddr chosen,
+          lease.take(ipam::Family::v6, before.workload_name, parts_.clock->steady()));
+      endpoint.address6 = in_subnet({chosen, 128}, network);
+    }
+    if (endpoint != before) moved.push_back(std::move(endpoint));
+  }
+  lease.keep();
+  return moved;
+}
+
 // Stores it, and looks whether the kernel took it; if not, everything is as before.
 Result<> Control::store_update(const NetworkChange& change) {
   const driver::Driver* driver = parts_.drivers->find(change.after.driver);
@@ -134,15 +156,15 @@ Result<> Control::store_update(const NetworkChange& change) {
   for (const auto& [id, endpoint] : objects_->endpoints()) {
     if (endpoint.network != change.after.id) continue;
     devices.insert(driver::host_device(id));
-    model::Endpoint moved = endpoint;
-    moved.address = in_subnet(endpoint.address, change.after);
-    if (endpoint.address6) moved.address6 = in_subnet(*endpoint.address6, change.after);
-    if (moved == endpoint) continue;
-    batch.put(std::move(moved));
-    undo.put(endpoint);
+  }
+  auto moved = follow_subnets(change.after);
+  pools_.erase(change.after.id);  // made again from what is stored
+  if (!moved) return std::unexpected(std::move(moved).error());
+  for (model::Endpoint& endpoint : *moved) {
+    undo.put(objects_->endpoints().at(endpoint.id));
+    batch.put(std::move(endpoint));
   }
   TRY_DO(objects_->commit(std::move(batch)));
-  pools_.erase(change.after.id);  // made again from the new subnets
   for (const Failure& failure : refresh()) {
     const auto* bridge = std::get_if<dataplane::Ensure<dataplane::Bridge>>(&failure.operation);
     const auto* attachment =

@@ -70,4 +70,26 @@ std::vector<std::string> Control::host_conflicts() {
   return sentences;
 }
 
+// What of the host's own rules may be in the way of what networks forward: only their owner knows
+// what they are to let past.
+std::vector<std::string> Control::host_notes(const dataplane::HostState& wanted) {
+  std::set<std::string> devices;
+  for (const dataplane::NetworkRules& rules : wanted.rules) {
+    if (rules.inbound || rules.outbound) devices.insert(rules.device);
+  }
+  if (devices.empty()) return {};
+  std::string list;
+  for (const std::string& device : devices) list += (list.empty() ? "" : ", ") + device;
+  const auto chains = settings_.forward_drops();
+  if (!chains) return {"the host's own firewall could not be read: " + chains.error().text()};
+  std::vector<std::string> notes;
+  for (const std::string& chain : *chains) {
+    notes.push_back("the host's chain " + chain +
+                    " drops what no rule of it accepts: what networks forward and published ports "
+                    "need one there for " +
+                    list + "; how, with Docker, ufw and firewalld: docs/ports.md");
+  }
+  return notes;
+}
+
 }  // namespace heddle::control

@@ -337,6 +337,7 @@ Result<Verified> Control::verify(Repair repair) {
           result.repaired.push_back(difference);
       }
     }
+    result.notes = host_notes(wanted);
     for (std::string& conflict : host_conflicts()) {
       result.differences.push_back(std::move(conflict));
     }

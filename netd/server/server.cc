@@ -310,6 +310,7 @@ class Service final : public v1::Heddle::Service {
       TRY(const auto verified,
           daemon_.verify(request->repair() ? control::Repair::yes : control::Repair::no));
       for (const auto& text : verified.differences) reply->add_differences(text);
+      for (const auto& text : verified.notes) reply->add_notes(text);
       for (const auto& text : verified.repaired) reply->add_repaired(text);
       return {};
     }());

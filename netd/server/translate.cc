@@ -328,6 +328,7 @@ void fill(const control::SystemInfo& info, const model::View& view, api::v1::Sys
     entry.set_packets(drop.packets);
     entry.set_bytes(drop.bytes);
   }
+  for (const auto& text : info.notes) out.add_notes(text);
   out.set_networks(static_cast<std::uint32_t>(view.networks.size()));
   out.set_workloads(static_cast<std::uint32_t>(view.workloads.size()));
   out.set_endpoints(static_cast<std::uint32_t>(std::ranges::count_if(

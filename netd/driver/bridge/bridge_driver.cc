@@ -33,6 +33,8 @@ constexpr std::array kOptions{
 };
 
 constexpr std::array kFamilies{Family::v4, Family::v6};
+// Of one bridge: net/bridge/br_private.h, BR_MAX_PORTS, of which number 0 is none.
+constexpr std::ptrdiff_t kMostPorts = 1023;
 
 // Between endpoints and everything beyond the bridge.
 enum class Mode {
@@ -126,7 +128,17 @@ Result<> BridgeDriver::validate(const model::Network& network,
 
 Result<> BridgeDriver::check_endpoint(const model::Network& network,
                                       const model::Endpoint& endpoint,
-                                      const model::View& /*view*/) const {
+                                      const model::View& view) const {
+  const auto ports = std::ranges::count_if(view.endpoints, [&](const auto& entry) {
+    return entry.second.network == network.id && entry.second.state != model::EndpointState::gone &&
+           entry.first != endpoint.id;
+  });
+  if (ports >= kMostPorts) {
+    return fail(Errc::exhausted, "network '" + network.name + "' is full: it has " +
+                                     std::to_string(ports) +
+                                     " endpoints, and the kernel's bridge takes no more ports; "
+                                     "make another network and connect it there");
+  }
   if (endpoint.published.empty() || !network.internal) return {};
   return fail(Errc::unsupported, "network '" + network.name +
                                      "' is internal: nothing outside reaches its endpoints, so "

@@ -7,12 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "tests/support/host/private_host.h"
 
@@ -38,13 +43,35 @@ bool eventually(std::chrono::seconds limit, const std::function<bool()>& holds) 
   return true;
 }
 
+constexpr std::string_view kCgroup = "heddle-crash-";  // and the pid of the test
+
+// A test that was killed leaves its cgroup, and in it whatever heddled had started.
+void remove_left_behind(const std::string& root) {
+  for (const auto& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kCgroup)) continue;
+    const pid_t owner = std::atoi(name.c_str() + kCgroup.size());
+    if (owner <= 0 || ::kill(owner, 0) == 0 || errno != ESRCH) continue;
+    std::ofstream(entry.path() / "cgroup.kill") << 1 << std::flush;
+    std::vector<fs::path> all{entry.path()};
+    for (const auto& inner : fs::recursive_directory_iterator(entry.path())) {
+      if (inner.is_directory()) all.push_back(inner.path());
+    }
+    std::ranges::sort(all, std::greater());  // what is inside comes first
+    for (const fs::path& path : all) {
+      EXPECT_TRUE(eventually(5s, [&] { return ::rmdir(path.c_str()) == 0; })) << path;
+    }
+  }
+}
+
 // A host of the test's own with a heddled that can be killed after its n-th call.
 class Crash : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "kernel tests run as root";
-    cgroup_ = host::run("findmnt -n -t cgroup2 -o TARGET | head -1") + "/heddle-crash-" +
-              std::to_string(::getpid());
+    const std::string root = host::run("findmnt -n -t cgroup2 -o TARGET | head -1");
+    remove_left_behind(root);
+    cgroup_ = root + "/" + std::string(kCgroup) + std::to_string(::getpid());
     fs::create_directory(cgroup_);
     ::setenv("HEDDLE_SOCKET", (run_dir() + "/heddled.sock").c_str(), 1);
     ::setenv("HEDDLE_CRASH_AFTER", arm_file().c_str(), 1);
@@ -142,6 +169,35 @@ class Crash : public ::testing::Test {
 };
 
 constexpr const char* kApp = "(heddle network create app || true) && ";
+
+TEST(LeftBehind, CgroupsOfDeadTestsGoAndThoseOfLivingOnesStay) {
+  if (::geteuid() != 0) GTEST_SKIP() << "kernel tests run as root";
+  const std::string root = host::run("findmnt -n -t cgroup2 -o TARGET | head -1");
+  const auto make = [&](pid_t owner) {
+    const fs::path path = root + "/" + std::string(kCgroup) + std::to_string(owner);
+    fs::create_directories(path / "workload-1");
+    return path;
+  };
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(dead, nullptr, 0), dead);
+  const fs::path left = make(dead);
+  const fs::path kept = make(::getpid());
+  const pid_t inside = ::fork();
+  if (inside == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  std::ofstream(left / "workload-1/cgroup.procs") << inside << std::flush;
+  remove_left_behind(root);
+  int status = 0;
+  ASSERT_EQ(::waitpid(inside, &status, 0), inside);
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(kept));
+  ::rmdir((kept / "workload-1").c_str());
+  ::rmdir(kept.c_str());
+}
 
 TEST_F(Crash, CreatingANetwork) {
   crash_at_each_call_of({.command = "heddle network create app",

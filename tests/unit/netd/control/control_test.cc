@@ -146,6 +146,26 @@ TEST_F(ControlTest, VerifyNamesWhatWasAlteredAndRepairMendsIt) {
   EXPECT_EQ(kernel_.state().attachments, good.attachments);
 }
 
+TEST_F(ControlTest, AHostThatDropsWhatItForwardsIsNotedAndIsNoDifference) {
+  forward_drops_ = std::vector<std::string>{"ip filter FORWARD"};
+  start();
+  EXPECT_THAT(control_->verify(Repair::no)->notes, testing::IsEmpty()) << "nothing is forwarded";
+  ASSERT_TRUE(create({.name = "blue"}));
+  ASSERT_TRUE(connect({.network = "blue", .workload = "c1"}));
+  const auto verified = control_->verify(Repair::no);
+  ASSERT_TRUE(verified) << verified.error().text();
+  EXPECT_THAT(verified->differences, testing::IsEmpty());
+  const std::string bridge = kernel_.state().bridges.begin()->first;
+  EXPECT_THAT(verified->notes,
+              testing::ElementsAre(
+                  testing::AllOf(testing::HasSubstr("chain ip filter FORWARD drops"),
+                                 testing::HasSubstr(bridge), testing::HasSubstr("docs/ports.md"))));
+  EXPECT_EQ(control_->system_info()->notes, verified->notes);
+  forward_drops_ = fail(Errc::unavailable, "no nftables");
+  EXPECT_THAT(control_->verify(Repair::no)->notes,
+              testing::ElementsAre(testing::HasSubstr("no nftables")));
+}
+
 TEST_F(ControlTest, AnOverlayAddressComesFromABlockOfThisNode) {
   start();
   cluster::SwarmState swarm;

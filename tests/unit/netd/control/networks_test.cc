@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "netd/driver/names.h"
 #include "tests/unit/netd/control/node_fixture.h"
 
 namespace heddle::control {
@@ -176,7 +177,8 @@ TEST_F(NetworksTest, ALiveNetworkGrowsWithoutItsEndpointsBeingMadeAnew) {
       soon());
   ASSERT_TRUE(updated) << updated.error().text();
   EXPECT_EQ(kernel_.index_of(device), index);
-  EXPECT_EQ(attachment().addresses, (std::vector<IfAddr>{{endpoint->address.address, 20}}));
+  EXPECT_EQ(attachment().addresses,
+            (std::vector<IfAddr>{{endpoint->address.address, 20}, {a("fd00:9::2"), 64}}));
   EXPECT_EQ(attachment().mtu, 1400u);
   const auto& bridge = kernel_.state().bridges.begin()->second;
   EXPECT_EQ(
@@ -184,6 +186,32 @@ TEST_F(NetworksTest, ALiveNetworkGrowsWithoutItsEndpointsBeingMadeAnew) {
       (std::vector<IfAddr>{{a("172.29.0.1"), 20}, {a("172.30.0.1"), 24}, {a("fd00:9::1"), 64}}));
   EXPECT_EQ(control_->view()->endpoints.begin()->second.address.length, 20);
   EXPECT_EQ(control_->view()->networks.begin()->second.labels.at("tier"), "web");
+  EXPECT_THAT(control_->verify(Repair::no)->differences, IsEmpty());
+}
+
+TEST_F(NetworksTest, Ipv6ComesToEndpointsThatAreConnectedAlready) {
+  start();
+  ASSERT_TRUE(create({.name = "blue", .subnets = {p("172.29.0.0/24")}}));
+  const auto one = connect({.network = "blue", .workload = "c1"});
+  const auto two = connect({.network = "blue", .workload = "c2"});
+  ASSERT_TRUE(one && two);
+  const auto index = kernel_.index_of(driver::host_device(one->id));
+  ASSERT_TRUE(control_->update_network(
+      {.network = "blue", .subnets = {p("fd00:9::/64")}, .ipv6 = true}, soon()));
+  const auto view = control_->view();
+  const model::Endpoint& first = view->endpoints.at(one->id);
+  const model::Endpoint& second = view->endpoints.at(two->id);
+  EXPECT_EQ(first.address, one->address);
+  EXPECT_EQ(first.mac, one->mac);
+  ASSERT_TRUE(first.address6 && second.address6);
+  EXPECT_EQ(first.address6->length, 64);
+  EXPECT_TRUE(p("fd00:9::/64").contains(first.address6->address));
+  EXPECT_NE(first.address6->address, second.address6->address);
+  EXPECT_EQ(kernel_.index_of(driver::host_device(one->id)), index) << "the same link";
+  const auto third = connect({.network = "blue", .workload = "c3"});
+  ASSERT_TRUE(third) << third.error().text();
+  EXPECT_NE(*third->address6, *first.address6);
+  EXPECT_NE(*third->address6, *second.address6);
   EXPECT_THAT(control_->verify(Repair::no)->differences, IsEmpty());
 }
 

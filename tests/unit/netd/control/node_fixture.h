@@ -84,6 +84,7 @@ class NodeTest : public testing::Test {
                           .never_choose = never_,
                           .survey_host = [this]() -> Result<HostSurvey> { return host_; },
                           .audit_interval = std::chrono::hours(1),
+                          .forward_drops = [this] { return forward_drops_; },
                           .system_info = [] { return SystemInfo{}; },
                           .ask_to_end = [] {}});
     const auto started = control_->start({.clock = &clock_,
@@ -109,6 +110,7 @@ class NodeTest : public testing::Test {
   std::string dir_;
   HostSurvey host_;
   std::vector<Prefix> never_;
+  Result<std::vector<std::string>> forward_drops_;
   ManualClock clock_;
   std::unique_ptr<store::Store> store_;
   dataplane::FakeKernel kernel_;

@@ -276,6 +276,27 @@ TEST_F(BridgeDriverTest, PublishedPortsAreOneEntryForEachPortAndFamily) {
             Errc::unsupported);
 }
 
+TEST_F(BridgeDriverTest, ABridgeHas1023PortsAndTheNextEndpointIsToldSo) {
+  model::View& view = build.view();
+  const auto add = [&] {
+    model::Endpoint other;
+    other.id = "other-" + std::to_string(view.endpoints.size());
+    other.network = network.id;
+    view.endpoints.emplace(other.id, other);
+  };
+  model::Endpoint next = endpoint();
+  next.id = "next";
+  while (view.endpoints.size() < 1022) add();
+  EXPECT_TRUE(driver.check_endpoint(network, next, view));
+  add();
+  ASSERT_EQ(view.endpoints.size(), 1023u);
+  EXPECT_TRUE(driver.check_endpoint(network, endpoint(), view)) << "one that has its port";
+  const auto refused = driver.check_endpoint(network, next, view);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Errc::exhausted);
+  EXPECT_NE(refused.error().text().find("make another network"), std::string::npos);
+}
+
 TEST_F(BridgeDriverTest, ADeviceOfTheHostIsNoNameForItsBridge) {
   network.options = {{"bridge.name", "eth0"}};
   EXPECT_EQ(refusal(), "");
