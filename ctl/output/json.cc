@@ -245,6 +245,22 @@ Json to_json(const client::Verified& verified) {
                 {"repaired", text_list(verified.repaired)}};
 }
 
+namespace {
+
+Json dns_json(const client::Dns& dns) {
+  Array upstreams;
+  for (const auto& upstream : dns.upstreams) {
+    upstreams.push_back(Object{{"address", upstream.address}, {"up", upstream.up}});
+  }
+  Object counters;
+  for (const auto& counter : dns.counters) counters[counter.name] = counter.value;
+  return Object{{"host_resolver", dns.host_resolver},
+                {"upstreams", std::move(upstreams)},
+                {"counters", std::move(counters)}};
+}
+
+}  // namespace
+
 Json to_json(const client::SystemInfo& info) {
   Array capabilities;
   for (const auto& capability : info.capabilities) {
@@ -267,7 +283,8 @@ Json to_json(const client::SystemInfo& info) {
                 {"endpoints", info.endpoints},
                 {"workloads", info.workloads},
                 {"capabilities", std::move(capabilities)},
-                {"drops", std::move(drops)}};
+                {"drops", std::move(drops)},
+                {"dns", dns_json(info.dns)}};
 }
 
 namespace {

@@ -130,6 +130,19 @@ struct DropCount {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
 };
+struct DnsInfo {
+  struct Upstream {
+    SocketAddr address;
+    bool up = true;
+  };
+  struct Counter {
+    std::string name;
+    std::uint64_t value = 0;
+  };
+  std::string host_resolver;  // Resolvers::host_state()
+  std::vector<Upstream> upstreams;
+  std::vector<Counter> counters;
+};
 struct SystemInfo {
   std::string node_name;
   std::string kernel;
@@ -139,6 +152,7 @@ struct SystemInfo {
   cluster::Cluster::Role role = cluster::Cluster::Role::none;
   std::vector<Capability> capabilities;
   std::vector<DropCount> drops;
+  DnsInfo dns;
 };
 
 enum class Repair { no, yes };
