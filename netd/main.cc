@@ -71,14 +71,47 @@ std::string folder_of_this_program() {
   return self.parent_path().string();
 }
 
-// Our own resolver is no upstream of itself.
-std::vector<SocketAddr> host_resolvers() {
+// Our own resolvers are no upstreams of themselves.
+std::vector<SocketAddr> host_resolvers(const config::Settings& settings) {
+  if (!settings.dns_upstreams.empty()) return settings.dns_upstreams;
   std::ifstream file("/etc/resolv.conf");
   std::stringstream text;
   text << file.rdbuf();
-  auto servers = dns::parse_name_servers(text.str());
-  std::erase(servers, SocketAddr{IpAddr::v4(0x7f00000b), 53});
+  auto servers = dns::parse_resolv_conf(text.str()).servers;
+  std::erase(servers, SocketAddr{dns::kWorkloadResolver, 53});
+  if (settings.host_dns) std::erase(servers, *settings.host_dns);
   return servers;
+}
+
+control::HostDns host_dns(const config::Settings& settings) {
+  const bool whole = settings.host_dns_others == config::Settings::Others::forward;
+  return {.address = settings.host_dns,
+          .audience = whole ? dns::Audience::whole_host : dns::Audience::host,
+          .upstreams = [&settings] { return host_resolvers(settings); }};
+}
+
+control::DnsInfo dns_facts(const dns::DnsServer& server, const control::Resolvers& resolvers) {
+  const dns::DnsServer::Stats stats = server.stats();
+  control::DnsInfo info{.host_resolver = resolvers.host_state(),
+                        .upstreams = {},
+                        .counters = {{"queries", stats.queries},
+                                     {"own_answers", stats.answered},
+                                     {"forwarded", stats.forwarded},
+                                     {"cache_hits", stats.cached},
+                                     {"shared_questions", stats.joined},
+                                     {"over_limit", stats.refused},
+                                     {"failed", stats.failed},
+                                     {"dropped", stats.dropped},
+                                     {"tcp_connections", stats.connections},
+                                     {"upstream_queries", stats.upstream_queries},
+                                     {"upstream_tcp", stats.upstream_tcp},
+                                     {"upstream_timeouts", stats.upstream_silent},
+                                     {"upstream_failures", stats.upstream_useless},
+                                     {"loops", stats.loops},
+                                     {"cache_entries", stats.cache_entries},
+                                     {"cache_bytes", stats.cache_bytes}}};
+  for (const auto& [address, up] : server.upstreams()) info.upstreams.push_back({address, up});
+  return info;
 }
 
 // The mesh is made after the kernel that asks it for listeners.
@@ -98,8 +131,10 @@ Result<std::unique_ptr<bpf::Programs>> load_programs(const config::Settings& set
   return bpf::Programs::load({.pin_dir = bpffs, .cgroup = settings.cgroup, .link_group = instance});
 }
 
-Result<control::SystemInfo> system_facts(const probe::Probes& probes, bpf::Programs* programs) {
+Result<control::SystemInfo> system_facts(const probe::Probes& probes, bpf::Programs* programs,
+                                         control::DnsInfo dns) {
   control::SystemInfo info;
+  info.dns = std::move(dns);
   info.kernel = probes.kernel;
   for (const auto& p : probes.all) info.capabilities.push_back({p.name, p.present, p.lost});
   if (programs != nullptr) {
@@ -162,30 +197,31 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   drivers.add(std::make_unique<host::HostDriver>());
   drivers.add(std::make_unique<none::NoneDriver>());
 
-  TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers()}));
+  TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers(settings)}));
   TRY(const auto visitor, netns::Visitor::start());
-  control::Resolvers resolvers({*dns, *keeper, *visitor}, kept);
+  control::Resolvers resolvers({*dns, *keeper, *visitor}, kept, host_dns(settings));
   kept.clear();  // the mesh takes its own
 
   std::atomic<bool> reset = false;
-  control::Control control({.state_dir = settings.state_dir,
-                            .run_dir = settings.run_dir,
-                            .cgroup = settings.workload_cgroup,
-                            .node_name = settings.node_name,
-                            .local_pools = settings.local_pools,
-                            .local_subnet_length = settings.local_subnet_length,
-                            .never_choose = settings.never_choose,
-                            .kernel_has = {.macvlan = has(probes, "macvlan"),
-                                           .ipvlan = has(probes, "ipvlan"),
-                                           .vlan = has(probes, "vlan")},
-                            .audit_interval = settings.audit_interval,
-                            .forward_drops = [&] { return nft::forward_drops(nft_table); },
-                            .system_info = [&] { return system_facts(probes, kernel->programs()); },
-                            .ask_to_end =
-                                [&reset] {
-                                  reset = true;
-                                  ::kill(::getpid(), SIGTERM);
-                                }});
+  control::Control control(
+      {.state_dir = settings.state_dir,
+       .run_dir = settings.run_dir,
+       .cgroup = settings.workload_cgroup,
+       .node_name = settings.node_name,
+       .local_pools = settings.local_pools,
+       .local_subnet_length = settings.local_subnet_length,
+       .never_choose = settings.never_choose,
+       .kernel_has = {.macvlan = has(probes, "macvlan"),
+                      .ipvlan = has(probes, "ipvlan"),
+                      .vlan = has(probes, "vlan")},
+       .audit_interval = settings.audit_interval,
+       .system_info =
+           [&] { return system_facts(probes, kernel->programs(), dns_facts(*dns, resolvers)); },
+       .ask_to_end =
+           [&reset] {
+             reset = true;
+             ::kill(::getpid(), SIGTERM);
+           }});
 
   TRY(const auto mesh,
       mesh::Mesh::start({.run_dir = settings.run_dir,

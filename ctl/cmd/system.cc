@@ -41,6 +41,23 @@ Result<int> verify(const Arguments& arguments, Context& context) {
   return clean ? kDone : kFailed;
 }
 
+void print_dns(std::ostream& out, const client::Dns& dns) {
+  out << "\n";
+  output::Details lines;
+  lines.add("Host resolver", dns.host_resolver);
+  for (const auto& upstream : dns.upstreams) {
+    lines.add("Name server", upstream.address + (upstream.up ? "" : " (does not answer)"));
+  }
+  lines.print(out);
+  if (dns.counters.empty()) return;
+  out << "\n";
+  output::Table table({"DNS", "COUNT"});
+  for (const auto& counter : dns.counters) {
+    table.add({counter.name, std::to_string(counter.value)});
+  }
+  table.print(out);
+}
+
 void print_info(std::ostream& out, const client::SystemInfo& info) {
   output::Details lines;
   lines.add("Version", info.version);
@@ -54,6 +71,7 @@ void print_info(std::ostream& out, const client::SystemInfo& info) {
   lines.add("Endpoints", std::to_string(info.endpoints));
   lines.add("Workloads", std::to_string(info.workloads));
   lines.print(out);
+  print_dns(out, info.dns);
   if (!info.capabilities.empty()) {
     out << "\n";
     output::Table table({"CAPABILITY", "PRESENT", "WITHOUT IT"});
@@ -118,7 +136,7 @@ constexpr Command kCommands[] = {
     {"verify", "Compare the kernel with the state, in words; status 1 when they differ",
      "heddle verify\nheddle verify --repair", kVerifyFlags, verify},
     {"system info",
-     "Show this node: its kernel, what that lacks, what was dropped",
+     "Show this node: its kernel, what that lacks, its resolver, what was dropped",
      "heddle system info",
      {},
      info},

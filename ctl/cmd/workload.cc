@@ -9,6 +9,7 @@
 #include "ctl/output/ports.h"
 #include "ctl/output/table.h"
 #include "ctl/output/words.h"
+#include "netd/model/workload_dns.h"
 
 namespace heddle::cmd {
 namespace {
@@ -33,6 +34,19 @@ Result<std::map<std::string, std::string>> parse_environment(
     }
   }
   return parse_pairs("--env", pairs);
+}
+
+Result<> add_dns(const Arguments& arguments, model::Labels& labels) {
+  model::WorkloadDns dns;
+  for (const auto& text : arguments.list("--dns")) {
+    TRY(const IpAddr server, IpAddr::parse(text).during("--dns"));
+    dns.servers.push_back(server);
+  }
+  dns.search = arguments.list("--dns-search");
+  dns.options = arguments.list("--dns-option");
+  model::put_dns(dns, labels);
+  TRY_DO(model::dns_of(labels));
+  return {};
 }
 
 // The flags of one attachment hold for the first network: a service is on one network.
@@ -69,6 +83,7 @@ Result<int> run(const Arguments& arguments, Context& context) {
   TRY(draft.environment, parse_environment(arguments.list("--env")));
   TRY(draft.labels, parse_pairs("--label", arguments.list("--label")));
   TRY(draft.networks, attachments_of(arguments));
+  TRY_DO(add_dns(arguments, draft.labels));
   TRY(auto* daemon, context.daemon());
   TRY(const auto started, daemon->run(draft, context.deadline()));
   if (context.format == Format::json) {
@@ -138,6 +153,10 @@ constexpr std::array kStartFlags = {
     Flag{"--env,-e", "KEY=VALUE...", "environment variable; KEY alone takes its value here"},
     Flag{"--workdir,-w", "PATH", "directory that it starts in; / when absent"},
     Flag{"--label,-l", "KEY=VALUE...", "label"},
+    Flag{"--dns", "IP...", "server to ask for names that are not ours; the host's when absent"},
+    Flag{"--dns-search", "DOMAIN...", "search domain instead of the host's; . for none at all"},
+    Flag{"--dns-option,--dns-opt", "OPTION...",
+         "option of resolv.conf(5), such as ndots:2, instead of the host's"},
     Flag{"--network", "NETWORK...", "network to connect to; what follows holds for the first"},
 };
 constexpr auto kRunFlags = joined_flags(kStartFlags, kAttachmentFlags);
@@ -150,7 +169,8 @@ constexpr Command kCommands[] = {
     {"run -- COMMAND...", "Start a process in a new sandbox; its name is printed",
      "heddle run --network app --service web --port 8080/http -- nginx -g 'daemon off;'\n"
      "heddle run --name client --network app --restart always -- sleep infinity\n"
-     "heddle run --network app -p 127.0.0.1:8080:80 --ip 10.40.0.9 -- nginx -g 'daemon off;'",
+     "heddle run --network app -p 127.0.0.1:8080:80 --ip 10.40.0.9 -- nginx -g 'daemon off;'\n"
+     "heddle run --network app --dns 192.0.2.53 --dns-search corp.example -- ./client",
      kRunFlags, run},
     {"ps", "List this node's workloads", "heddle ps", {}, ps},
     {"rm WORKLOAD...", "Remove workloads: disconnect them and forget them", "heddle rm -f client",

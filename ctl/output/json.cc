@@ -247,6 +247,22 @@ Json to_json(const client::Verified& verified) {
                 {"notes", text_list(verified.notes)}};
 }
 
+namespace {
+
+Json dns_json(const client::Dns& dns) {
+  Array upstreams;
+  for (const auto& upstream : dns.upstreams) {
+    upstreams.push_back(Object{{"address", upstream.address}, {"up", upstream.up}});
+  }
+  Object counters;
+  for (const auto& counter : dns.counters) counters[counter.name] = counter.value;
+  return Object{{"host_resolver", dns.host_resolver},
+                {"upstreams", std::move(upstreams)},
+                {"counters", std::move(counters)}};
+}
+
+}  // namespace
+
 Json to_json(const client::SystemInfo& info) {
   Array capabilities;
   for (const auto& capability : info.capabilities) {
@@ -270,7 +286,8 @@ Json to_json(const client::SystemInfo& info) {
                 {"workloads", info.workloads},
                 {"capabilities", std::move(capabilities)},
                 {"drops", std::move(drops)},
-                {"notes", text_list(info.notes)}};
+                {"notes", text_list(info.notes)},
+                {"dns", dns_json(info.dns)}};
 }
 
 namespace {

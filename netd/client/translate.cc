@@ -192,12 +192,19 @@ SystemInfo read(const api::v1::SystemInfoReply& reply) {
                   .networks = reply.networks(),
                   .endpoints = reply.endpoints(),
                   .workloads = reply.workloads(),
-                  .notes = {reply.notes().begin(), reply.notes().end()}};
+                  .notes = {reply.notes().begin(), reply.notes().end()},
+                  .dns = {.host_resolver = reply.dns().host_resolver()}};
   for (const auto& message : reply.capabilities()) {
     info.capabilities.push_back({message.name(), message.present(), message.lost()});
   }
   for (const auto& message : reply.drops()) {
     info.drops.push_back({message.reason(), message.packets(), message.bytes()});
+  }
+  for (const auto& message : reply.dns().upstreams()) {
+    info.dns.upstreams.push_back({message.address(), message.up()});
+  }
+  for (const auto& message : reply.dns().counters()) {
+    info.dns.counters.push_back({message.name(), message.value()});
   }
   return info;
 }

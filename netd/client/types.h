@@ -206,6 +206,20 @@ struct Drop {
   std::uint64_t bytes = 0;
 };
 
+struct Dns {
+  struct Upstream {
+    std::string address;
+    bool up = false;
+  };
+  struct Counter {
+    std::string name;
+    std::uint64_t value = 0;
+  };
+  std::string host_resolver;
+  std::vector<Upstream> upstreams;
+  std::vector<Counter> counters;
+};
+
 struct SystemInfo {
   std::string version;
   std::string node_name;
@@ -220,6 +234,7 @@ struct SystemInfo {
   std::uint32_t endpoints = 0;
   std::uint32_t workloads = 0;
   std::vector<std::string> notes;  // as of Verified
+  Dns dns;
 };
 
 }  // namespace heddle::client

@@ -37,7 +37,42 @@ Result<> check_socket(std::string_view flag, const std::string& path) {
 struct Lists {
   std::vector<std::string> pools;
   std::vector<std::string> never;
+  std::vector<std::string> upstreams;
+  std::string host_dns = "off";
+  std::string host_dns_others = "refuse";
 };
+
+// `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`.
+Result<SocketAddr> parse_server(std::string_view flag, const std::string& text) {
+  if (const auto address = IpAddr::parse(text)) return SocketAddr{*address, 53};
+  TRY(const SocketAddr server, SocketAddr::parse(text).during(flag));
+  if (server.port == 0) return fail(Errc::invalid, std::string(flag) + " " + text + ": port 0");
+  return server;
+}
+
+Result<> complete_dns(Settings& settings, const Lists& lists) {
+  if (lists.host_dns != "off") {
+    TRY(const SocketAddr address, parse_server("--host-dns", lists.host_dns));
+    if (address.address.is_unspecified() || address.address.is_multicast()) {
+      return fail(Errc::invalid,
+                  "--host-dns " + lists.host_dns +
+                      " must be one address of this host, such as 127.0.0.12: on all of them, "
+                      "others would be answered too");
+    }
+    settings.host_dns = address;
+  }
+  settings.host_dns_others =
+      lists.host_dns_others == "forward" ? Settings::Others::forward : Settings::Others::refuse;
+  for (const std::string& text : lists.upstreams) {
+    TRY(const SocketAddr server, parse_server("--dns-upstream", text));
+    if (server == settings.host_dns) {
+      return fail(Errc::invalid,
+                  "--dns-upstream " + text + " is --host-dns, which would ask itself");
+    }
+    settings.dns_upstreams.push_back(server);
+  }
+  return {};
+}
 
 Result<> complete_pools(Settings& settings, const std::vector<std::string>& pools) {
   const int length = settings.local_subnet_length;
@@ -87,6 +122,7 @@ Result<> complete(Settings& settings, const Lists& lists) {
     settings.workload_cgroup = settings.cgroup;
   }
   TRY_DO(complete_pools(settings, lists.pools));
+  TRY_DO(complete_dns(settings, lists));
   for (const std::string& text : lists.never) {
     TRY(const Prefix range, Prefix::parse(text).during("--never-choose"));
     settings.never_choose.push_back(range);
@@ -99,7 +135,7 @@ Result<> complete(Settings& settings, const Lists& lists) {
 Result<Parsed> parse_command_line(int argc, const char* const* argv) {
   Parsed parsed;
   Settings& s = parsed.settings;
-  Lists lists{{"172.20.0.0/14"}, {}};
+  Lists lists{.pools = {"172.20.0.0/14"}};
   std::int64_t audit_seconds = 5;
   CLI::App app{"heddled: networks, services and proxies of this host's containers", "heddled"};
   app.set_version_flag("--version", std::string("heddled ") + HEDDLE_VERSION);
@@ -129,6 +165,20 @@ Result<Parsed> parse_command_line(int argc, const char* const* argv) {
       ->type_name("PATH");
   app.add_option("--podman-socket", s.podman_socket, "Where Podman is asked about podman:NAME")
       ->type_name("PATH");
+  app.add_option(
+         "--host-dns", lists.host_dns,
+         "Address of this host where its own programs can ask for workloads' names, such as "
+         "127.0.0.12 or 127.0.0.12:53, or off; see docs/dns.md for the host's side")
+      ->type_name("ADDRESS");
+  app.add_option(
+         "--host-dns-others", lists.host_dns_others,
+         "What becomes of other names there: refuse, or forward, for the only resolver of a "
+         "host")
+      ->check(CLI::IsMember({"refuse", "forward"}));
+  app.add_option("--dns-upstream", lists.upstreams,
+                 "Resolvers to ask for names that are not ours (default: those of "
+                 "/etc/resolv.conf, read again when it changes)")
+      ->type_name("ADDRESS");
   app.add_option("--log-level", s.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
   app.footer(

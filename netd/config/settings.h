@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,12 @@ struct Settings {
   std::chrono::milliseconds audit_interval{5000};
   std::string docker_socket = "/run/docker.sock";
   std::string podman_socket = "/run/podman/podman.sock";
+  // DNS of the host: where it is served (absent: nowhere), and whether names that are not ours are
+  // refused or forwarded there.
+  std::optional<SocketAddr> host_dns;
+  enum class Others { refuse, forward } host_dns_others = Others::refuse;
+  // Asked for names that are not ours; empty: those of /etc/resolv.conf, as it is at each moment.
+  std::vector<SocketAddr> dns_upstreams;
 };
 
 struct Parsed {

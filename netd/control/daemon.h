@@ -131,6 +131,19 @@ struct DropCount {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
 };
+struct DnsInfo {
+  struct Upstream {
+    SocketAddr address;
+    bool up = true;
+  };
+  struct Counter {
+    std::string name;
+    std::uint64_t value = 0;
+  };
+  std::string host_resolver;  // Resolvers::host_state()
+  std::vector<Upstream> upstreams;
+  std::vector<Counter> counters;
+};
 struct SystemInfo {
   std::string node_name;
   std::string kernel;
@@ -141,6 +154,7 @@ struct SystemInfo {
   std::vector<Capability> capabilities;
   std::vector<DropCount> drops;
   std::vector<std::string> notes;  // as of Verified
+  DnsInfo dns;
 };
 
 enum class Repair { no, yes };

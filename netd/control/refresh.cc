@@ -275,6 +275,7 @@ void Control::retry_later() {
 void Control::audit() {
   if (!started_) return;
   release_vanished();
+  parts_.resolvers->look_at_host();
   const auto current = view();
   if (const auto routes = learn_host(); !routes) {
     log_warn("host.survey_failed", {{"error", routes.error()}});

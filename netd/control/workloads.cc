@@ -5,10 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "common/observe/log.h"
 #include "dataplane/netns/netns.h"
 #include "netd/control/control.h"
+#include "netd/dns/resolv_conf.h"
+#include "netd/model/workload_dns.h"
 #include "netd/runtime/sandbox.h"
 
 namespace heddle::control {
@@ -31,9 +34,13 @@ Result<> write_file(const std::string& path, const std::string& text) {
   return {};
 }
 
-// `search` lets the short names of DNS answer; ndots 0 asks for them as they are first.
-constexpr const char* kResolvConf =
-    "nameserver 127.0.0.11\nsearch heddle.internal\noptions ndots:0 timeout:2 attempts:2\n";
+// What the host's own programs go by now. Without one there is nothing to keep of it.
+dns::ResolvConf host_resolv_conf() {
+  std::ifstream file("/etc/resolv.conf");
+  std::stringstream text;
+  text << file.rdbuf();
+  return dns::parse_resolv_conf(text.str());
+}
 
 // Sandboxes and cgroups that an earlier daemon made or pinned for workloads of which the store
 // knows nothing: it died before it had stored them, or after it had erased them.
@@ -118,6 +125,7 @@ Result<model::Workload> Control::create_run(const RunSpec& spec) {
   workload.id = new_id();
   workload.name = spec.name.empty() ? "w-" + workload.id : spec.name;
   TRY_DO(model::check_name("workload name", workload.name));
+  TRY_DO(model::dns_of(spec.labels));
   for (const auto& [id, other] : objects_->workloads()) {
     if (other.name == workload.name) {
       return fail(Errc::exists, "a workload '" + workload.name + "' exists already");
@@ -183,7 +191,8 @@ Result<> Control::start_process(const model::Id& id) {
   if (found == objects_->workloads().end()) return fail(Errc::not_found, "no workload " + id);
   model::Workload workload = found->second;
   const std::string resolv_conf = settings_.run_dir + "/workloads/" + id + "/resolv.conf";
-  TRY_DO(write_file(resolv_conf, kResolvConf));
+  TRY(const model::WorkloadDns own, model::dns_of(workload.labels));
+  TRY_DO(write_file(resolv_conf, dns::resolv_conf_for(own, host_resolv_conf())));
   runtime::Processes::Spec spec;
   spec.name = workload.name;
   spec.sandbox = workload.sandbox;

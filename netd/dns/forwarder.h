@@ -36,12 +36,12 @@ class Forwarder final {
   };
   // Read from other threads.
   struct Counters {
-    std::atomic<std::uint64_t> cached{0};    // answered from the cache
-    std::atomic<std::uint64_t> joined{0};    // answered with another's question
-    std::atomic<std::uint64_t> asked{0};     // queries sent to upstreams
-    std::atomic<std::uint64_t> by_tcp{0};    // of these, because a reply was truncated
-    std::atomic<std::uint64_t> silent{0};    // upstream queries without a reply in time
-    std::atomic<std::uint64_t> useless{0};   // unreachable, refusing or not understood
+    std::atomic<std::uint64_t> cached{0};   // answered from the cache
+    std::atomic<std::uint64_t> joined{0};   // answered with another's question
+    std::atomic<std::uint64_t> asked{0};    // queries sent to upstreams
+    std::atomic<std::uint64_t> by_tcp{0};   // of these, because a reply was truncated
+    std::atomic<std::uint64_t> silent{0};   // upstream queries without a reply in time
+    std::atomic<std::uint64_t> useless{0};  // unreachable, refusing or not understood
     std::atomic<std::uint64_t> loops{0};
   };
   Forwarder(const asio::any_io_executor& executor, const Settings& settings, Counters& counters,

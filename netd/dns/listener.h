@@ -24,9 +24,9 @@ struct Shared {
   bool admits(std::size_t own) const;
 
   const DnsServer::Settings settings;
-  UdpBatch batch{kMaxQuery};     // the thread's alone, as the next three
-  std::size_t waiting = 0;       // forwarded answers, of all listeners
-  std::size_t open = 0;          // TCP connections, of all listeners
+  UdpBatch batch{kMaxQuery};  // the thread's alone, as the next three
+  std::size_t waiting = 0;    // forwarded answers, of all listeners
+  std::size_t open = 0;       // TCP connections, of all listeners
   Forwarder::Counters upstream;
   std::atomic<std::uint64_t> queries{0}, answered{0}, forwarded{0}, failed{0}, refused{0},
       dropped{0}, connections{0};

@@ -95,9 +95,8 @@ class Writer final {
     bytes_[2] = static_cast<std::uint8_t>(kResponse | (reply_.authoritative ? kAuthoritative : 0) |
                                           (whole ? 0 : kTruncated) |
                                           (query_.recursion_desired ? kRecursionDesired : 0));
-    bytes_[3] = static_cast<std::uint8_t>(kRecursionAvailable |
-                                          (query_.checking_disabled ? kCheckingDisabled : 0) |
-                                          (rcode & 0x0f));
+    bytes_[3] = static_cast<std::uint8_t>(
+        kRecursionAvailable | (query_.checking_disabled ? kCheckingDisabled : 0) | (rcode & 0x0f));
     write_u16(bytes_, 6, answers.count);
     write_u16(bytes_, 8, authority.count);
     write_u16(bytes_, 10, static_cast<std::uint16_t>(additional.count + (query_.edns ? 1 : 0)));

@@ -55,7 +55,7 @@ struct Query {
   std::size_t question_size = 0;  // bytes after the header
   bool edns = false;
   std::uint8_t edns_version = 0;
-  bool dnssec_ok = false;  // the DO bit, which goes to the upstream and comes back
+  bool dnssec_ok = false;               // the DO bit, which goes to the upstream and comes back
   std::uint16_t payload = kMinPayload;  // what the asker takes over UDP, at least kMinPayload
 
   bool is(Type wanted) const { return type == static_cast<std::uint16_t>(wanted); }

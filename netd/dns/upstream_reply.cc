@@ -117,8 +117,8 @@ Bytes render(const UpstreamReply& reply, ByteView message, const Query& query, s
   const bool whole = !reply.truncated && reply.bytes.size() + opt <= limit;
   Bytes bytes;
   bytes.reserve((whole ? reply.bytes.size() : head) + opt);
-  bytes.assign(reply.bytes.begin(), whole ? reply.bytes.end()
-                                          : reply.bytes.begin() + static_cast<std::ptrdiff_t>(head));
+  bytes.assign(reply.bytes.begin(),
+               whole ? reply.bytes.end() : reply.bytes.begin() + static_cast<std::ptrdiff_t>(head));
   // The asker's own spelling, which names in the records point to.
   std::copy_n(message.begin() + kHeaderSize, reply.question_size, bytes.begin() + kHeaderSize);
   if (!whole) std::fill(bytes.begin() + 6, bytes.begin() + kHeaderSize, 0);

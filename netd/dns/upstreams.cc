@@ -64,7 +64,8 @@ void Upstreams::found_lacking(std::size_t server, Lacks what, Deadline now) {
 }
 
 bool Upstreams::lacks(std::size_t server, Lacks what, Deadline now) const {
-  return now < (what == Lacks::edns ? servers_[server].lacks_edns : servers_[server].lacks_spelling);
+  return now <
+         (what == Lacks::edns ? servers_[server].lacks_edns : servers_[server].lacks_spelling);
 }
 
 }  // namespace heddle::dns

@@ -42,9 +42,9 @@ class Upstreams final {
  private:
   struct Server {
     SocketAddr address;
-    unsigned failures = 0;   // in a row
-    Deadline retry{};        // when it has some
-    Deadline lacks_edns{};   // until then
+    unsigned failures = 0;  // in a row
+    Deadline retry{};       // when it has some
+    Deadline lacks_edns{};  // until then
     Deadline lacks_spelling{};
   };
   std::vector<Server> servers_;

@@ -329,6 +329,18 @@ void fill(const control::SystemInfo& info, const model::View& view, api::v1::Sys
     entry.set_bytes(drop.bytes);
   }
   for (const auto& text : info.notes) out.add_notes(text);
+  api::v1::Dns& dns = *out.mutable_dns();
+  dns.set_host_resolver(info.dns.host_resolver);
+  for (const auto& [address, up] : info.dns.upstreams) {
+    auto& entry = *dns.add_upstreams();
+    entry.set_address(address.format());
+    entry.set_up(up);
+  }
+  for (const auto& [name, value] : info.dns.counters) {
+    auto& entry = *dns.add_counters();
+    entry.set_name(name);
+    entry.set_value(value);
+  }
   out.set_networks(static_cast<std::uint32_t>(view.networks.size()));
   out.set_workloads(static_cast<std::uint32_t>(view.workloads.size()));
   out.set_endpoints(static_cast<std::uint32_t>(std::ranges::count_if(

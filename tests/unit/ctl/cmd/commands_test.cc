@@ -51,6 +51,17 @@ TEST_F(Commands, RunTakesItsCommandAsItIs) {
             "port: 8080 protocol: 6 } } networks { network: \"db\" }");
 }
 
+TEST_F(Commands, RunTakesWhatTheWorkloadHasOfDns) {
+  daemon.reply("Run", "workload { id: 'w1' name: 'web-1' }");
+  const auto result = run({"run", "--dns", "192.0.2.53", "--dns", "2001:db8::53", "--dns-search",
+                           "corp.example", "--dns-option", "ndots:2", "--", "true"});
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(asked(daemon),
+            "Run command: \"true\" labels { key: \"heddle.dns.options\" value: \"ndots:2\" } "
+            "labels { key: \"heddle.dns.search\" value: \"corp.example\" } "
+            "labels { key: \"heddle.dns.servers\" value: \"192.0.2.53 2001:db8::53\" }");
+}
+
 TEST_F(Commands, RunConnectsItsFirstNetworkAsItsFlagsSay) {
   daemon.reply("Run", "workload { id: 'w1' name: 'web-1' } endpoints { " + std::string(kEndpoint) +
                           " published { host_port: 8080 port: 80 protocol: 6 } "

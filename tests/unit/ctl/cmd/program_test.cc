@@ -61,6 +61,8 @@ TEST(Program, ValuesThatCannotBeAreUsageErrors) {
                "heddle swarm join-token");
   expect_usage({"run", "--restart", "maybe", "--", "true"},
                "--restart 'maybe' is unknown; choose no, on-failure or always", "heddle run");
+  expect_usage({"run", "--dns", "ns.example", "--", "true"},
+               "--dns: 'ns.example' is not an IP address", "heddle run");
   expect_usage({"run", "--service", "web", "--", "true"}, "--service needs --network",
                "heddle run");
   expect_usage({"completion", "tcsh"}, "SHELL 'tcsh' is unknown; choose bash, zsh or fish",

@@ -37,6 +37,19 @@ TEST(Settings, PoolsMayBeOfBothFamilies) {
   EXPECT_EQ(parsed->settings.never_choose, std::vector{*Prefix::parse("10.0.0.0/25")});
 }
 
+TEST(Settings, TheHostIsServedWhereItSays) {
+  auto parsed = parse({"--name", "h1", "--cgroup", "/c"});
+  ASSERT_TRUE(parsed);
+  EXPECT_FALSE(parsed->settings.host_dns) << "a listener on port 53 could be in the way";
+  parsed = parse({"--name", "h1", "--cgroup", "/c", "--host-dns", "127.0.0.12", "--host-dns-others",
+                  "forward", "--dns-upstream", "192.0.2.53", "[2001:db8::1]:5353"});
+  ASSERT_TRUE(parsed) << parsed.error().text();
+  EXPECT_EQ(parsed->settings.host_dns->format(), "127.0.0.12:53");
+  EXPECT_EQ(parsed->settings.host_dns_others, Settings::Others::forward);
+  ASSERT_EQ(parsed->settings.dns_upstreams.size(), 2u);
+  EXPECT_EQ(parsed->settings.dns_upstreams[1].format(), "[2001:db8::1]:5353");
+}
+
 TEST(Settings, EachBadValueIsNamedAndRefused) {
   struct Case {
     std::vector<const char*> arguments;
@@ -54,6 +67,12 @@ TEST(Settings, EachBadValueIsNamedAndRefused) {
       {{"--never-choose", "10.0.0.0"}, "--never-choose"},
       {{"--docker-socket", "docker.sock"}, "--docker-socket"},
       {{"--podman-socket", "/run/../podman.sock"}, "--podman-socket"},
+      {{"--host-dns", "here"}, "--host-dns"},
+      {{"--host-dns", "0.0.0.0"}, "one address of this host"},
+      {{"--host-dns", "127.0.0.12:0"}, "--host-dns"},
+      {{"--host-dns-others", "drop"}, "--host-dns-others"},
+      {{"--dns-upstream", "example.com"}, "--dns-upstream"},
+      {{"--host-dns", "127.0.0.12", "--dns-upstream", "127.0.0.12"}, "ask itself"},
       {{"--log-level", "loud"}, "--log-level"},
       {{"--audit-interval", "0"}, "--audit-interval"},
       {{"--no-such-flag"}, "--no-such-flag"},

@@ -92,7 +92,8 @@ dns::Bytes make_denial(dns::ByteView query, dns::Rcode rcode, std::uint32_t nega
   dns::Reply reply;
   reply.rcode = rcode;
   reply.authority.push_back(
-      {"example.com", 3600, dns::SoaData{"ns.example.com", "hostmaster.example.com", negative_ttl}});
+      {"example.com", 3600,
+       dns::SoaData{"ns.example.com", "hostmaster.example.com", negative_ttl}});
   return dns::encode(query, *parsed.query, reply, dns::kMaxMessage);
 }
 

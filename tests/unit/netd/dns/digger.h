@@ -11,7 +11,7 @@ struct Ask {
   std::string name;
   std::string type = "A";
   std::uint16_t id = 0x1234;
-  int edns_payload = 0;  // 0: no EDNS
+  int edns_payload = 0;                               // 0: no EDNS
   enum class Dnssec { no, yes } dnssec = Dnssec::no;  // the DO bit
 };
 dns::Bytes make_query(const Ask& ask);

@@ -158,9 +158,8 @@ TEST(Encode, PointsToNamesThatWereWrittenBefore) {
   reply.answers.push_back({"p.heddle.internal", 2, PtrData{"heddle.internal"}});
   const Bytes bytes = encode(query, *parse_query(query).query, reply, 512);
   const auto told = read_reply(bytes);
-  EXPECT_THAT(told.answers,
-              ElementsAre("PTR b.app.heddle.internal.", "PTR a.app.heddle.internal.",
-                          "PTR heddle.internal."));
+  EXPECT_THAT(told.answers, ElementsAre("PTR b.app.heddle.internal.", "PTR a.app.heddle.internal.",
+                                        "PTR heddle.internal."));
   // The question; b and a pointer; c, b and a pointer; a pointer; p and a pointer; a pointer.
   EXPECT_EQ(bytes.size(), kHeaderSize + 27 + (2 + 10 + 4) + (2 + 2 + 2 + 10 + 2) + (4 + 10 + 2));
 }

@@ -45,7 +45,8 @@ TEST(Question, IsSpelledAsTheSecretsSay) {
   secrets.spelling.fill(0);
   bytes = question({"WWW.example.com", "A", 1}).encode(secrets, {});
   EXPECT_EQ(read_reply(bytes).question, "Www.example.com.") << "never all in lower case";
-  bytes = question({"WWW.example.com", "A", 1}).encode(secrets, {.edns = false, .mixed_case = false});
+  bytes =
+      question({"WWW.example.com", "A", 1}).encode(secrets, {.edns = false, .mixed_case = false});
   EXPECT_EQ(read_reply(bytes).question, "www.example.com.");
   EXPECT_FALSE(read_reply(bytes).edns);
 }

@@ -14,9 +14,8 @@ using Lacks = Upstreams::Lacks;
 
 class UpstreamsTest : public ::testing::Test {
  protected:
-  Upstreams upstreams{{{tests::ip("192.0.2.1"), 53},
-                       {tests::ip("192.0.2.2"), 53},
-                       {tests::ip("2001:db8::3"), 53}}};
+  Upstreams upstreams{
+      {{tests::ip("192.0.2.1"), 53}, {tests::ip("192.0.2.2"), 53}, {tests::ip("2001:db8::3"), 53}}};
   Deadline now{1h};
 };
 
