@@ -1,21 +1,17 @@
 #include "netd/dns/message.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "common/base/check.h"
+#include "netd/dns/ldns.h"
 
 namespace heddle::dns {
 namespace {
 
-constexpr std::uint16_t kInternet = 1;       // class IN
 constexpr std::uint16_t kMaxAskedAdditional = 2;  // OPT and TSIG
-constexpr std::uint16_t kToQuestion = 0xc000 | kHeaderSize;
-constexpr std::size_t kMaxPointed = 0x4000;  // what a compression pointer reaches
-constexpr std::size_t kMaxRemembered = 64;   // names that later ones may point to
 
-char lower(std::uint8_t c) {
+char lower_char(std::uint8_t c) {
   return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
@@ -30,7 +26,7 @@ std::string text_of(ByteView wire) {
   for (std::size_t at = 0; wire[at] != 0; at += wire[at] + 1u) {
     if (at > 0) text += '.';
     for (std::size_t i = 1; i <= wire[at]; ++i) {
-      const char c = lower(wire[at + i]);
+      const char c = lower_char(wire[at + i]);
       if (!plain(c)) return {};
       text += c;
     }
@@ -67,161 +63,137 @@ bool read_additional(ByteView message, std::size_t at, std::uint16_t count, Quer
   return true;
 }
 
-// Writes one reply. Names that were written are pointed to when they come again (RFC 1035, section
-// 4.1.4).
+Rdf name_rdf(const std::string& name) {
+  return Rdf(ldns_dname_new_frm_str(name.empty() ? "." : name.c_str()));
+}
+
+bool push(ldns_rr* record, Rdf data) {
+  return data != nullptr && ldns_rr_push_rdf(record, data.release());
+}
+bool push_u16(ldns_rr* record, std::uint16_t value) {
+  return push(record, Rdf(ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, value)));
+}
+bool push_u32(ldns_rr* record, std::uint32_t value) {
+  return push(record, Rdf(ldns_native2rdf_int32(LDNS_RDF_TYPE_INT32, value)));
+}
+
+// Fills type and data. False when a name in it is not one (too long).
+struct Filler {
+  ldns_rr* record;
+
+  bool operator()(const IpAddr& address) const {
+    const bool v4 = address.is_v4();
+    ldns_rr_set_type(record, v4 ? LDNS_RR_TYPE_A : LDNS_RR_TYPE_AAAA);
+    return push(record, Rdf(ldns_rdf_new_frm_data(v4 ? LDNS_RDF_TYPE_A : LDNS_RDF_TYPE_AAAA,
+                                                  v4 ? 4 : 16, address.bytes().data())));
+  }
+  bool operator()(const SrvData& srv) const {
+    ldns_rr_set_type(record, LDNS_RR_TYPE_SRV);
+    return push_u16(record, srv.priority) && push_u16(record, srv.weight) &&
+           push_u16(record, srv.port) && push(record, name_rdf(srv.target));
+  }
+  bool operator()(const PtrData& ptr) const {
+    ldns_rr_set_type(record, LDNS_RR_TYPE_PTR);
+    return push(record, name_rdf(ptr.target));
+  }
+  bool operator()(const SoaData& soa) const {
+    ldns_rr_set_type(record, LDNS_RR_TYPE_SOA);
+    // Serial, refresh, retry, expire: nobody transfers this zone.
+    return push(record, name_rdf(soa.server)) && push(record, name_rdf(soa.mailbox)) &&
+           push_u32(record, 1) && push_u32(record, 3600) && push_u32(record, 600) &&
+           push_u32(record, 86400) && push_u32(record, soa.negative_ttl);
+  }
+};
+
+// Null when a name in it is not one. `asked`: the owner of those that name none.
+Rr make_rr(const Record& record, const ldns_rdf* asked) {
+  Rr rr(ldns_rr_new());
+  CHECK(rr != nullptr);
+  Rdf owner = record.owner.empty() ? Rdf(ldns_rdf_clone(asked)) : name_rdf(record.owner);
+  if (owner == nullptr) return nullptr;
+  ldns_rr_set_owner(rr.get(), owner.release());
+  ldns_rr_set_class(rr.get(), LDNS_RR_CLASS_IN);
+  ldns_rr_set_ttl(rr.get(), record.ttl);
+  return std::visit(Filler{rr.get()}, record.data) ? std::move(rr) : nullptr;
+}
+
+// Writes one reply, record by record until one does not fit. Names that were written are pointed to
+// when they come again (RFC 1035, section 4.1.4).
 class Writer final {
  public:
   Writer(ByteView message, const Query& query, const Reply& reply, std::size_t limit)
-      : limit_(limit - (query.edns ? kOptSize : 0)), query_(query), reply_(reply) {
-    bytes_.reserve(kMinPayload);
-    bytes_.assign(message.begin(), message.begin() + kHeaderSize);
-    bytes_.insert(bytes_.end(), message.begin() + kHeaderSize,
-                  message.begin() + static_cast<std::ptrdiff_t>(kHeaderSize + query.question_size));
-    if (!query.name.empty()) remember(query.name, kHeaderSize);
+      : limit_(limit - (query.edns ? kOptSize : 0)),
+        query_(query),
+        reply_(reply),
+        asked_(read_name(message, kHeaderSize)),
+        buffer_(ldns_buffer_new(kMinPayload)),
+        names_(ldns_rbtree_create(ldns_dname_compare_v)) {
+    CHECK(asked_ != nullptr && buffer_ != nullptr && names_ != nullptr);
+    const ByteView type_and_class = message.subspan(kHeaderSize + query.question_size - 4, 4);
+    ldns_buffer_write(buffer_.get(), message.data(), kHeaderSize);
+    CHECK(ldns_dname2buffer_wire_compress(buffer_.get(), asked_.get(), names_.get()) ==
+          LDNS_STATUS_OK);
+    ldns_buffer_write(buffer_.get(), type_and_class.data(), type_and_class.size());
   }
 
   Bytes write() && {
     const Written answers = write_all(reply_.answers);
-    const Written authority = write_all(reply_.authority);
+    // After one that did not fit no other is written: it could point into that one.
+    const Written authority = answers.all ? write_all(reply_.authority) : Written{0, false};
     const bool whole = answers.all && authority.all;
-    const std::size_t before = bytes_.size();
+    const std::size_t before = size();
     Written additional = whole ? write_all(reply_.additional) : Written{0, false};
     if (!additional.all) {  // all of them or none
-      bytes_.resize(before);
+      ldns_buffer_set_position(buffer_.get(), before);
       additional.count = 0;
     }
+    const std::uint8_t* begin = ldns_buffer_begin(buffer_.get());
+    Bytes bytes(begin, begin + size());
     const auto rcode = static_cast<std::uint16_t>(reply_.rcode);
-    if (query_.edns) append_opt(bytes_, {kOurPayload, rcode, query_.dnssec_ok});
-    bytes_[2] = static_cast<std::uint8_t>(kResponse | (reply_.authoritative ? kAuthoritative : 0) |
-                                          (whole ? 0 : kTruncated) |
-                                          (query_.recursion_desired ? kRecursionDesired : 0));
-    bytes_[3] = static_cast<std::uint8_t>(
+    if (query_.edns) append_opt(bytes, {kOurPayload, rcode, query_.dnssec_ok});
+    bytes[2] = static_cast<std::uint8_t>(kResponse | (reply_.authoritative ? kAuthoritative : 0) |
+                                         (whole ? 0 : kTruncated) |
+                                         (query_.recursion_desired ? kRecursionDesired : 0));
+    bytes[3] = static_cast<std::uint8_t>(
         kRecursionAvailable | (query_.checking_disabled ? kCheckingDisabled : 0) | (rcode & 0x0f));
-    write_u16(bytes_, 6, answers.count);
-    write_u16(bytes_, 8, authority.count);
-    write_u16(bytes_, 10, static_cast<std::uint16_t>(additional.count + (query_.edns ? 1 : 0)));
-    return std::move(bytes_);
+    write_u16(bytes, 6, answers.count);
+    write_u16(bytes, 8, authority.count);
+    write_u16(bytes, 10, static_cast<std::uint16_t>(additional.count + (query_.edns ? 1 : 0)));
+    return bytes;
   }
 
  private:
-  enum class Pointing { yes, no };
   struct Written {
     std::uint16_t count = 0;
     bool all = true;
   };
 
+  std::size_t size() const { return ldns_buffer_position(buffer_.get()); }
+
   // From the first until one does not fit; one with a name that cannot be written is left out.
   Written write_all(const std::vector<Record>& records) {
     Written written;
     for (const Record& record : records) {
-      const std::size_t before = bytes_.size();
-      const bool possible = write_record(record);
-      if (possible && bytes_.size() <= limit_) {
-        ++written.count;
-        continue;
+      const Rr rr = make_rr(record, asked_.get());
+      if (rr == nullptr) continue;
+      const std::size_t before = size();
+      CHECK(ldns_rr2buffer_wire_compress(buffer_.get(), rr.get(), LDNS_SECTION_ANSWER,
+                                         names_.get()) == LDNS_STATUS_OK);
+      if (size() > limit_) {
+        ldns_buffer_set_position(buffer_.get(), before);
+        return {written.count, false};
       }
-      bytes_.resize(before);
-      std::erase_if(remembered_, [before](const auto& name) { return name.second >= before; });
-      if (possible) return {written.count, false};
+      ++written.count;
     }
     return written;
-  }
-
-  bool write_record(const Record& record) {
-    if (record.owner.empty()) {
-      append_u16(bytes_, kToQuestion);
-    } else if (!write_name(record.owner, Pointing::yes)) {
-      return false;
-    }
-    append_u16(bytes_, type_of(record));
-    append_u16(bytes_, kInternet);
-    append_u32(bytes_, record.ttl);
-    const std::size_t length_at = bytes_.size();
-    append_u16(bytes_, 0);
-    if (!std::visit([this](const auto& data) { return write_data(data); }, record.data)) {
-      return false;
-    }
-    write_u16(bytes_, length_at, static_cast<std::uint16_t>(bytes_.size() - length_at - 2));
-    return true;
-  }
-
-  static std::uint16_t type_of(const Record& record) {
-    constexpr Type kTypes[] = {Type::a, Type::srv, Type::ptr, Type::soa};
-    const auto* address = std::get_if<IpAddr>(&record.data);
-    if (address != nullptr && !address->is_v4()) return static_cast<std::uint16_t>(Type::aaaa);
-    return static_cast<std::uint16_t>(kTypes[record.data.index()]);
-  }
-
-  bool write_data(const IpAddr& address) {
-    const auto& from = address.bytes();
-    bytes_.insert(bytes_.end(), from.begin(), from.begin() + (address.is_v4() ? 4 : 16));
-    return true;
-  }
-  bool write_data(const SrvData& srv) {
-    append_u16(bytes_, srv.priority);
-    append_u16(bytes_, srv.weight);
-    append_u16(bytes_, srv.port);
-    return write_name(srv.target, Pointing::no);  // RFC 2782: spelled out
-  }
-  bool write_data(const PtrData& ptr) { return write_name(ptr.target, Pointing::yes); }
-  bool write_data(const SoaData& soa) {
-    if (!write_name(soa.server, Pointing::yes) || !write_name(soa.mailbox, Pointing::yes)) {
-      return false;
-    }
-    // Serial, refresh, retry, expire: nobody transfers this zone.
-    for (const std::uint32_t number : {1u, 3600u, 600u, 86400u, soa.negative_ttl}) {
-      append_u32(bytes_, number);
-    }
-    return true;
-  }
-
-  void remember(std::string_view name, std::size_t at) {
-    if (remembered_.size() < kMaxRemembered && at < kMaxPointed) remembered_.emplace_back(name, at);
-  }
-
-  // Where in what was written a name ends like `name`, or 0. The n-th byte of the text is also the
-  // n-th on the wire: a dot here is the length of the next label there.
-  std::size_t find_written(std::string_view name) const {
-    for (const auto& [known, at] : remembered_) {
-      if (!known.ends_with(name)) continue;
-      const std::size_t before = known.size() - name.size();
-      if (before > 0 && known[before - 1] != '.') continue;
-      if (at + before < kMaxPointed) return at + before;
-    }
-    return 0;
-  }
-
-  // False for what is no name: a label or the whole too long, an empty label.
-  bool write_name(std::string_view name, Pointing pointing) {
-    const std::size_t start = bytes_.size();
-    if (name.size() > kMaxName - 2) return false;
-    // Without pointers inside, so that others may point into any part of it.
-    bool spelled_out = true;
-    for (std::string_view rest = name; !rest.empty();) {
-      const std::size_t target = pointing == Pointing::yes ? find_written(rest) : 0;
-      if (target != 0) {
-        append_u16(bytes_, static_cast<std::uint16_t>(0xc000 | target));
-        spelled_out = false;
-        break;
-      }
-      const std::string_view label = rest.substr(0, rest.find('.'));
-      if (label.empty() || label.size() > kMaxLabel) return false;
-      bytes_.push_back(static_cast<std::uint8_t>(label.size()));
-      bytes_.insert(bytes_.end(), label.begin(), label.end());
-      rest.remove_prefix(std::min(label.size() + 1, rest.size()));
-    }
-    if (spelled_out) {
-      bytes_.push_back(0);
-      if (!name.empty()) remember(name, start);
-    }
-    return true;
   }
 
   const std::size_t limit_;
   const Query& query_;
   const Reply& reply_;
-  Bytes bytes_;
-  std::vector<std::pair<std::string_view, std::size_t>> remembered_;
+  const Rdf asked_;
+  const Buffer buffer_;
+  const Names names_;  // where they were written
 };
 
 }  // namespace

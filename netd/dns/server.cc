@@ -97,8 +97,8 @@ class DnsServer::Impl final {
       const std::lock_guard lock(zones_mutex_);
       zones_.insert_or_assign(workload, slot);
     }
-    asio::post(io_, [this, workload, slot = std::move(slot), udp = std::move(udp),
-                     tcp = std::move(tcp)]() mutable {
+    asio::post(io_, [this, workload, slot = std::move(slot), sockets = std::move(sockets),
+                     upstreams = std::move(upstreams)]() mutable {
       retire(workload);
       auto listener = std::make_shared<Listener>(io_.get_executor(), shared_, std::move(sockets),
                                                  std::move(slot), forwarder_of(upstreams));

@@ -1,38 +1,44 @@
 #include "netd/dns/wire.h"
 
+#include "netd/dns/ldns.h"
+
 namespace heddle::dns {
 
+Rdf read_name(ByteView message, std::size_t at, std::size_t* end) {
+  ldns_rdf* name = nullptr;
+  if (ldns_wire2dname(&name, message.data(), message.size(), &at) != LDNS_STATUS_OK) return nullptr;
+  if (end != nullptr) *end = at;
+  return Rdf(name);
+}
+
 std::optional<std::size_t> skip_name(ByteView message, std::size_t at, Spelling spelling) {
-  const std::size_t start = at;
-  while (at < message.size()) {
-    const std::uint8_t length = message[at];
-    if (length == 0) return at + 1;
-    if ((length & 0xc0) == 0xc0) {
-      if (spelling == Spelling::plain || at + 2 > message.size()) return {};
-      const std::size_t target = read_u16(message, at) & 0x3fff;
-      if (target < kHeaderSize || target >= start) return {};
-      return at + 2;
-    }
-    if (length > kMaxLabel) return {};
-    at += length + 1u;
-    if (at - start > kMaxName - 1) return {};
-  }
-  return {};
+  std::size_t end = at;
+  const Rdf name = read_name(message, at, &end);
+  if (name == nullptr) return {};
+  if (spelling == Spelling::plain && end - at != ldns_rdf_size(name.get())) return {};
+  return end;
 }
 
 std::optional<RecordView> read_record(ByteView message, std::size_t at) {
   constexpr std::size_t kFixed = 10;  // type, class, TTL, the data's length
   const auto fixed = skip_name(message, at, Spelling::compressed);
-  if (!fixed || *fixed + kFixed > message.size()) return {};
+  if (!fixed) return {};
+  ldns_rr* raw = nullptr;
+  std::size_t end = at;
+  // The section matters for questions alone.
+  if (ldns_wire2rr(&raw, message.data(), message.size(), &end, LDNS_SECTION_ADDITIONAL) !=
+      LDNS_STATUS_OK) {
+    return {};
+  }
+  const Rr rr(raw);
   RecordView record{};
   record.owner_size = *fixed - at;
-  record.type = read_u16(message, *fixed);
-  record.rclass = read_u16(message, *fixed + 2);
+  record.type = static_cast<std::uint16_t>(ldns_rr_get_type(rr.get()));
+  record.rclass = static_cast<std::uint16_t>(ldns_rr_get_class(rr.get()));
   record.ttl_at = *fixed + 4;
-  record.ttl = read_u32(message, record.ttl_at);
+  record.ttl = ldns_rr_ttl(rr.get());
   record.data_at = *fixed + kFixed;
-  record.end = record.data_at + read_u16(message, *fixed + 8);
-  if (record.end > message.size()) return {};
+  record.end = end;
   return record;
 }
 

@@ -4,7 +4,8 @@
 #include <span>
 #include <vector>
 
-// The layout of DNS messages, byte by byte: bounds are checked here, and nowhere taken for granted.
+// Where the parts of a DNS message lie, as libldns reads it: bounds are checked here, and nowhere
+// taken for granted. What is changed in place (id, flags, counts, TTLs) is written by the bytes.
 // Source: RFC 1035, section 4.1.
 namespace heddle::dns {
 
@@ -12,8 +13,6 @@ using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
 inline constexpr std::size_t kHeaderSize = 12;
-inline constexpr std::size_t kMaxLabel = 63;
-inline constexpr std::size_t kMaxName = 255;  // on the wire, with lengths and the root
 inline constexpr std::uint16_t kOpt = 41;     // the record of EDNS
 
 // In the second pair of the header's bytes.
@@ -49,8 +48,7 @@ inline void append_u32(Bytes& bytes, std::uint32_t value) {
   append_u16(bytes, static_cast<std::uint16_t>(value));
 }
 
-// Where the name at `at` ends; nothing when it is none. `compressed`: it may end in a pointer, to
-// bytes before it.
+// Where the name at `at` ends; nothing when it is none. `compressed`: it may end in a pointer.
 enum class Spelling { plain, compressed };
 std::optional<std::size_t> skip_name(ByteView message, std::size_t at, Spelling spelling);
 
