@@ -10,9 +10,18 @@
 namespace heddle::cmd {
 namespace {
 
-Result<int> ls(const Arguments&, Context& context) {
+// Errors: `conflict` outside a swarm, which has no nodes.
+Result<std::vector<client::NodeEntry>> list(Context& context) {
   TRY(auto* daemon, context.daemon());
-  TRY(const auto nodes, daemon->list_nodes(context.deadline()));
+  TRY(auto nodes, daemon->list_nodes(context.deadline()));
+  if (!nodes.empty()) return nodes;
+  return fail(Errc::conflict,
+              "this node is in no swarm, so there are no nodes to list; make one: heddle swarm "
+              "init, or join one: heddle swarm join");
+}
+
+Result<int> ls(const Arguments&, Context& context) {
+  TRY(const auto nodes, list(context));
   if (context.format == Format::json) {
     output::print(context.out, output::to_json(nodes));
     return kDone;
@@ -46,8 +55,7 @@ Result<client::NodeEntry> find(const std::vector<client::NodeEntry>& nodes,
 }
 
 Result<int> inspect(const Arguments& arguments, Context& context) {
-  TRY(auto* daemon, context.daemon());
-  TRY(const auto nodes, daemon->list_nodes(context.deadline()));
+  TRY(const auto nodes, list(context));
   TRY(const auto entry, find(nodes, arguments.text("NODE")));
   if (context.format == Format::json) {
     output::print(context.out, output::to_json(entry));

@@ -174,11 +174,11 @@ class Control final : public Daemon {
   };
   Result<NetworkChange> plan_update(const NetworkUpdate& update);
   Result<> change_subnets(const NetworkUpdate& update, NetworkChange& change);
+  Result<std::vector<model::Endpoint>> follow_subnets(const model::Network& network);
   Result<> store_update(const NetworkChange& change);
 
   // --- network_use.cc ---
   // What no plan can mend: sentences for verify().
-  Result<std::vector<model::Endpoint>> follow_subnets(const model::Network& network);
   std::vector<std::string> host_conflicts();
   std::vector<std::string> host_notes(const dataplane::HostState& wanted);
 
@@ -262,6 +262,8 @@ class Control final : public Daemon {
   Result<> ensure_sandbox(const model::Workload& workload);
   std::string sandbox_path(const model::Id& workload) const;
   std::string workload_cgroup(const model::Id& workload) const;
+  // In errors: its name, or what it runs when that was made up.
+  static std::string called(const model::Workload& workload);
   void undo_run(const model::Id& workload);
 
   // --- containers.cc ---

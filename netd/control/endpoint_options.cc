@@ -195,13 +195,6 @@ Result<> check_network_takes(const ConnectSpec& spec, const model::Network& netw
                                    "with it: heddle network create --config-from " +
                                    network.name + " NAME");
   }
-  if (network.driver == "host" || network.driver == "none") {
-    return fail(
-        Errc::invalid,
-        name + "has the driver " + network.driver + ", which gives no endpoints: " +
-            (network.driver == "host" ? "a workload has the host's network by being started in it"
-                                      : "a workload has no network by being connected to none"));
-  }
   // A load balancer is in front of the network's services.
   const bool serves = !spec.service.empty() || kind == model::WorkloadKind::load_balancer;
   if (!network.attachable && !serves) {
@@ -214,13 +207,10 @@ Result<> check_network_takes(const ConnectSpec& spec, const model::Network& netw
                 std::string(what) + " cannot be had in " + name + "of driver " + network.driver);
   };
   if (!spec.published.empty()) TRY_DO(check_can_publish(network));
-  if (is_on_parent(network) && (spec.rate_in != 0 || spec.rate_out != 0)) return refuse("rates");
   if (network.driver == "ipvlan" && spec.mac) {
     return refuse("a MAC of one's own (all share the parent's)");
   }
-  if (network.driver == "overlay" && (spec.address6 || !spec.link_local.empty())) {
-    return refuse(spec.address6 ? "an IPv6 address" : "a link-local address");
-  }
+  if (network.driver == "overlay" && spec.address6) return refuse("an IPv6 address");
   return {};
 }
 

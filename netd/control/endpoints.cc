@@ -12,6 +12,13 @@ namespace {
 
 constexpr int kBlockAttempts = 3;
 
+// With what was asked for and is only chosen or looked up later.
+model::Endpoint as_asked(const ConnectSpec& spec, model::Endpoint endpoint) {
+  endpoint.published = spec.published;
+  for (const IpAddr& address : spec.link_local) endpoint.link_local.push_back({address, 0});
+  return endpoint;
+}
+
 Error no_sandbox(const model::Workload& workload) {
   return Error(Errc::not_found, "workload '" + workload.name + "' has no network namespace now (" +
                                     workload.sandbox + "); is it running?");
@@ -106,6 +113,7 @@ Result<Control::Attached> Control::attach_workload(const ConnectSpec& spec,
   const bool waits = Health::decides(endpoint) || stopped;
   endpoint.state = waits ? model::EndpointState::starting : model::EndpointState::ready;
 
+  TRY_DO(reconcile::check_endpoint(as_asked(spec, endpoint), *current, *parts_.drivers));
   ipam::Lease lease(pools_of(network));
   if (auto taken = take_addresses(spec, network, lease, endpoint); !taken) {
     const bool may_claim = network.scope == model::Scope::swarm && !spec.address;
@@ -147,7 +155,6 @@ std::optional<Error> Control::failure_of(const std::vector<Failure>& failures,
 Result<model::Endpoint> Control::commit_endpoint(model::Endpoint endpoint,
                                                  const model::Workload& workload,
                                                  ipam::Lease& lease) {
-  TRY_DO(reconcile::check_endpoint(endpoint, *view(), *parts_.drivers));
   const bool new_workload = !objects_->workloads().contains(workload.id);
   Objects::Batch batch;
   if (new_workload) batch.put(workload);
@@ -170,7 +177,7 @@ Result<model::Endpoint> Control::commit_endpoint(model::Endpoint endpoint,
     lease.keep();  // still an endpoint
   }
   refresh();
-  return std::unexpected(failed->during("connect " + workload.name));
+  return std::unexpected(failed->during("connect " + called(workload)));
 }
 
 Result<> Control::disconnect(std::string network_ref, std::string workload_ref, Deadline) {

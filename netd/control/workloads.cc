@@ -65,10 +65,19 @@ void remove_orphans(const std::string& sandboxes, const std::string& cgroups,
   }
 }
 
+std::string made_up_name(const model::Id& workload) {
+  return "w-" + workload;
+}
+
 }  // namespace
 
 std::string Control::sandbox_path(const model::Id& workload) const {
   return settings_.run_dir + "/netns/" + workload;
+}
+
+std::string Control::called(const model::Workload& workload) {
+  if (workload.name != made_up_name(workload.id)) return "'" + workload.name + "'";
+  return workload.command.empty() ? workload.sandbox : "'" + workload.command.front() + "'";
 }
 
 std::string Control::workload_cgroup(const model::Id& workload) const {
@@ -104,7 +113,7 @@ Result<model::Workload> Control::adopt_workload(const std::string& reference) {
   const bool taken = std::ranges::any_of(
       current->workloads, [&](const auto& entry) { return entry.second.name == workload.name; });
   if (taken || !model::check_name("workload name", workload.name)) {
-    workload.name = "w-" + workload.id;
+    workload.name = made_up_name(workload.id);
   }
   workload.sandbox = ref.path;
   workload.sandbox_owner = ref.owner;
@@ -123,7 +132,7 @@ Result<model::Workload> Control::create_run(const RunSpec& spec) {
   }
   model::Workload workload;
   workload.id = new_id();
-  workload.name = spec.name.empty() ? "w-" + workload.id : spec.name;
+  workload.name = spec.name.empty() ? made_up_name(workload.id) : spec.name;
   TRY_DO(model::check_name("workload name", workload.name));
   TRY_DO(model::dns_of(spec.labels));
   for (const auto& [id, other] : objects_->workloads()) {
@@ -194,7 +203,7 @@ Result<> Control::start_process(const model::Id& id) {
   TRY(const model::WorkloadDns own, model::dns_of(workload.labels));
   TRY_DO(write_file(resolv_conf, dns::resolv_conf_for(own, host_resolv_conf())));
   runtime::Processes::Spec spec;
-  spec.name = workload.name;
+  spec.name = called(workload);
   spec.sandbox = workload.sandbox;
   spec.command = workload.command;
   spec.environment = workload.environment;

@@ -72,9 +72,8 @@ class Service final : public v1::Heddle::Service {
       TRY(const model::Network* network, model::find_network(*view, request->ref()));
       fill(*view, *network, *reply);
       reply->set_device(daemon_.device_of(*network));
-      const auto use = daemon_.subnet_use(network->id);
-      if (!use && use.error().code() != Errc::unsupported) return std::unexpected(use.error());
-      if (use) fill(*use, *reply);
+      TRY(const auto use, daemon_.subnet_use(network->id));
+      fill(use, *reply);
       TRY(const auto devices, daemon_.endpoint_devices(network->id));
       reply->mutable_endpoint_devices()->insert(devices.begin(), devices.end());
       return {};
@@ -310,8 +309,8 @@ class Service final : public v1::Heddle::Service {
       TRY(const auto verified,
           daemon_.verify(request->repair() ? control::Repair::yes : control::Repair::no));
       for (const auto& text : verified.differences) reply->add_differences(text);
-      for (const auto& text : verified.notes) reply->add_notes(text);
       for (const auto& text : verified.repaired) reply->add_repaired(text);
+      for (const auto& text : verified.notes) reply->add_notes(text);
       return {};
     }());
   }

@@ -181,6 +181,7 @@ TEST_F(ControlTest, AnOverlayAddressComesFromABlockOfThisNode) {
   app.subnets = {{*Prefix::parse("10.32.0.0/20"), *IpAddr::parse("10.32.0.1")}};
   swarm.networks = {app};
   swarm.nodes = {{.id = "self", .name = "h1", .data_address = IpAddr::v4(0xc0000201)}};
+  swarm.blocks.add({app.id, *Prefix::parse("10.32.4.0/26"), "h2"});
   control_->swarm_changed(swarm);
   cluster_.blocks = {*Prefix::parse("10.32.3.0/26")};
   const auto endpoint = connect({.network = "app", .workload = "c1"});
@@ -194,4 +195,3 @@ TEST_F(ControlTest, AnOverlayAddressComesFromABlockOfThisNode) {
 
 }  // namespace
 }  // namespace heddle::control
-  swarm.blocks.add({app.id, *Prefix::parse("10.32.4.0/26"), "h2"});

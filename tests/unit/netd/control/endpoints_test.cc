@@ -116,6 +116,16 @@ TEST_F(EndpointsTest, AnIpv6NetworkGivesThatAloneAndItsServicesHaveNoVip) {
               HasSubstr("no IPv6 subnet"));
 }
 
+TEST_F(EndpointsTest, WhatTheDriverCannotGiveIsRefusedInItsWords) {
+  put_network(network("hosts", {}, "host"));
+  put_network(network("nothing", {}, "none"));
+  start();
+  EXPECT_THAT(refusal({.network = "hosts", .workload = "c1"}),
+              HasSubstr("docker run --network host"));
+  EXPECT_THAT(refusal({.network = "nothing", .workload = "c1"}), HasSubstr("'nothing'"));
+  expect_untouched();
+}
+
 TEST_F(EndpointsTest, AnAddressThatCannotBeHadIsRefusedByName) {
   start();
   ASSERT_TRUE(connect({.network = "blue", .workload = "c1", .address = ip("172.30.0.9")}));
