@@ -177,6 +177,8 @@ class Writer final {
       const Rr rr = make_rr(record, asked_.get());
       if (rr == nullptr) continue;
       const std::size_t before = size();
+      // ldns 1.8 writes lengths that lie beyond 65535 over the start of the message.
+      if (before + ldns_rr_uncompressed_size(rr.get()) > kMaxMessage) return {written.count, false};
       CHECK(ldns_rr2buffer_wire_compress(buffer_.get(), rr.get(), LDNS_SECTION_ANSWER,
                                          names_.get()) == LDNS_STATUS_OK);
       if (size() > limit_) {

@@ -160,8 +160,8 @@ TEST(Encode, PointsToNamesThatWereWrittenBefore) {
   const auto told = read_reply(bytes);
   EXPECT_THAT(told.answers, ElementsAre("PTR b.app.heddle.internal.", "PTR a.app.heddle.internal.",
                                         "PTR heddle.internal."));
-  // The question; b and a pointer; c, b and a pointer; a pointer; p and a pointer; a pointer.
-  EXPECT_EQ(bytes.size(), kHeaderSize + 27 + (2 + 10 + 4) + (2 + 2 + 2 + 10 + 2) + (4 + 10 + 2));
+  // The question; b and a pointer; c and a pointer; a pointer; p and a pointer; a pointer.
+  EXPECT_EQ(bytes.size(), kHeaderSize + 27 + (2 + 10 + 4) + (2 + 2 + 10 + 2) + (4 + 10 + 2));
 }
 
 TEST(Encode, EchoesTheQuestionAsSpelled) {
