@@ -118,7 +118,7 @@ TEST_F(NetworksTest, ParentsAreSharedOnlyByWhatGoesTogether) {
   EXPECT_EQ(refusal({.name = "c", .driver = "macvlan", .options = passthru}), "");
   EXPECT_EQ(refusal({.name = "h", .driver = "host"}), "");
   EXPECT_THAT(refusal({.name = "h2", .driver = "host"}), HasSubstr("the host's own namespace"));
-  EXPECT_EQ(connect({.network = "h", .workload = "c1"}).error().code(), Errc::invalid);
+  EXPECT_EQ(connect({.network = "h", .workload = "c1"}).error().code(), Errc::unsupported);
 }
 
 TEST_F(NetworksTest, AMacvlanEndpointLiesOnItsVlan) {
