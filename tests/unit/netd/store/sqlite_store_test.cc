@@ -122,7 +122,7 @@ TEST(SqliteStore, TheLogStaysBoundedHoweverFastCommitsFollow) {
   const auto store = open_sqlite(dir.file());
   ASSERT_TRUE(store);
   const std::string payload(64 << 10, 'x');
-  constexpr int kCommits = 2000;
+  constexpr int kCommits = 600;
   std::uintmax_t largest = 0;
   for (int i = 0; i < kCommits; ++i) {
     Transaction transaction{{}, {object("filler", std::to_string(i % 10), payload)}, {}};
