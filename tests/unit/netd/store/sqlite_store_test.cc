@@ -115,8 +115,8 @@ TEST(SqliteStore, AFileOfANewerSchemaIsRefused) {
   EXPECT_THAT(error.text(), testing::HasSubstr("schema 99"));
 }
 
-// Goal: the log is brought into the file by another thread, and cannot run away from it. Method: far
-// more pages than its bound, without a pause.
+// Goal: the log is brought into the file by another thread, and cannot run away from it. Method:
+// far more pages than its bound, without a pause.
 TEST(SqliteStore, TheLogStaysBoundedHoweverFastCommitsFollow) {
   const TempDir dir;
   const auto store = open_sqlite(dir.file());
