@@ -292,8 +292,9 @@ Result<> remove_directories(const config::Settings& settings) {
 
 int main(int argc, char** argv) {
   using namespace heddle;
-  // The API's threads come and go; each would leave an arena of its own half empty (mallopt(3)).
-  ::mallopt(M_ARENA_MAX, 2);
+  // One arena: the API's threads come and go, and each would leave one of its own half empty
+  // (mallopt(3)). What heddled does takes turns on the control executor anyway.
+  ::mallopt(M_ARENA_MAX, 1);
   const auto parsed = config::parse_command_line(argc, argv);
   if (!parsed) {
     std::cerr << "heddled: " << parsed.error().text() << "\n";

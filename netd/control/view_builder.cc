@@ -17,16 +17,25 @@ void take_over(const std::vector<T>& said, const model::Table<T>& before, model:
   }
 }
 
-// This node's own endpoints; nearly always they are in the view as they are stored.
-void place_own(const Objects& own, model::View& view) {
+// This node's own endpoints; nearly always they are in the view as they are stored, and so were
+// those that the view before has.
+void place_own(const Objects& own, const model::View& before, model::View& view) {
   view.endpoints = own.endpoints();
-  for (const auto& [id, endpoint] : own.endpoints()) {
+  const auto place = [&](const model::Id& id, const model::Endpoint& endpoint) {
     if (!view.networks.contains(endpoint.network)) {
       view.endpoints.erase(id);
     } else if (endpoint.node != view.self) {
       view.endpoints.at(id).node = view.self;
     }
+  };
+  if (before.self != view.self || before.networks != view.networks) {
+    for (const auto& [id, endpoint] : own.endpoints()) place(id, endpoint);
+    return;
   }
+  before.endpoints.differences(
+      own.endpoints(), [&](const model::Id& id, const model::Endpoint*, const model::Endpoint* is) {
+        if (is != nullptr) place(id, *is);
+      });
 }
 
 }  // namespace
@@ -41,7 +50,7 @@ model::View build_view(const Objects& own, const std::optional<cluster::SwarmSta
   view.load_balancers = own.load_balancers();
   view.unreachable = unreachable;
   if (!swarm) {
-    place_own(own, view);
+    place_own(own, before, view);
     return view;
   }
   view.swarm = swarm->swarm;
@@ -50,7 +59,7 @@ model::View build_view(const Objects& own, const std::optional<cluster::SwarmSta
   for (const auto& node : swarm->nodes) view.nodes.emplace(node.id, node);
   take_over(swarm->networks, before.networks, view.networks);
   take_over(swarm->services, before.services, view.services);
-  place_own(own, view);
+  place_own(own, before, view);
   for (const auto& endpoint : swarm->endpoints) {
     if (endpoint.node == swarm->self || !view.networks.contains(endpoint.network)) continue;
     const auto known = before.endpoints.find(endpoint.id);

@@ -98,9 +98,13 @@ Result<model::Workload> Control::adopt_workload(const std::string& reference) {
     return *workload;
   }
   TRY(const runtime::SandboxRef ref, runtime::resolve_reference(reference));
-  for (const auto& [id, workload] : current->workloads) {
-    if (workload.sandbox == ref.path && workload.sandbox_owner == ref.owner) return workload;
-  }
+  const model::Workload* known = nullptr;
+  index_.workloads_in(ref.path, [&](const model::Id& id) {
+    const model::Workload& there = current->workloads.at(id);
+    if (there.sandbox_owner == ref.owner) known = &there;
+    return known == nullptr;
+  });
+  if (known != nullptr) return *known;
   model::Workload workload;
   workload.id = new_id();
   workload.kind =

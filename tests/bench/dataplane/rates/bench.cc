@@ -59,10 +59,10 @@ struct Way {
 };
 
 double tcp(const Way& way) {
-  return bench::tcp_goodput(way.stream) / kTcpShare;
+  return bench::tcp_goodput(way.stream).rate / kTcpShare;
 }
 double udp(const Way& way) {
-  return bench::udp_goodput(way.stream) / kUdpShare;
+  return bench::udp_goodput(way.stream).rate / kUdpShare;
 }
 
 void print_part(const char* transport, double found, double rate, double unlimited) {

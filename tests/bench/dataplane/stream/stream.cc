@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <ctime>
 #include <thread>
 #include <vector>
 
@@ -58,14 +59,24 @@ void pin_thread(int cpu) {
   ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set);
 }
 
-double measure(int from, int to, std::size_t block_size, const Stream& stream) {
+double cpu_of_thread() {
+  timespec spent{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) / 1e9;
+}
+
+Carried measure(int from, int to, std::size_t block_size, const Stream& stream) {
   std::atomic<bool> stop = false;
+  double sender_cpu = 0;
+  double receiver_cpu = 0;
+  double all_bits = 0;
   std::jthread sender([&] {
     if (stream.pins) pin_thread(stream.pins->sender);
     const std::vector<char> block(block_size);
     while (!stop) {
       if (::send(from, block.data(), block.size(), MSG_NOSIGNAL) < 0 && errno == EPIPE) break;
     }
+    sender_cpu = cpu_of_thread();
   });
   double rate = 0;
   std::jthread receiver([&] {
@@ -78,19 +89,23 @@ double measure(int from, int to, std::size_t block_size, const Stream& stream) {
     while (now < end) {
       const ssize_t size = ::recv(to, block.data(), block.size(), 0);
       now = Clock::now();
-      if (size > 0 && now >= start) bits += static_cast<double>(size) * 8;
+      const double arrived = size > 0 ? static_cast<double>(size) * 8 : 0;
+      all_bits += arrived;
+      if (now >= start) bits += arrived;
     }
+    receiver_cpu = cpu_of_thread();
     rate = bits / std::chrono::duration<double>(now - start).count();
   });
   receiver.join();
   stop = true;
   ::shutdown(to, SHUT_RDWR);
-  return rate;
+  sender.join();
+  return {rate, all_bits / (sender_cpu + receiver_cpu)};
 }
 
 }  // namespace
 
-double tcp_goodput(const Stream& stream) {
+Carried tcp_goodput(const Stream& stream) {
   const UniqueFd listener = socket_in(stream.to, SOCK_STREAM);
   const UniqueFd client = socket_in(stream.from, SOCK_STREAM);
   const sockaddr_in name = name_of(stream.address);
@@ -104,7 +119,7 @@ double tcp_goodput(const Stream& stream) {
   return measure(client.get(), server.get(), 128 << 10, stream);
 }
 
-double udp_goodput(const Stream& stream) {
+Carried udp_goodput(const Stream& stream) {
   const UniqueFd server = socket_in(stream.to, SOCK_DGRAM);
   const UniqueFd client = socket_in(stream.from, SOCK_DGRAM);
   const sockaddr_in name = name_of(stream.address);

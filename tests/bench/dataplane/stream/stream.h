@@ -27,9 +27,14 @@ struct Stream {
   std::optional<Pins> pins = {};
 };
 
-// Bits a second of payload that arrive. TCP is Cubic's; datagrams fill the frames, and are handed
-// to the kernel in batches (UDP_SEGMENT, udp(7)).
-double tcp_goodput(const Stream& stream);
-double udp_goodput(const Stream& stream);
+// Payload that arrives.
+struct Carried {
+  double rate = 0;  // bits a second
+  // Bits, of both threads, warming up included: little moved by others' load.
+  double per_cpu_second = 0;
+};
+// TCP is Cubic's; datagrams fill the frames and go in batches (UDP_SEGMENT, udp(7)).
+Carried tcp_goodput(const Stream& stream);
+Carried udp_goodput(const Stream& stream);
 
 }  // namespace heddle::bench
