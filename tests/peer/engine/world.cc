@@ -64,6 +64,10 @@ World::World(const std::string& engine) : name_(engine) {
   ::setenv("HEDDLE_SOCKET", (host_.directory() + "/run/heddled.sock").c_str(), 1);
   make_root(host_.directory() + "/root");
   start_engine();
+  if (name_ == "docker") {  // docs/ports.md
+    host::run(
+        "iptables -I DOCKER-USER -i hdb+ -j ACCEPT && iptables -I DOCKER-USER -o hdb+ -j ACCEPT");
+  }
   host::run("tar -C " + host_.directory() + "/root -c . | " + engine_command() + " import - box:1");
   start_heddled();
 }
