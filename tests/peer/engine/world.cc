@@ -165,10 +165,11 @@ std::string World::engine(const std::string& arguments) const {
 
 void World::run_box(const std::string& name, const std::string& rest,
                     const std::string& command) const {
-  // Podman asks for more than a container of this test may have.
+  // Podman asks for more files than this machine may have, and does not let containers ping.
   const std::string limits =
       name_ == "podman"
-          ? " --ulimit nofile=512:512 --ulimit nproc=512:512 --cgroup-parent /" + group_ + "/boxes"
+          ? " --cap-add NET_RAW --ulimit nofile=512:512 --ulimit nproc=512:512 --cgroup-parent /" +
+                group_ + "/boxes"
           : "";
   engine("run -d --name " + name + limits + " " + rest + " box:1 " + command);
 }
