@@ -15,7 +15,7 @@ namespace heddle::mesh {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 const std::string kClient = "000000000000c11e";
 const SocketAddr kVip = *SocketAddr::parse("10.32.0.2:8080");
 
