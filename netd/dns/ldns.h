@@ -1,5 +1,9 @@
 #pragma once
 #include <ldns/ldns.h>
+// ldns/common.h defines them, and the standard library's headers must not see that.
+#undef bool
+#undef false
+#undef true
 
 #include <memory>
 

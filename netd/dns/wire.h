@@ -13,7 +13,7 @@ using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 
 inline constexpr std::size_t kHeaderSize = 12;
-inline constexpr std::uint16_t kOpt = 41;     // the record of EDNS
+inline constexpr std::uint16_t kOpt = 41;  // the record of EDNS
 
 // In the second pair of the header's bytes.
 inline constexpr std::uint8_t kResponse = 0x80;

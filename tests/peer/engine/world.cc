@@ -135,7 +135,7 @@ void World::start_engine() {
                     log, "engine");
   }
   const std::string socket = name_ == "docker" ? "/run/docker.sock" : "/run/podman/podman.sock";
-  EXPECT_TRUE(eventually([&] {
+  ASSERT_TRUE(eventually([&] {
     return host::status_of("curl -sf --unix-socket " + socket + " http://x/_ping") == 0;
   })) << host::run("tail -n 30 " + log);
 }
@@ -144,6 +144,14 @@ void World::kill_engine() {
   ::kill(engine_, SIGKILL);
   ::waitpid(engine_, nullptr, 0);
   fs::remove("/run/docker.pid");
+  // dockerd's own containerd ends with it, a moment later; the next dockerd waits for one that it
+  // takes to be alive, in vain.
+  const std::string containerd = "/run/docker/containerd/containerd.pid";
+  EXPECT_TRUE(eventually([&] {
+    return host::status_of("! grep -qs '^State:[[:space:]]*[A-WYa-z]' /proc/$(cat " + containerd +
+                           " 2>/dev/null || echo none)/status") == 0;
+  }));
+  fs::remove(containerd);
 }
 
 void World::start_heddled() {
