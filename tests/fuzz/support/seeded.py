@@ -14,8 +14,8 @@ REPORTS = ("ERROR: AddressSanitizer", "runtime error:")
 
 def main():
     program, corpus = sys.argv[1:]
-    done = subprocess.run([program, "--seed-defect", corpus], capture_output=True, text=True, errors="replace",
-                          timeout=LIMIT_SECONDS, check=False)
+    done = subprocess.run([program, "--seed-defect", corpus], capture_output=True, text=True,
+                          errors="replace", timeout=LIMIT_SECONDS, check=False)
     found = done.returncode == -signal.SIGABRT or any(text in done.stderr for text in REPORTS)
     last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
     print(f"{'found' if found else 'NOT FOUND'}: status {done.returncode}: {last}")
