@@ -98,10 +98,7 @@ Result<Attachments::Pair> Attachments::find_or_create(const Attachment& attachme
     return !result && result.error().code() == Errc::exists;
   };
   // Creating comes before looking: an attach that is not there yet is the common case.
-  auto created = netlink::create_veth(socket_, veth);
-  // A name may be taken by a link that is on its way out.
-  if (taken(created) && reaper_.finish().value_or(false))
-    created = netlink::create_veth(socket_, veth);
+  auto created = reaper_.make_despite_retired([&] { return netlink::create_veth(socket_, veth); });
   if (taken(created)) {
     TRY(const auto old, netlink::find_link(socket_, attachment.host_name));
     if (!old) return std::unexpected(name_taken_inside(attachment));

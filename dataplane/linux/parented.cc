@@ -97,7 +97,10 @@ Result<netlink::Link> Parented::create(const Attachment& attachment, int sandbox
                          .mac = {},
                          .netns = sandbox};
   if (has_own_mac(attachment)) link.mac = attachment.mac;
-  auto created = netlink::create_on_parent(socket_, link);
+  // Some kernels, as 6.1, want the name to be free on the host too, where a pair's end may have it
+  // that is on its way out.
+  auto created =
+      reaper_.make_despite_retired([&] { return netlink::create_on_parent(socket_, link); });
   if (!created && (created.error().sys_errno() == EBUSY || created.error().sys_errno() == EINVAL))
     return std::unexpected(refused(created.error(), attachment, parent));
   TRY_DO(std::move(created));
@@ -115,10 +118,8 @@ Result<> Parented::name_inside(const Attachment& attachment, int sandbox, IfInde
   return visitor_.run_in(sandbox, [&]() -> Result<> {
     TRY(auto inside, netlink::Socket::open());
     const netlink::LinkChange names{.name = attachment.name, .alias = attachment.host_name};
-    auto named = netlink::change_link(inside, index, names);
-    // The name may be that of a pair's end on its way out.
-    if (!named && named.error().code() == Errc::exists && reaper_.finish().value_or(false))
-      named = netlink::change_link(inside, index, names);
+    auto named =
+        reaper_.make_despite_retired([&] { return netlink::change_link(inside, index, names); });
     if (!named && named.error().code() == Errc::exists)
       return std::unexpected(name_taken_inside(attachment));
     return named;

@@ -35,6 +35,15 @@ class Reaper final {
   // there was something to wait for.
   Result<bool> finish();
 
+  // What `make` returns. When it finds a name taken, that may be a retired link's: then once more,
+  // after those are deleted.
+  template <class Make>
+  auto make_despite_retired(Make make) -> decltype(make()) {
+    auto made = make();
+    if (!made && made.error().code() == Errc::exists && finish().value_or(false)) made = make();
+    return made;
+  }
+
  private:
   Reaper(netlink::Socket socket, std::uint32_t group);
   void run();
