@@ -21,7 +21,6 @@ namespace heddle::cluster {
 namespace {
 
 constexpr std::chrono::seconds kManagerStart{30};  // one attempt at a restart
-constexpr std::chrono::hours kRenewNodeBefore{24 * 30};
 constexpr std::chrono::milliseconds kUpkeep{3'600'000};
 constexpr std::chrono::milliseconds kUpkeepRetry{1000};
 
@@ -273,7 +272,7 @@ bool ClusterImpl::keep_manager(const Membership& membership) {
 bool ClusterImpl::keep_worker(const Membership& membership) {
   const auto pem = dir_.read(kNodeCertificateFile);
   const auto certificate = pem ? identity::parse_certificate(*pem) : fail(Errc::not_found, "");
-  if (certificate && certificate->not_after - clock_.wall() > kRenewNodeBefore) return true;
+  if (certificate && certificate->not_after - clock_.wall() > identity::kRenewBefore) return true;
   const auto renew = [&]() -> Result<> {
     TRY(const auto tie, link());
     TRY(const std::string key, dir_.read(kNodeKeyFile));

@@ -13,7 +13,6 @@ constexpr std::uint16_t kEtcdClientPort = 7379;
 constexpr std::uint16_t kEtcdPeerPort = 7380;
 constexpr char kEtcdName[] = "etcd.heddle.internal";  // the common name of all members
 constexpr char kEtcdPrefix[] = "heddle/v1/";
-constexpr std::chrono::hours kRenewBefore{24 * 30};  // certificates with less left are made anew
 
 Result<std::string> issue_etcd(const identity::Authority& authority, const std::string& key_pem,
                                const IpAddr& advertise, const Clock& clock) {
@@ -30,7 +29,7 @@ bool is_due(const MembershipDir& dir, const char* name, const Clock& clock) {
   const auto pem = dir.read(name);
   if (!pem) return false;
   const auto read = identity::parse_certificate(*pem);
-  return !read || read->not_after - clock.wall() < kRenewBefore;
+  return !read || read->not_after - clock.wall() < identity::kRenewBefore;
 }
 
 // Servers keep the certificates that they started with: so a manager renews them when it starts.

@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::uint16_t kMaxAskedAdditional = 2;  // OPT and TSIG
 
-char lower_char(std::uint8_t c) {
-  return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 bool plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
@@ -26,7 +22,7 @@ std::string text_of(ByteView wire) {
   for (std::size_t at = 0; wire[at] != 0; at += wire[at] + 1u) {
     if (at > 0) text += '.';
     for (std::size_t i = 1; i <= wire[at]; ++i) {
-      const char c = lower_char(wire[at + i]);
+      const char c = static_cast<char>(lower(wire[at + i]));
       if (!plain(c)) return {};
       text += c;
     }

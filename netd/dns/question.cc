@@ -9,14 +9,8 @@ namespace {
 
 enum Flag : std::uint8_t { kRd = 1, kCd = 2, kAd = 4, kDo = 8 };
 
-bool is_upper(std::uint8_t c) {
-  return c >= 'A' && c <= 'Z';
-}
 bool is_lower(std::uint8_t c) {
   return c >= 'a' && c <= 'z';
-}
-std::uint8_t lower(std::uint8_t c) {
-  return is_upper(c) ? static_cast<std::uint8_t>(c - 'A' + 'a') : c;
 }
 
 // The letters of a name in lower case. Lengths are at most 63 and thus no letters.

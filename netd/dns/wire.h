@@ -25,6 +25,11 @@ inline constexpr std::uint8_t kAuthenticData = 0x20;
 inline constexpr std::uint8_t kCheckingDisabled = 0x10;
 inline constexpr std::uint32_t kDnssecOk = 0x8000;  // in the TTL of the OPT record
 
+// Of names, which are compared without regard to case (RFC 4343).
+inline std::uint8_t lower(std::uint8_t c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<std::uint8_t>(c - 'A' + 'a') : c;
+}
+
 inline std::uint16_t read_u16(ByteView bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
 }

@@ -22,6 +22,7 @@ struct Profile {
 };
 
 inline constexpr std::chrono::hours kNodeLifetime{24 * 90};
+inline constexpr std::chrono::hours kRenewBefore{24 * 30};  // one with less left is made anew
 inline constexpr std::chrono::hours kAuthorityLifetime{24 * 3650};
 // Certificates begin this much before they are made, for clocks that run behind.
 inline constexpr std::chrono::minutes kBackdate{10};
