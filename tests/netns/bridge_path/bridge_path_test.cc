@@ -9,17 +9,13 @@
 #include <vector>
 
 #include "dataplane/linux/kernel.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 class BridgePath : public ::testing::Test {
  protected:

@@ -6,14 +6,10 @@
 
 #include "common/base/unique_fd.h"
 #include "dataplane/linux/kernel.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 // A host 192.0.2.1 and 2001:db8::1 with a machine outside (.2) that it forwards for, and two bridge
 // networks: hbr0 (10.77.0.0/24, fd00:77::/64) with a and b, hbr1 (10.78.0.0/24, fd00:78::/64) with

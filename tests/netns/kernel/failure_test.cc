@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "dataplane/linux/kernel.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/fake_programs.h"
 #include "tests/support/host/private_host.h"
 
@@ -12,11 +13,6 @@ namespace heddle::dataplane {
 namespace {
 
 constexpr std::uint32_t kGroup = 4713;
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 class Failure : public ::testing::Test {
  protected:

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "dataplane/linux/kernel.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
@@ -14,11 +15,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kGroup = 4717;
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 class Links : public ::testing::Test {
  protected:
@@ -56,20 +52,8 @@ class Links : public ::testing::Test {
     host::run_in(outside_, "ip addr add 10.77.0.1/24 dev lan0; ip link set lan0 up");
   }
 
-  Attachment endpoint(const SandboxPath& sandbox, int number) {
-    const auto low = static_cast<std::uint8_t>(number);
-    Attachment attachment;
-    attachment.host_name = "hv" + std::to_string(number);
-    attachment.sandbox = sandbox;
-    attachment.name = "eth0";
-    attachment.host_mac = {{2, 1, 0, 0, 0, low}};
-    attachment.mac = {{2, 2, 0, 0, 0, low}};
-    attachment.addresses = {{IpAddr::v4(0x0a4d0000U + low), 24}};
-    attachment.bridge = "hbr0";
-    return attachment;
-  }
   Attachment parented(const SandboxPath& sandbox, int number, ParentMode mode) {
-    Attachment attachment = endpoint(sandbox, number);
+    Attachment attachment = bridge_endpoint(sandbox, number);
     attachment.bridge.clear();
     attachment.host_mac = {};
     attachment.kind = mode >= ParentMode::l2 ? LinkKind::ipvlan : LinkKind::macvlan;
@@ -193,12 +177,12 @@ TEST_F(Links, IsolatedPortsReachTheGatewayAndNotEachOther) {
   const auto c1 = host_.add_sandbox("c1");
   const auto c2 = host_.add_sandbox("c2");
   const auto c3 = host_.add_sandbox("c3");
-  Attachment first = endpoint(c1, 5);
-  Attachment second = endpoint(c2, 6);
+  Attachment first = bridge_endpoint(c1, 5);
+  Attachment second = bridge_endpoint(c2, 6);
   first.isolated = second.isolated = true;
   apply(Ensure<Attachment>{first});
   apply(Ensure<Attachment>{second});
-  apply(Ensure<Attachment>{endpoint(c3, 7)});
+  apply(Ensure<Attachment>{bridge_endpoint(c3, 7)});
   EXPECT_TRUE(reaches(c1, "10.77.0.1"));
   EXPECT_TRUE(reaches(c1, "10.77.0.7"));
   EXPECT_FALSE(reaches(c1, "10.77.0.6"));
@@ -209,7 +193,7 @@ TEST_F(Links, Ipv6AloneReachesNeighboursAtOnceAndTheGateway) {
   const auto c1 = host_.add_sandbox("c1");
   const auto c2 = host_.add_sandbox("c2");
   for (const auto& [sandbox, number] : {std::pair(c1, 5), std::pair(c2, 6)}) {
-    Attachment alone = endpoint(sandbox, number);
+    Attachment alone = bridge_endpoint(sandbox, number);
     alone.addresses = {IfAddr::parse("fd00:77::" + std::to_string(number) + "/64").value()};
     alone.routes = {{Prefix::parse("::/0").value(), IpAddr::parse("fd00:77::1").value()}};
     apply(Ensure<Attachment>{alone});
@@ -222,7 +206,7 @@ TEST_F(Links, Ipv6AloneReachesNeighboursAtOnceAndTheGateway) {
 
 TEST_F(Links, SettingsThatTheOwnerGivesGoBeforeOurs) {
   add_bridge();
-  Attachment tuned = endpoint(host_.add_sandbox("c1"), 5);
+  Attachment tuned = bridge_endpoint(host_.add_sandbox("c1"), 5);
   tuned.sysctls = {{"net/ipv6/conf/eth0/disable_ipv6", "0"}};
   for (int twice = 0; twice < 2; ++twice) {
     apply(Ensure<Attachment>{tuned});
@@ -238,11 +222,11 @@ TEST_F(Links, RatesHoldInBothDirections) {
   add_bridge();
   const auto c1 = host_.add_sandbox("c1");
   const auto c2 = host_.add_sandbox("c2");
-  Attachment slow = endpoint(c1, 5);
+  Attachment slow = bridge_endpoint(c1, 5);
   slow.rate_in = 40'000'000;
   slow.rate_out = 80'000'000;
   apply(Ensure<Attachment>{slow});
-  apply(Ensure<Attachment>{endpoint(c2, 6)});
+  apply(Ensure<Attachment>{bridge_endpoint(c2, 6)});
   const auto seconds = [&](const SandboxPath& from, const SandboxPath& to, const char* address) {
     const auto start = Clock::now();
     host::exchange_tcp({.client = from,

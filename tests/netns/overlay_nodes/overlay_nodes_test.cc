@@ -15,6 +15,7 @@
 #include "dataplane/bpf/bpffs.h"
 #include "dataplane/linux/kernel.h"
 #include "dataplane/netns/netns.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
@@ -22,11 +23,6 @@ namespace {
 
 constexpr Vni kVni{4097};
 constexpr Mac kGatewayMac{{2, 0x99, 0, 0, 0, 1}};
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 // One host: a namespace with a kernel of its own.
 class Node final {

@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "dataplane/linux/kernel.h"
 #include "tests/bench/dataplane/stream/stream.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
@@ -19,11 +20,6 @@ using bench::kUdpShare;
 
 // A rate tells something about the limit only when the machine carries more without one.
 constexpr double kHeadroom = 1.25;
-
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
 
 void must(const Result<>& result) {
   if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
@@ -36,15 +32,7 @@ struct Limits {
 };
 
 Attachment endpoint(const SandboxPath& sandbox, int number, const Limits& limits) {
-  const auto low = static_cast<std::uint8_t>(number);
-  Attachment attachment;
-  attachment.host_name = "hv" + std::to_string(number);
-  attachment.sandbox = sandbox;
-  attachment.name = "eth0";
-  attachment.host_mac = {{2, 1, 0, 0, 0, low}};
-  attachment.mac = {{2, 2, 0, 0, 0, low}};
-  attachment.addresses = {{IpAddr::v4(0x0a4d0000U + low), 24}};
-  attachment.bridge = "hbr0";
+  Attachment attachment = bridge_endpoint(sandbox, number);
   attachment.rate_in = limits.in;
   attachment.rate_out = limits.out;
   return attachment;

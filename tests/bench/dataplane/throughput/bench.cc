@@ -15,32 +15,15 @@
 #include "common/base/check.h"
 #include "dataplane/linux/kernel.h"
 #include "tests/bench/dataplane/stream/stream.h"
+#include "tests/support/bridge_endpoint.h"
 #include "tests/support/host/private_host.h"
 
 namespace heddle::dataplane {
 namespace {
 
-class NoListeners final : public ListenerSource {
- public:
-  int listener(const SandboxPath&, std::uint16_t) override { return -1; }
-};
-
 void must(const Result<>& result) {
   if (!result) std::fprintf(stderr, "%s\n", result.error().text().c_str());
   CHECK(result.has_value());
-}
-
-Attachment endpoint(const SandboxPath& sandbox, int number) {
-  const auto low = static_cast<std::uint8_t>(number);
-  Attachment attachment;
-  attachment.host_name = "hv" + std::to_string(number);
-  attachment.sandbox = sandbox;
-  attachment.name = "eth0";
-  attachment.host_mac = {{2, 1, 0, 0, 0, low}};
-  attachment.mac = {{2, 2, 0, 0, 0, low}};
-  attachment.addresses = {{IpAddr::v4(0x0a4d0000U + low), 24}};
-  attachment.bridge = "hbr0";
-  return attachment;
 }
 
 double median(std::vector<double> values) {
@@ -62,8 +45,8 @@ class Bench {
     rules.masquerades.insert({prefix, "hbr0"});
     rules.rules.insert({"hbr0", {prefix}, false, true});
     must(kernel_->apply(rules));
-    must(kernel_->apply(Ensure<Attachment>{endpoint(ours_[0], 5)}));
-    must(kernel_->apply(Ensure<Attachment>{endpoint(ours_[1], 6)}));
+    must(kernel_->apply(Ensure<Attachment>{bridge_endpoint(ours_[0], 5)}));
+    must(kernel_->apply(Ensure<Attachment>{bridge_endpoint(ours_[1], 6)}));
     // Docker's way: bridge with the gateway, pairs moved into the containers, everything up.
     host::run(
         "ip link add plain0 type bridge && ip addr add 10.78.0.1/24 dev plain0 && "

@@ -15,7 +15,7 @@
 #include "dataplane/netns/netns.h"
 #include "dataplane/netns/visitor.h"
 #include "netd/dns/message.h"
-#include "tests/support/node_fakes.h"
+#include "tests/support/held_up_keeper.h"
 #include "tests/support/private_netns.h"
 #include "tests/support/views.h"
 
@@ -27,29 +27,6 @@ using ::testing::StartsWith;
 
 const auto* const kPrivate = ::testing::AddGlobalTestEnvironment(new PrivateNetns);
 const SocketAddr kHostAddress{IpAddr::v4(0x7f00000c), 53};  // 127.0.0.12
-
-// Remembers descriptors, as the holder does.
-class RealKeeper final : public holder::Keeper {
- public:
-  Result<> put(const std::string& name, int fd) override {
-    kept[name] = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    return {};
-  }
-  Result<> drop(const std::string& name) override {
-    kept.erase(name);
-    return {};
-  }
-  Result<std::map<std::string, UniqueFd>> take_all() override {
-    std::map<std::string, UniqueFd> all;
-    for (const auto& [name, fd] : kept) {
-      all.emplace(name, UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
-    }
-    return all;
-  }
-  Result<> shut() override { return {}; }
-
-  std::map<std::string, UniqueFd> kept;
-};
 
 dns::Bytes query_of(const std::string& name, dns::Type type) {
   dns::Bytes query{0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
@@ -145,7 +122,7 @@ class ResolversTest : public ::testing::Test {
 
   UniqueFd sandbox;
   tests::ViewBuilder build;
-  RealKeeper keeper;
+  testing_support::HeldUpKeeper keeper;
   HostDns host;
   std::unique_ptr<dns::DnsServer> server;
   std::unique_ptr<netns::Visitor> visitor;
@@ -194,19 +171,19 @@ TEST_F(ResolversTest, WhatIsAskedWhileNobodyServesIsAnsweredByTheNext) {
 TEST_F(ResolversTest, AnotherAddressOrNoneTakesTheSocketsOfTheFirstAway) {
   begin();
   resolvers->finish();
-  EXPECT_EQ(keeper.kept.size(), 4u);
+  EXPECT_EQ(keeper.names().size(), 4u);
   end();
   host.address = SocketAddr{IpAddr::v4(0x7f00000d), 53};
   begin();
   EXPECT_EQ(read(ask(*host.address, "c1.blue.heddle.internal", false)).answers, 1);
   resolvers->finish();
-  EXPECT_EQ(keeper.kept.size(), 4u);
+  EXPECT_EQ(keeper.names().size(), 4u);
   end();
   host.address.reset();
   begin();
   EXPECT_THAT(resolvers->host_state(), StartsWith("off;"));
   resolvers->finish();
-  EXPECT_EQ(keeper.kept.size(), 2u);
+  EXPECT_EQ(keeper.names().size(), 2u);
 }
 
 TEST_F(ResolversTest, AnAddressThatIsTakenIsSaidAndUsedOnceItIsFree) {

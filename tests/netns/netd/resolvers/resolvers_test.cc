@@ -1,17 +1,15 @@
 // Resolvers' sockets in real sandboxes, and what becomes of them with a Keeper that is late.
 #include "netd/control/resolvers.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "dataplane/netns/netns.h"
 #include "netd/dns/server.h"
+#include "tests/support/held_up_keeper.h"
 #include "tests/support/host/private_host.h"
 #include "tests/support/views.h"
 
@@ -22,50 +20,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 const SocketAddr kResolver{IpAddr::v4(0x7f00000b), 53};
-
-// Keeps duplicates, as the holder does; while it is held up nothing reaches it.
-class HeldUpKeeper final : public holder::Keeper {
- public:
-  Result<> put(const std::string& name, int fd) override {
-    std::unique_lock lock(mutex_);
-    let_go_.wait(lock, [&] { return !held_up_; });
-    kept_[name] = UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    return {};
-  }
-  Result<> drop(const std::string& name) override {
-    std::unique_lock lock(mutex_);
-    let_go_.wait(lock, [&] { return !held_up_; });
-    kept_.erase(name);
-    return {};
-  }
-  Result<std::map<std::string, UniqueFd>> take_all() override {
-    const std::lock_guard lock(mutex_);
-    std::map<std::string, UniqueFd> all;
-    for (const auto& [name, fd] : kept_) {
-      all[name] = UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-    }
-    return all;
-  }
-  Result<> shut() override { return {}; }
-
-  void hold_up(bool up) {
-    const std::lock_guard lock(mutex_);
-    held_up_ = up;
-    let_go_.notify_all();
-  }
-  std::vector<std::string> names() {
-    const std::lock_guard lock(mutex_);
-    std::vector<std::string> all;
-    for (const auto& [name, fd] : kept_) all.push_back(name);
-    return all;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable let_go_;
-  bool held_up_ = false;
-  std::map<std::string, UniqueFd> kept_;
-};
 
 class ResolversTest : public testing::Test {
  protected:
@@ -95,7 +49,7 @@ class ResolversTest : public testing::Test {
   tests::ViewBuilder build_;
   std::unique_ptr<dns::DnsServer> dns_ = dns::DnsServer::start({.upstreams = {}}).value();
   std::unique_ptr<netns::Visitor> visitor_ = netns::Visitor::start().value();
-  HeldUpKeeper keeper_;
+  testing_support::HeldUpKeeper keeper_;
   std::unique_ptr<Resolvers> resolvers_;
 };
 
