@@ -3,43 +3,24 @@
 # is written.
 
 vm_dir=build/vm
-vm_apt=(apt-get -q -o APT::Sandbox::User=root -o Acquire::Retries=3)
 
-# The package with the newest kernel of a series, from the machine's own apt sources; 6.12 comes
-# from bookworm-backports, through a source list of ours that the machine does not see.
+# The package with the newest kernel of a series that the machine's own apt sources have.
 vm_find_package() {
-  local series=$1 name
-  name=$(vm_search "$series")
-  if [ -z "$name" ]; then
-    local lists="$root/$vm_dir/apt"
-    mkdir -p "$lists/lists/partial"
-    printf 'deb [signed-by=%s] http://deb.debian.org/debian bookworm-backports main\n' \
-      /usr/share/keyrings/debian-archive-keyring.gpg >"$lists/sources.list"
-    vm_apt+=(-o "Dir::Etc::SourceList=$lists/sources.list" -o Dir::Etc::SourceParts=-
-      -o "Dir::State::Lists=$lists/lists" -o "Dir::Cache=$lists")
-    "${vm_apt[@]}" update >&2 </dev/null || return 1
-    name=$(vm_search "$series" "${vm_apt[@]:1}")
-  fi
-  [ -n "$name" ] || return 1
-  vm_package=$name
-}
-
-vm_search() {
-  local series=$1
-  shift
-  apt-cache "$@" search --names-only "^linux-image-$series\\.[0-9.+a-z~-]*-?amd64(-unsigned)?$" |
+  apt-cache search --names-only "^linux-image-$1\\.[0-9.+a-z~-]*-?amd64(-unsigned)?$" |
     awk '{ print $1 }' | grep -vE 'rt|cloud|dbg|unsigned' | sort -V | tail -n 1
 }
 
 # vmlinuz and modules of one series in $vm_dir/<series>.
 vm_fetch_kernel() {
-  local series=$1 dir="$root/$vm_dir/$1"
+  local series=$1 dir="$root/$vm_dir/$1" package
   [ -e "$dir/version" ] && return 0
-  vm_find_package "$series" ||
-    die "no Debian kernel $series in the package lists (apt-get update? bookworm-backports?)"
+  package=$(vm_find_package "$series") || true
+  [ -n "$package" ] ||
+    die "no Debian kernel $series in the package lists (apt-get update? bookworm-security?)"
   rm -rf "$dir"
   mkdir -p "$dir/deb"
-  (cd "$dir/deb" && "${vm_apt[@]}" download "$vm_package" </dev/null >&2)
+  (cd "$dir/deb" && apt-get -q -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+    download "$package" </dev/null >&2)
   dpkg -x "$dir"/deb/*.deb "$dir"
   rm -rf "$dir/deb"
   [ -d "$dir/lib/modules" ] || ln -s usr/lib "$dir/lib"
