@@ -22,6 +22,13 @@ Result<std::optional<Link>> find(Socket& socket, Message message, const std::str
   return found;
 }
 
+// Left to itself the kernel makes a queue for each processor that the machine could have, with
+// objects in sysfs, then waits for a grace period to use one of them (veth_init_queues in
+// drivers/net/veth.c).
+void put_one_queue(Message& message) {
+  message.u32(IFLA_NUM_TX_QUEUES, 1).u32(IFLA_NUM_RX_QUEUES, 1);
+}
+
 }  // namespace
 
 Result<> create_bridge(Socket& socket, const Bridge& bridge) {
@@ -44,6 +51,7 @@ Result<Link> create_veth(Socket& socket, const Veth& veth) {
   message.header(link_header());
   message.text(IFLA_IFNAME, veth.name).mac(IFLA_ADDRESS, veth.mac);
   message.u32(IFLA_MTU, veth.mtu).u32(IFLA_GROUP, veth.group);
+  put_one_queue(message);
   if (veth.master.value) message.u32(IFLA_MASTER, veth.master.value);
   {
     Message::Nest info(message, IFLA_LINKINFO);
@@ -53,6 +61,7 @@ Result<Link> create_veth(Socket& socket, const Veth& veth) {
     message.header(link_header());
     message.text(IFLA_IFNAME, veth.peer_name).mac(IFLA_ADDRESS, veth.peer_mac);
     message.u32(IFLA_MTU, veth.mtu);
+    put_one_queue(message);
     if (veth.peer_netns >= 0)
       message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(veth.peer_netns));
   }
