@@ -198,8 +198,8 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   drivers.add(std::make_unique<none::NoneDriver>());
 
   TRY(const auto dns, dns::DnsServer::start({.upstreams = host_resolvers(settings)}));
-  TRY(const auto visitor, netns::Visitor::start());
-  control::Resolvers resolvers({*dns, *keeper, *visitor}, kept, host_dns(settings));
+  TRY(const auto visitor, netns::Visitor::open());
+  control::Resolvers resolvers({*dns, *keeper, visitor}, kept, host_dns(settings));
   kept.clear();  // the mesh takes its own
 
   std::atomic<bool> reset = false;

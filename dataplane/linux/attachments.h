@@ -24,8 +24,8 @@ Result<bpf::Programs*> need(const ProgramsOrError& programs);
 // in the sandbox that the intent names.
 class Attachments final {
  public:
-  Attachments(netlink::Socket& socket, netns::Visitor& visitor, OwnProc& proc, std::uint32_t group,
-              Reaper& reaper, const ProgramsOrError& programs)
+  Attachments(netlink::Socket& socket, const netns::Visitor& visitor, OwnProc& proc,
+              std::uint32_t group, Reaper& reaper, const ProgramsOrError& programs)
       : socket_(socket),
         visitor_(visitor),
         proc_(proc),
@@ -61,7 +61,7 @@ class Attachments final {
   Result<> make_way(const Attachment& attachment, int sandbox);
 
   netlink::Socket& socket_;
-  netns::Visitor& visitor_;
+  const netns::Visitor& visitor_;
   OwnProc& proc_;
   const std::uint32_t group_;
   Reaper& reaper_;

@@ -90,7 +90,7 @@ bool has_own_mac(const Attachment& attachment) {
   return attachment.kind != LinkKind::ipvlan && attachment.mode != ParentMode::passthru;
 }
 
-Result<> settle_inside(netns::Visitor& visitor, const Attachment& attachment,
+Result<> settle_inside(const netns::Visitor& visitor, const Attachment& attachment,
                        const InsideLink& inside) {
   return visitor.run_in(inside.sandbox, [&]() -> Result<> {
     return inside.fresh ? set_up(attachment, inside) : settle(attachment, inside);

@@ -20,7 +20,7 @@ struct InsideLink {
   bool fresh = false;
   ProcRoot proc = {};  // borrowed
 };
-Result<> settle_inside(netns::Visitor& visitor, const Attachment& attachment,
+Result<> settle_inside(const netns::Visitor& visitor, const Attachment& attachment,
                        const InsideLink& inside);
 
 // Adds what an observation shows of the inside.

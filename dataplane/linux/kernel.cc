@@ -18,7 +18,7 @@ namespace heddle::dataplane {
 
 struct LinuxKernel::Impl {
   Impl(Settings settings, ListenerSource& listeners, ProgramsOrError loaded, netlink::Socket opened,
-       UniqueFd netns, std::unique_ptr<netns::Visitor> visits, std::unique_ptr<Reaper> started)
+       UniqueFd netns, netns::Visitor visits, std::unique_ptr<Reaper> started)
       : group(settings.link_group),
         own_netns(std::move(netns)),
         programs(std::move(loaded)),
@@ -27,11 +27,11 @@ struct LinuxKernel::Impl {
         reaper(std::move(started)),
         proc(*reaper),
         bridges(socket, group),
-        attachments(socket, *visitor, proc, group, *reaper, programs),
-        parented(socket, *visitor, proc, group, own_netns.get(), *reaper),
+        attachments(socket, visitor, proc, group, *reaper, programs),
+        parented(socket, visitor, proc, group, own_netns.get(), *reaper),
         vlans(socket, group),
         overlay(socket, group, programs),
-        mesh(settings.cgroup, *visitor, listeners, programs) {}
+        mesh(settings.cgroup, visitor, listeners, programs) {}
 
   Result<> operator()(const Ensure<Bridge>& op) { return bridges.ensure(op.object); }
   // An endpoint whose kind changed leaves nothing of the other kind.
@@ -103,7 +103,7 @@ struct LinuxKernel::Impl {
   const UniqueFd own_netns;
   const ProgramsOrError programs;
   netlink::Socket socket;
-  const std::unique_ptr<netns::Visitor> visitor;
+  const netns::Visitor visitor;
   const std::unique_ptr<Reaper> reaper;
   OwnProc proc;
   std::unique_ptr<Firewall> firewall;  // borrows the socket
@@ -122,7 +122,7 @@ Result<std::unique_ptr<LinuxKernel>> LinuxKernel::open(
     Settings settings, ListenerSource& listeners, Result<std::unique_ptr<bpf::Programs>> programs) {
   TRY(auto socket, netlink::Socket::open());
   TRY(auto own_netns, netns::open("/proc/thread-self/ns/net"));
-  TRY(auto visitor, netns::Visitor::start());
+  TRY(auto visitor, netns::Visitor::open());
   TRY(auto reaper, Reaper::start(settings.link_group));
   const std::string table = settings.nft_table;
   auto impl =
@@ -147,7 +147,7 @@ Result<std::map<SandboxPath, SandboxView>> LinuxKernel::Impl::look_into_wanted(
   }
   for (const auto& [sandbox, member] : wanted.members) all[sandbox];
   for (const auto& [sandbox, interception] : wanted.interceptions) all[sandbox];
-  return look_into(socket, *visitor, all);
+  return look_into(socket, visitor, all);
 }
 
 Result<> LinuxKernel::Impl::observe_programs(HostState& state) {

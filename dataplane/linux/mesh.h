@@ -15,7 +15,7 @@ class ListenerSource;
 // sidecar. The programs know sandboxes by cookie and the proxy by its cgroup's id.
 class Mesh final {
  public:
-  Mesh(std::string cgroup, netns::Visitor& visitor, ListenerSource& listeners,
+  Mesh(std::string cgroup, const netns::Visitor& visitor, ListenerSource& listeners,
        const ProgramsOrError& programs)
       : cgroup_(std::move(cgroup)), visitor_(visitor), listeners_(listeners), programs_(programs) {}
 
@@ -33,7 +33,7 @@ class Mesh final {
   std::string cgroup_name(std::uint64_t id, const std::string& wanted) const;
 
   const std::string cgroup_;
-  netns::Visitor& visitor_;
+  const netns::Visitor& visitor_;
   ListenerSource& listeners_;
   const ProgramsOrError& programs_;
   Cookies cookies_;

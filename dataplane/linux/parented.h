@@ -28,8 +28,8 @@ namespace heddle::dataplane {
 class Parented final {
  public:
   // `own_netns`: of the daemon, borrowed.
-  Parented(netlink::Socket& socket, netns::Visitor& visitor, OwnProc& proc, std::uint32_t group,
-           int own_netns, Reaper& reaper)
+  Parented(netlink::Socket& socket, const netns::Visitor& visitor, OwnProc& proc,
+           std::uint32_t group, int own_netns, Reaper& reaper)
       : socket_(socket),
         visitor_(visitor),
         proc_(proc),
@@ -63,7 +63,7 @@ class Parented final {
   Result<> name_inside(const Attachment& attachment, int sandbox, IfIndex index);
 
   netlink::Socket& socket_;
-  netns::Visitor& visitor_;
+  const netns::Visitor& visitor_;
   OwnProc& proc_;
   const std::uint32_t group_;
   const int own_netns_;

@@ -27,7 +27,8 @@ Result<> read_links(const Look& look, SandboxView& view) {
 
 }  // namespace
 
-Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host, netns::Visitor& visitor,
+Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
+                                                     const netns::Visitor& visitor,
                                                      const std::map<SandboxPath, Look>& sandboxes) {
   std::map<SandboxPath, SandboxView> views;
   std::vector<UniqueFd> open;
@@ -61,7 +62,7 @@ SandboxPath Cookies::name(std::uint64_t cookie,
 }
 
 std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox,
-                                          netns::Visitor& visitor) const {
+                                          const netns::Visitor& visitor) const {
   std::set<std::uint64_t> cookies;
   if (sandbox.starts_with(kByCookie)) {
     std::uint64_t value = 0;

@@ -33,7 +33,8 @@ struct Look {
 };
 
 // Looks into those that exist; the others are left out.
-Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host, netns::Visitor& visitor,
+Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
+                                                     const netns::Visitor& visitor,
                                                      const std::map<SandboxPath, Look>& sandboxes);
 
 // Which sandbox a namespace cookie belongs to. A path can be made anew as another namespace, and a
@@ -53,7 +54,7 @@ class Cookies final {
 
   // Every cookie that `sandbox` may mean: `cookie:N` itself, the namespace there now, and those
   // remembered. Empty: nothing to remove.
-  std::set<std::uint64_t> meant_by(const SandboxPath& sandbox, netns::Visitor& visitor) const;
+  std::set<std::uint64_t> meant_by(const SandboxPath& sandbox, const netns::Visitor& visitor) const;
 
  private:
   std::map<std::uint64_t, SandboxPath> known_;

@@ -9,7 +9,8 @@
 #include "common/base/unique_fd.h"
 #include "common/net/ip.h"
 
-// Network namespaces: made, named by a bind mount, entered only by helper threads.
+// Network namespaces: made, named by a bind mount, entered by helper threads (or a
+// Visitor, visitor.h).
 // Source: network_namespaces(7), setns(2), socket(7) SO_NETNS_COOKIE.
 namespace heddle::netns {
 

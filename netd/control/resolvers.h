@@ -34,7 +34,7 @@ class Resolvers {
   struct Parts {  // borrowed
     dns::DnsServer& server;
     holder::Keeper& keeper;
-    netns::Visitor& visitor;
+    const netns::Visitor& visitor;
   };
   // `kept`: what the Keeper had at start; entries `dns/...` are taken out of it.
   Resolvers(const Parts& parts, std::map<std::string, UniqueFd>& kept, HostDns host = {});
@@ -79,7 +79,7 @@ class Resolvers {
   void set_host_state(std::string state);
 
   dns::DnsServer& server_;
-  netns::Visitor& visitor_;
+  const netns::Visitor& visitor_;
   holder::LateKeeper keeper_;
   std::map<model::Id, Networks> attached_;                         // of those with a resolver
   std::map<model::Id, std::shared_ptr<dns::CurrentNames>> names_;  // by network

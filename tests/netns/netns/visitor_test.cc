@@ -19,44 +19,43 @@ class VisitorTest : public ::testing::Test {
   UniqueFd created(const std::string& name) { return open(host_.add_sandbox(name)).value(); }
 
   host::PrivateHost host_;
-  const std::unique_ptr<Visitor> visitor_ = Visitor::start().value();
+  const Visitor visitor_ = Visitor::open().value();
 };
 
-TEST_F(VisitorTest, WorkRunsInsideOnOneThreadAndTheCallerStaysOutside) {
+TEST_F(VisitorTest, WorkRunsInsideAndTheThreadIsHomeAfterwards) {
   const UniqueFd a = created("a");
   const UniqueFd b = created("b");
   const auto here = own_cookie().value();
   std::vector<std::uint64_t> seen;
-  std::vector<std::thread::id> threads;
   const auto look = [&]() -> Result<> {
     TRY(seen.emplace_back(), own_cookie());
-    threads.push_back(std::this_thread::get_id());
     return {};
   };
-  EXPECT_TRUE(visitor_->run_in(a.get(), look));
-  EXPECT_TRUE(visitor_->run_in(b.get(), look));
+  EXPECT_TRUE(visitor_.run_in(a.get(), look));
+  EXPECT_TRUE(visitor_.run_in(b.get(), look));
   EXPECT_THAT(seen, ::testing::ElementsAre(cookie(a.get()).value(), cookie(b.get()).value()));
-  EXPECT_EQ(visitor_->cookie(a.get()).value(), seen[0]);
-  EXPECT_EQ(threads[0], threads[1]);
-  EXPECT_NE(threads[0], std::this_thread::get_id());
+  EXPECT_EQ(visitor_.cookie(a.get()).value(), seen[0]);
   EXPECT_EQ(own_cookie().value(), here);
 }
 
 TEST_F(VisitorTest, EachIsVisitedInOrderUntilAFailureAndTheNextTripStartsAfresh) {
   const UniqueFd a = created("a");
   const UniqueFd b = created("b");
+  const auto here = own_cookie().value();
   int visits = 0;
-  const auto failed = visitor_->run_in_each({a.get(), b.get()}, [&](std::size_t) -> Result<> {
+  const auto failed = visitor_.run_in_each({a.get(), b.get()}, [&](std::size_t) -> Result<> {
     ++visits;
     return fail(Errc::exhausted, "full");
   });
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().text(), "full");
+  EXPECT_EQ(own_cookie().value(), here);
   EXPECT_EQ(visits, 1);
   const UniqueFd file(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  EXPECT_EQ(visitor_->run_in(file.get(), []() -> Result<> { return {}; }).error().code(),
+  EXPECT_EQ(visitor_.run_in(file.get(), []() -> Result<> { return {}; }).error().code(),
             Errc::invalid);
-  EXPECT_EQ(visitor_->cookie(b.get()).value(), cookie(b.get()).value());
+  EXPECT_EQ(own_cookie().value(), here);
+  EXPECT_EQ(visitor_.cookie(b.get()).value(), cookie(b.get()).value());
 }
 
 // Goal: a namespace that was visited ends when its own people have left. Method: whatever lies in
@@ -66,7 +65,7 @@ TEST_F(VisitorTest, NoNamespaceLivesLongerForHavingBeenVisited) {
   host::run("ip link add left type veth peer name right netns " + path);
   {
     const UniqueFd sandbox = open(path).value();
-    EXPECT_TRUE(visitor_->run_in(sandbox.get(), []() -> Result<> { return {}; }));
+    EXPECT_TRUE(visitor_.run_in(sandbox.get(), []() -> Result<> { return {}; }));
   }
   host_.remove_sandbox(path);
   bool gone = false;

@@ -85,7 +85,7 @@ class ResolversTest : public ::testing::Test {
     EXPECT_TRUE(netns::remove(path).has_value());
   }
   void begin() {
-    visitor = *netns::Visitor::start();
+    visitor = *netns::Visitor::open();
     server = *dns::DnsServer::start({.upstreams = {}, .upstream_attempt = std::chrono::seconds(2)});
     auto all = *keeper.take_all();
     resolvers = std::make_unique<Resolvers>(Resolvers::Parts{*server, keeper, *visitor}, all, host);
@@ -125,7 +125,7 @@ class ResolversTest : public ::testing::Test {
   testing_support::HeldUpKeeper keeper;
   HostDns host;
   std::unique_ptr<dns::DnsServer> server;
-  std::unique_ptr<netns::Visitor> visitor;
+  std::optional<netns::Visitor> visitor;
   std::unique_ptr<Resolvers> resolvers;
 };
 

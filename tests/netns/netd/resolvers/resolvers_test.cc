@@ -33,7 +33,7 @@ class ResolversTest : public testing::Test {
   void start() {
     resolvers_.reset();
     auto kept = keeper_.take_all().value();
-    resolvers_ = std::make_unique<Resolvers>(Resolvers::Parts{*dns_, keeper_, *visitor_}, kept);
+    resolvers_ = std::make_unique<Resolvers>(Resolvers::Parts{*dns_, keeper_, visitor_}, kept);
   }
   void update() { resolvers_->update(std::make_shared<const model::View>(build_.view()), {}); }
 
@@ -48,7 +48,7 @@ class ResolversTest : public testing::Test {
   const std::string sandbox_ = host_.add_sandbox("c1");
   tests::ViewBuilder build_;
   std::unique_ptr<dns::DnsServer> dns_ = dns::DnsServer::start({.upstreams = {}}).value();
-  std::unique_ptr<netns::Visitor> visitor_ = netns::Visitor::start().value();
+  const netns::Visitor visitor_ = netns::Visitor::open().value();
   testing_support::HeldUpKeeper keeper_;
   std::unique_ptr<Resolvers> resolvers_;
 };

@@ -73,7 +73,7 @@ class NodeTest : public testing::Test {
 
   void start() {
     std::map<std::string, UniqueFd> kept;
-    if (!visitor_) visitor_ = netns::Visitor::start().value();
+    if (!visitor_) visitor_ = netns::Visitor::open().value();
     resolvers_ = std::make_unique<Resolvers>(Resolvers::Parts{*dns_, keeper_, *visitor_}, kept);
     control_ = std::make_unique<Control>(
         Control::Settings{.state_dir = dir_,
@@ -121,7 +121,7 @@ class NodeTest : public testing::Test {
   testing_support::FakeMesh mesh_;
   testing_support::FakeCluster cluster_;
   testing_support::FakeEngines engines_;
-  std::unique_ptr<netns::Visitor> visitor_;
+  std::optional<netns::Visitor> visitor_;
   std::unique_ptr<Resolvers> resolvers_;
   std::unique_ptr<Control> control_;
 };
