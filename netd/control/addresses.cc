@@ -118,11 +118,13 @@ Result<> Control::take_addresses(const ConnectSpec& spec, const model::Network& 
 Result<> Control::choose_mac(const ConnectSpec& spec, const model::Network& network,
                              model::Endpoint& endpoint) {
   const auto current = view();
-  const auto owner_of = [&](const Mac& mac) -> const model::Endpoint* {
-    const auto found = std::ranges::find_if(current->endpoints, [&](const auto& entry) {
-      return entry.second.mac == mac && entry.second.network == network.id;
+  const auto owner_of = [&](const Mac& mac) {
+    const model::Endpoint* owner = nullptr;
+    index_.endpoints_with(network.id, mac, [&](const model::Id& id) {
+      owner = &current->endpoints.at(id);
+      return false;
     });
-    return found == current->endpoints.end() ? nullptr : &found->second;
+    return owner;
   };
   if (!spec.mac) {
     int attempt = 0;

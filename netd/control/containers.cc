@@ -101,10 +101,8 @@ void Control::describe_container(const engine::Sighting& seen, model::Workload& 
   const std::string sandbox =
       settings_.run_dir + "/netns/container-" + std::to_string(seen.sandbox->cookie);
   std::set<std::string> own;
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload == workload.id && workload.sandbox == sandbox) {
-      own.insert(endpoint.interface);
-    }
+  if (workload.sandbox == sandbox) {
+    for (const auto& endpoint : objects_->endpoints_of(workload.id)) own.insert(endpoint.interface);
   }
   workload.state = model::WorkloadState::running;
   workload.pid = seen.sandbox->process.pid;
@@ -178,13 +176,12 @@ void Control::settle_container(const model::Workload& before, const model::Workl
                   .withheld = withheld};
   Objects::Batch batch;
   if (workload != before) batch.put(workload);
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload != workload.id) continue;
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(workload.id)) {
     model::Endpoint changed = endpoint;
     changed.workload_name = workload.name;
     changed.state = next_state(endpoint, turn);
     if (changed == endpoint) continue;
-    if (changed.state == model::EndpointState::starting) health_->restart_check(id);
+    if (changed.state == model::EndpointState::starting) health_->restart_check(endpoint.id);
     batch.put(std::move(changed));
   }
   if (batch.empty()) return;
@@ -248,7 +245,7 @@ void Control::resume_containers() {
     make_ended(workload);
     Objects::Batch batch;
     batch.put(workload);
-    for (model::Endpoint endpoint : endpoints_of(id)) {
+    for (model::Endpoint endpoint : objects_->endpoints_of(id)) {
       endpoint.state = model::EndpointState::gone;
       batch.put(std::move(endpoint));
     }
@@ -258,14 +255,6 @@ void Control::resume_containers() {
     }
     release_sandbox(before.sandbox);
   }
-}
-
-std::vector<model::Endpoint> Control::endpoints_of(const model::Id& workload) const {
-  std::vector<model::Endpoint> own;
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload == workload) own.push_back(endpoint);
-  }
-  return own;
 }
 
 // Engines are asked about those that are connected, and left alone without any.

@@ -246,7 +246,7 @@ class Control final : public Daemon {
   // stored.
   void remove_endpoint(const model::Endpoint& endpoint, Objects::Batch& batch,
                        std::vector<Held>& held);
-  Result<> detach(const model::Id& endpoint);
+  Result<> detach(const model::Endpoint& endpoint);
   Result<model::Workload> adopt_workload(const std::string& reference);
   void set_endpoint_state(const model::Id& endpoint, model::EndpointState state);
   void health_changed(const model::Id& endpoint, bool healthy);
@@ -281,7 +281,6 @@ class Control final : public Daemon {
   void container_ended(const model::Id& workload, const runtime::ProcessId& process);
   void release_sandbox(const std::string& sandbox);
   void resume_containers();
-  std::vector<model::Endpoint> endpoints_of(const model::Id& workload) const;
   void follow_containers();
 
   // --- proxies.cc; on the caller's thread ---

@@ -43,9 +43,7 @@ Result<model::Endpoint> Control::connect(ConnectSpec spec, Deadline deadline) {
 }
 
 std::string Control::next_interface(const model::Id& workload, std::set<std::string> taken) {
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload == workload) taken.insert(endpoint.interface);
-  }
+  for (const auto& endpoint : objects_->endpoints_of(workload)) taken.insert(endpoint.interface);
   for (int i = 0;; ++i) {
     const std::string name = "eth" + std::to_string(i);
     if (!taken.contains(name)) return name;
@@ -54,8 +52,7 @@ std::string Control::next_interface(const model::Id& workload, std::set<std::str
 
 Result<> Control::check_connect(const ConnectSpec& spec, const std::string& interface,
                                 const model::Network& network, const model::Workload& workload) {
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload != workload.id) continue;
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(workload.id)) {
     if (endpoint.network == network.id) {
       return fail(Errc::exists, "'" + workload.name + "' is connected to '" + network.name +
                                     "' already, as " + endpoint.address.address.format());
@@ -185,8 +182,8 @@ Result<> Control::disconnect(std::string network_ref, std::string workload_ref, 
     const auto current = view();
     TRY(const model::Network* network, model::find_network(*current, network_ref));
     TRY(const model::Workload workload, adopt_workload(workload_ref));
-    for (const auto& [id, endpoint] : objects_->endpoints()) {
-      if (endpoint.workload == workload.id && endpoint.network == network->id) return detach(id);
+    for (const model::Endpoint& endpoint : objects_->endpoints_of(workload.id)) {
+      if (endpoint.network == network->id) return detach(endpoint);
     }
     return fail(Errc::not_found,
                 "'" + workload.name + "' is not connected to '" + network->name + "'");
@@ -203,8 +200,7 @@ void Control::remove_endpoint(const model::Endpoint& endpoint, Objects::Batch& b
   leave_local_service(endpoint, batch, held);
 }
 
-Result<> Control::detach(const model::Id& id) {
-  const model::Endpoint endpoint = objects_->endpoints().at(id);
+Result<> Control::detach(const model::Endpoint& endpoint) {
   const model::Workload workload = objects_->workloads().at(endpoint.workload);
   if (workload.kind == model::WorkloadKind::load_balancer) {
     return fail(Errc::in_use, "this endpoint belongs to load balancer '" + workload.name +
@@ -214,10 +210,8 @@ Result<> Control::detach(const model::Id& id) {
   std::vector<Held> held;
   remove_endpoint(endpoint, batch, held);
   // A workload known only through its attachments goes with the last of them.
-  const auto attachments = std::ranges::count_if(objects_->endpoints(), [&](const auto& entry) {
-    return entry.second.workload == workload.id;
-  });
-  if (attachments == 1 && workload.kind != model::WorkloadKind::run) {
+  const bool is_last = objects_->endpoints_of(workload.id).size() == 1;
+  if (is_last && workload.kind != model::WorkloadKind::run) {
     if (objects_->sidecars().contains(workload.id)) batch.remove_sidecar(workload.id);
     batch.remove_workload(workload.id);
   }
@@ -256,10 +250,10 @@ void Control::health_changed(const model::Id& id, bool healthy) {
 // Whether any endpoint served somebody and is now known to leave.
 bool Control::drain(const model::Id& workload) {
   bool any = false;
-  for (const auto& [id, endpoint] : model::Table(objects_->endpoints())) {
-    if (endpoint.workload != workload || endpoint.service.empty()) continue;
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(workload)) {
+    if (endpoint.service.empty()) continue;
     any = any || endpoint.state == model::EndpointState::ready;
-    set_endpoint_state(id, model::EndpointState::draining);
+    set_endpoint_state(endpoint.id, model::EndpointState::draining);
   }
   if (any) refresh();
   return any;

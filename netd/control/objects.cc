@@ -75,7 +75,33 @@ Result<Objects> Objects::load(store::Store& store) {
   TRY_DO(read_into(store, "sidecar", objects.sidecars_));
   TRY_DO(read_into(store, "load_balancer", objects.load_balancers_));
   TRY_DO(read_released(store, objects.released_));
+  for (const auto& [id, endpoint] : objects.endpoints_) {
+    objects.by_workload_.emplace(endpoint.workload, id);
+  }
   return objects;
+}
+
+std::vector<model::Endpoint> Objects::endpoints_of(const model::Id& workload) const {
+  std::vector<model::Endpoint> own;
+  for (auto it = by_workload_.lower_bound({workload, {}});
+       it != by_workload_.end() && it->first == workload; ++it) {
+    own.push_back(endpoints_.at(it->second));
+  }
+  return own;
+}
+
+void Objects::place(model::Table<model::Endpoint>& endpoints, const model::Id& id,
+                    model::Endpoint value) {
+  remove(endpoints, id);
+  by_workload_.emplace(value.workload, id);
+  endpoints.emplace(id, std::move(value));
+}
+
+void Objects::remove(model::Table<model::Endpoint>& endpoints, const model::Id& id) {
+  const auto found = endpoints.find(id);
+  if (found == endpoints.end()) return;
+  by_workload_.erase({found->second.workload, id});
+  endpoints.erase(id);
 }
 
 Result<> Objects::commit(Batch batch) {
@@ -106,14 +132,13 @@ bool Objects::lasts(const model::Sidecar& sidecar) const {
 
 // Names are unique where users meet them: networks, workloads and load balancers. Services are
 // unique in their network, which the control executor checks.
-#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                   \
-  Objects::Batch& Objects::Batch::put(model::Type value) {                     \
-    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value)); \
-    lasting_.push_back([value](const Objects& o) { return o.lasts(value); });  \
-    edits_.push_back([value = std::move(value)](Objects& o) {                  \
-      o.member.insert_or_assign(value.id_of, value);                           \
-    });                                                                        \
-    return *this;                                                              \
+#define HEDDLE_BATCH_PUT(Type, kind, member, id_of, name_of)                                \
+  Objects::Batch& Objects::Batch::put(model::Type value) {                                  \
+    transaction_.puts.push_back(object_of(kind, value.id_of, name_of, value));              \
+    lasting_.push_back([value](const Objects& o) { return o.lasts(value); });               \
+    edits_.push_back(                                                                       \
+        [value = std::move(value)](Objects& o) { o.place(o.member, value.id_of, value); }); \
+    return *this;                                                                           \
   }
 HEDDLE_BATCH_PUT(Network, "network", networks_, id, value.name)
 HEDDLE_BATCH_PUT(Workload, "workload", workloads_, id, value.name)
@@ -127,7 +152,7 @@ HEDDLE_BATCH_PUT(LoadBalancer, "load_balancer", load_balancers_, id, value.name)
   Objects::Batch& Objects::Batch::remove_##kind(const model::Id& id) {            \
     transaction_.deletes.push_back({#kind, id});                                  \
     lasting_.push_back([id](const Objects& o) { return o.lasts(o.member, id); }); \
-    edits_.push_back([id](Objects& o) { o.member.erase(id); });                   \
+    edits_.push_back([id](Objects& o) { o.remove(o.member, id); });               \
     return *this;                                                                 \
   }
 HEDDLE_BATCH_REMOVE(network, networks_)

@@ -1,6 +1,9 @@
 #pragma once
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -39,6 +42,8 @@ class Objects {
   const model::Table<model::Service>& services() const { return services_; }
   const model::Table<model::Sidecar>& sidecars() const { return sidecars_; }
   const model::Table<model::LoadBalancer>& load_balancers() const { return load_balancers_; }
+  // Copies, in the order of their ids.
+  std::vector<model::Endpoint> endpoints_of(const model::Id& workload) const;
   // By released_id().
   const std::map<std::string, ReleasedAddress>& released() const { return released_; }
 
@@ -72,6 +77,16 @@ class Objects {
 
  private:
   explicit Objects(store::Store& store) : store_(&store) {}
+  template <class T>
+  static void place(model::Table<T>& objects, const model::Id& id, T value) {
+    objects.insert_or_assign(id, std::move(value));
+  }
+  void place(model::Table<model::Endpoint>& endpoints, const model::Id& id, model::Endpoint value);
+  template <class T>
+  static void remove(model::Table<T>& objects, const model::Id& id) {
+    objects.erase(id);
+  }
+  void remove(model::Table<model::Endpoint>& endpoints, const model::Id& id);
   bool is_lasting(const Batch& batch) const;
   bool lasts(const model::Workload& workload) const;
   bool lasts(const model::Endpoint& endpoint) const;
@@ -92,6 +107,7 @@ class Objects {
   model::Table<model::Sidecar> sidecars_;
   model::Table<model::LoadBalancer> load_balancers_;
   std::map<std::string, ReleasedAddress> released_;
+  std::set<std::pair<model::Id, model::Id>> by_workload_;  // workloads with their endpoints
 };
 
 }  // namespace heddle::control

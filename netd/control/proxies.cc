@@ -102,10 +102,7 @@ Result<ProxiedWorkload> Control::inject_sidecar(std::string reference, Deadline 
     if (found->sandbox.empty()) {
       return fail(Errc::unavailable, "'" + found->name + "' is not running; start it first");
     }
-    const bool attached = std::ranges::any_of(objects_->endpoints(), [&](const auto& entry) {
-      return entry.second.workload == found->id;
-    });
-    if (!attached) {
+    if (objects_->endpoints_of(found->id).empty()) {
       return fail(Errc::invalid, "'" + found->name +
                                      "' is connected to no network; connect it "
                                      "first: heddle network connect NET " +

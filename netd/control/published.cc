@@ -20,21 +20,20 @@ Result<model::Endpoint> Control::find_published(const PublishSpec& spec) {
   if (!spec.network.empty()) {
     TRY(network, model::find_network(*current, spec.network));
   }
-  const model::Endpoint* found = nullptr;
+  std::optional<model::Endpoint> found;
   std::string networks;
-  for (const auto& [id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload != workload.id) continue;
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(workload.id)) {
     if (network != nullptr && endpoint.network != network->id) continue;
     const auto joined = current->networks.find(endpoint.network);
     networks += (networks.empty() ? "" : ", ") +
                 (joined == current->networks.end() ? endpoint.network : joined->second.name);
-    if (found != nullptr) {
+    if (found) {
       return fail(Errc::invalid, "'" + workload.name + "' is connected to several networks (" +
                                      networks + "); name one: --network");
     }
-    found = &endpoint;
+    found = endpoint;
   }
-  if (found == nullptr) {
+  if (!found) {
     return fail(Errc::not_found,
                 "'" + workload.name + "' is not connected to " +
                     (network != nullptr ? "'" + network->name + "'" : "any network"));

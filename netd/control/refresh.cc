@@ -28,6 +28,7 @@ struct Control::Touched {
   std::set<model::Id> workloads;  // these, and those of changed endpoints
   std::set<model::Id> networks;   // whose names may differ
   bool report = false;            // an endpoint of a swarm network
+  bool containers = false;        // a workload that an engine runs
 };
 
 namespace {
@@ -40,7 +41,7 @@ bool is_reported(const model::View& view, const model::Id& network) {
 }  // namespace
 
 Control::Touched Control::touched_by(const Seen& before, const Seen& after) {
-  Touched touched{model::compare(before.view, after.view), {}, {}, {}, false};
+  Touched touched{model::compare(before.view, after.view), {}, {}, {}};
   const model::ViewChange& change = touched.change;
   touched.endpoints = change.endpoints;
   touched.workloads = change.workloads;
@@ -56,6 +57,11 @@ Control::Touched Control::touched_by(const Seen& before, const Seen& after) {
       touched.networks.insert(found->second.network);
       touched.report = touched.report || is_reported(*view, found->second.network);
       if (view->is_local(found->second)) touched.workloads.insert(found->second.workload);
+    }
+    for (const model::Id& id : change.workloads) {
+      const auto found = view->workloads.find(id);
+      const bool is_one = found != view->workloads.end() && !found->second.container.empty();
+      touched.containers = touched.containers || is_one;
     }
     for (const model::Id& id : change.services) {
       const auto found = view->services.find(id);
@@ -103,7 +109,7 @@ std::vector<Control::Failure> Control::refresh(Reach reach) {
   } else {
     follow_change(next, touched);
   }
-  if (!touched.workloads.empty()) follow_containers();
+  if (touched.containers) follow_containers();
   return failures;
 }
 

@@ -114,8 +114,8 @@ Result<model::Workload> Control::adopt_workload(const std::string& reference) {
                       ? "pid-" + reference.substr(4)
                       : std::filesystem::path(ref.path).filename().string();
   for (char& c : workload.name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const bool taken = std::ranges::any_of(
-      current->workloads, [&](const auto& entry) { return entry.second.name == workload.name; });
+  bool taken = false;
+  index_.workloads_named(workload.name, [&](const model::Id&) { taken = true; });
   if (taken || !model::check_name("workload name", workload.name)) {
     workload.name = made_up_name(workload.id);
   }
@@ -228,11 +228,10 @@ Result<> Control::start_process(const model::Id& id) {
     parts_.processes->stop(process, spec.cgroup, 0ms, [] {});
     return stored;
   }
-  for (const auto& [endpoint_id, endpoint] : model::Table(objects_->endpoints())) {
-    if (endpoint.workload != id) continue;
-    health_->restart_check(endpoint_id);
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(id)) {
+    health_->restart_check(endpoint.id);
     if (!Health::decides(endpoint)) {
-      set_endpoint_state(endpoint_id, model::EndpointState::ready);
+      set_endpoint_state(endpoint.id, model::EndpointState::ready);
     }
   }
   refresh();
@@ -256,8 +255,8 @@ void Control::process_ended(const model::Id& id, const runtime::ProcessId& proce
   workload.exit_status = status;
   Objects::Batch batch;
   batch.put(workload);
-  for (auto [endpoint_id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload != id || endpoint.state == model::EndpointState::draining) continue;
+  for (model::Endpoint& endpoint : objects_->endpoints_of(id)) {
+    if (endpoint.state == model::EndpointState::draining) continue;
     endpoint.state = model::EndpointState::starting;
     batch.put(std::move(endpoint));
   }
@@ -335,8 +334,7 @@ void Control::resume_workloads() {
       workload.pid = 0;
       workload.pid_start.clear();
       batch.put(workload);
-      for (auto [endpoint_id, endpoint] : objects_->endpoints()) {
-        if (endpoint.workload != id) continue;
+      for (model::Endpoint& endpoint : objects_->endpoints_of(id)) {
         endpoint.state = model::EndpointState::starting;
         batch.put(std::move(endpoint));
       }
@@ -371,8 +369,8 @@ Result<> Control::erase_workload(const model::Id& id) {
   const model::Workload workload = found->second;
   Objects::Batch batch;
   std::vector<Held> held;
-  for (const auto& [endpoint_id, endpoint] : objects_->endpoints()) {
-    if (endpoint.workload == id) remove_endpoint(endpoint, batch, held);
+  for (const model::Endpoint& endpoint : objects_->endpoints_of(id)) {
+    remove_endpoint(endpoint, batch, held);
   }
   if (objects_->sidecars().contains(id)) batch.remove_sidecar(id);
   if (objects_->load_balancers().contains(id)) batch.remove_load_balancer(id);

@@ -17,8 +17,13 @@ Place service_of(const Endpoint* endpoint, char between) {
   return endpoint->network + between + endpoint->service;
 }
 
-Place sandbox_of(const Workload* workload) {
-  return workload == nullptr ? Place() : Place(workload->sandbox);
+Place mac_of(const Endpoint* endpoint, char between) {
+  if (endpoint == nullptr) return {};
+  return endpoint->network + between + endpoint->mac.format();
+}
+
+Place place_of(const Workload* workload, const std::string Workload::* where) {
+  return workload == nullptr ? Place() : Place(workload->*where);
 }
 
 }  // namespace
@@ -34,11 +39,13 @@ void Index::follow(const View& before, const View& after) {
     move(by_workload_, id, place_of(was, &Endpoint::workload), place_of(is, &Endpoint::workload));
     move(by_network_, id, place_of(was, &Endpoint::network), place_of(is, &Endpoint::network));
     move(by_service_, id, service_of(was, kEnd), service_of(is, kEnd));
+    move(by_mac_, id, mac_of(was, kEnd), mac_of(is, kEnd));
   });
-  before.workloads.differences(after.workloads,
-                               [&](const Id& id, const Workload* was, const Workload* is) {
-                                 move(by_sandbox_, id, sandbox_of(was), sandbox_of(is));
-                               });
+  before.workloads.differences(
+      after.workloads, [&](const Id& id, const Workload* was, const Workload* is) {
+        move(by_sandbox_, id, place_of(was, &Workload::sandbox), place_of(is, &Workload::sandbox));
+        move(by_name_, id, place_of(was, &Workload::name), place_of(is, &Workload::name));
+      });
 }
 
 }  // namespace heddle::model

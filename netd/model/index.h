@@ -30,9 +30,18 @@ class Index final {
   void backends_of(const Id& network, const std::string& service, Found found) const {
     each(by_service_, network + kEnd + service, found);
   }
+  // Those that have the MAC in the network.
+  template <class Found>
+  void endpoints_with(const Id& network, const Mac& mac, Found found) const {
+    each(by_mac_, network + kEnd + mac.format(), found);
+  }
   template <class Found>
   void workloads_in(const std::string& sandbox, Found found) const {
     each(by_sandbox_, sandbox, found);
+  }
+  template <class Found>
+  void workloads_named(const std::string& name, Found found) const {
+    each(by_name_, name, found);
   }
 
  private:
@@ -57,8 +66,8 @@ class Index final {
     }
   }
 
-  Entries by_workload_, by_network_, by_service_;  // of endpoints
-  Entries by_sandbox_;                             // of workloads
+  Entries by_workload_, by_network_, by_service_, by_mac_;  // of endpoints
+  Entries by_sandbox_, by_name_;                            // of workloads
 };
 
 }  // namespace heddle::model

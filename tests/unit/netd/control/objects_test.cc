@@ -120,6 +120,28 @@ TEST_F(ObjectsTest, WhatPeopleDeclareOutlivesTheMachine) {
   EXPECT_EQ(commit(balancer_gone.remove_load_balancer("l")), Outlives::machine);
 }
 
+// An endpoint whose workload changes, or that is put again, is found where it is and nowhere else.
+TEST_F(ObjectsTest, EndpointsAreFoundByTheirWorkload) {
+  const auto of = [&](const std::string& workload) {
+    std::string ids;
+    for (const auto& found : objects_.endpoints_of(workload)) ids += found.id + " ";
+    return ids;
+  };
+  put(endpoint("b", "w"), endpoint("a", "w"), endpoint("c", "w2"));
+  put(endpoint("b", "w"));
+  EXPECT_EQ(of("w"), "a b ");
+  EXPECT_EQ(of("w2"), "c ");
+  EXPECT_EQ(of("other"), "");
+  put(endpoint("a", "w2"));
+  EXPECT_EQ(of("w"), "b ");
+  EXPECT_EQ(of("w2"), "a c ");
+  Objects::Batch gone;
+  gone.remove_endpoint("c").remove_endpoint("b").remove_endpoint("unknown");
+  commit(std::move(gone));
+  EXPECT_EQ(of("w"), "");
+  EXPECT_EQ(of("w2"), "a ");
+}
+
 TEST_F(ObjectsTest, OneThingThatOutlivesTheMachineTakesItsBatchAlong) {
   EXPECT_EQ(put(workload("w", WorkloadKind::netns)), Outlives::process);
   EXPECT_EQ(put(endpoint("e", "w"), service("s", true)), Outlives::machine);

@@ -26,6 +26,11 @@ std::string name(char kind, int number) {
   return kind + std::to_string(number);
 }
 
+// With zeros in it, which end a key.
+Mac mac(int number) {
+  return Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(number)}};
+}
+
 Answers ask(const Index& index) {
   Answers answers;
   const auto note = [&](const std::string& key) {
@@ -35,8 +40,10 @@ Answers ask(const Index& index) {
     index.endpoints_of(name('w', i), note("of " + name('w', i)));
     index.endpoints_in(name('n', i), note("in " + name('n', i)));
     index.workloads_in(name('s', i), note("go by " + name('s', i)));
+    index.workloads_named(name('x', i), note("named " + name('x', i)));
     for (int j = 0; j < kNames; ++j) {
       index.backends_of(name('n', i), name('v', j), note(name('n', i) + " " + name('v', j)));
+      index.endpoints_with(name('n', i), mac(j), note(name('n', i) + " " + mac(j).format()));
     }
   }
   return answers;
@@ -50,7 +57,7 @@ TEST(Index, KnowsWhoIsWhere) {
   build.workload("w2").sandbox = "/run/a";
   build.endpoint("w1", "n1", "10.1.0.2").service = "web";
   build.endpoint("w1", "n10", "10.2.0.2");
-  build.endpoint("w2", "n1", "10.1.0.3");
+  build.endpoint("w2", "n1", "10.1.0.3").mac = mac(7);
   const Index index(build.view());
   Ids found;
   const auto note = [&](const Id& id) { found.push_back(id); };
@@ -65,6 +72,12 @@ TEST(Index, KnowsWhoIsWhere) {
   EXPECT_THAT(taken(), IsEmpty()) << "naming no service is not naming one";
   index.workloads_in("/run/a", note);
   EXPECT_THAT(taken(), ElementsAre("w1", "w2"));
+  index.endpoints_with("n1", mac(7), note);
+  EXPECT_THAT(taken(), ElementsAre("w2-n1"));
+  index.endpoints_with("n10", mac(7), note);
+  EXPECT_THAT(taken(), IsEmpty());
+  index.workloads_named("w2", note);
+  EXPECT_THAT(taken(), ElementsAre("w2"));
   index.endpoints_in("n1", [&](const Id& id) {
     found.push_back(id);
     return false;
@@ -93,12 +106,14 @@ TEST(Index, FollowsWhateverChanges) {
         Endpoint& changed = view.endpoints[endpoint];
         changed.workload = workload;
         changed.network = name('n', pick(kNames));
+        changed.mac = mac(pick(kNames));
         changed.service = pick(2) == 0 ? "" : name('v', pick(kNames));
       }
       if (pick(4) == 0) {
         view.workloads.erase(workload);
       } else {
         view.workloads[workload].sandbox = name('s', pick(kNames));
+        view.workloads[workload].name = name('x', pick(kNames));
       }
     }
     index.follow(before, view);
