@@ -9,6 +9,7 @@
 #include "ctl/output/words.h"
 
 namespace heddle::cmd {
+namespace lb {
 namespace {
 
 Result<std::vector<model::LbRule>> parse_rules(const Arguments& arguments,
@@ -168,10 +169,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace lb
 
 void register_lb(CLI::App& app, Context& context) {
   ensure_group(app, "lb", "Load balancers: listeners, rules and target groups");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : lb::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

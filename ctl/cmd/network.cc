@@ -12,6 +12,7 @@
 #include "ctl/output/words.h"
 
 namespace heddle::cmd {
+namespace network {
 namespace {
 
 constexpr Flag kCreateFlags[] = {
@@ -387,10 +388,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace network
 
 void register_network(CLI::App& app, Context& context) {
   ensure_group(app, "network", "Networks, and what is connected to them");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : network::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

@@ -8,6 +8,7 @@
 #include "ctl/output/words.h"
 
 namespace heddle::cmd {
+namespace node {
 namespace {
 
 // Errors: `conflict` outside a swarm, which has no nodes.
@@ -86,10 +87,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace node
 
 void register_node(CLI::App& app, Context& context) {
   ensure_group(app, "node", "The nodes of the swarm");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : node::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

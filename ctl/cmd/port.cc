@@ -9,6 +9,7 @@
 #include "ctl/output/words.h"
 
 namespace heddle::cmd {
+namespace port {
 namespace {
 
 client::Publication publication_of(const Arguments& arguments) {
@@ -94,10 +95,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace port
 
 void register_port(CLI::App& app, Context& context) {
   ensure_group(app, "port", "Published ports: ports of this host that lead to workloads");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : port::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

@@ -7,6 +7,7 @@
 #include "ctl/output/words.h"
 
 namespace heddle::cmd {
+namespace service {
 namespace {
 
 std::size_t usable(const client::ServiceDetails& details) {
@@ -89,10 +90,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace service
 
 void register_service(CLI::App& app, Context& context) {
   ensure_group(app, "service", "Services: a name and an address in front of backends");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : service::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

@@ -6,6 +6,7 @@
 #include "ctl/output/table.h"
 
 namespace heddle::cmd {
+namespace sidecar {
 namespace {
 
 std::string ports_of(const client::SidecarStatus& status) {
@@ -65,10 +66,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace sidecar
 
 void register_sidecar(CLI::App& app, Context& context) {
   ensure_group(app, "sidecar", "Proxies beside workloads");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : sidecar::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

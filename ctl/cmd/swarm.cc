@@ -6,6 +6,7 @@
 #include "ctl/output/table.h"
 
 namespace heddle::cmd {
+namespace swarm {
 namespace {
 
 Result<std::uint16_t> optional_port(const Arguments& arguments, const char* flag) {
@@ -130,10 +131,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace swarm
 
 void register_swarm(CLI::App& app, Context& context) {
   ensure_group(app, "swarm", "The swarm that this node is in");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : swarm::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

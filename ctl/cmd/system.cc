@@ -10,6 +10,7 @@
 #include "ctl/output/table.h"
 
 namespace heddle::cmd {
+namespace system {
 namespace {
 
 // 1 when differences stay, so that scripts and monitoring can ask.
@@ -153,10 +154,11 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace system
 
 void register_system(CLI::App& app, Context& context) {
   ensure_group(app, "system", "This node's Heddle as a whole");
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : system::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

@@ -12,6 +12,7 @@
 #include "netd/model/workload_dns.h"
 
 namespace heddle::cmd {
+namespace workload {
 namespace {
 
 Result<model::RestartPolicy> parse_restart(const std::string& text) {
@@ -183,9 +184,10 @@ constexpr Command kCommands[] = {
 };
 
 }  // namespace
+}  // namespace workload
 
 void register_workload(CLI::App& app, Context& context) {
-  for (const auto& command : kCommands) add_command(app, context, command);
+  for (const auto& command : workload::kCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

@@ -10,7 +10,7 @@
 namespace heddle::mesh {
 namespace {
 
-constexpr int kBacklog = 128;
+constexpr int kSocketBacklog = 128;
 constexpr std::size_t kMaxName = 255;  // of a proxy and of a socket
 constexpr std::size_t kMaxQuestion = 2 * kMaxName + 1;
 constexpr std::size_t kMaxAnswer = 500;
@@ -50,7 +50,7 @@ Result<SocketQuestion> parse_socket_question(std::string_view text) {
 Result<std::unique_ptr<SocketServer>> SocketServer::start(Settings settings) {
   std::unique_ptr<SocketServer> server(new SocketServer(std::move(settings)));
   UnixListener::Settings listener;
-  listener.socket = {server->settings_.path, SOCK_SEQPACKET, kBacklog, server->settings_.uid};
+  listener.socket = {server->settings_.path, SOCK_SEQPACKET, kSocketBacklog, server->settings_.uid};
   listener.accepted = [raw = server.get()](UniqueFd connection) { raw->answer(connection.get()); };
   TRY(server->listener_, UnixListener::start(std::move(listener)));
   return server;

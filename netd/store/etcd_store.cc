@@ -24,7 +24,7 @@ struct Current {
 };
 using Name = std::pair<std::string, std::string>;  // kind, name
 
-Result<> check_time_left(Deadline deadline) {
+Result<> check_time_for_etcd(Deadline deadline) {
   if (std::chrono::steady_clock::now() < deadline) return {};
   return fail(Errc::timeout, "no time was left to ask etcd");
 }
@@ -158,7 +158,7 @@ class EtcdStore final : public Store {
 };
 
 Result<RangeResponse> EtcdStore::range(const RangeRequest& request, Deadline deadline) {
-  TRY_DO(check_time_left(deadline));
+  TRY_DO(check_time_for_etcd(deadline));
   grpc::ClientContext context;
   prepare(context);
   set_deadline(context, deadline);
@@ -169,7 +169,7 @@ Result<RangeResponse> EtcdStore::range(const RangeRequest& request, Deadline dea
 }
 
 Result<TxnResponse> EtcdStore::run(const TxnRequest& request, Deadline deadline) {
-  TRY_DO(check_time_left(deadline));
+  TRY_DO(check_time_for_etcd(deadline));
   grpc::ClientContext context;
   prepare(context);
   set_deadline(context, deadline);

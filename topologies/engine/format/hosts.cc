@@ -7,7 +7,7 @@ namespace heddle::format {
 namespace {
 
 constexpr std::string_view kDefaultSubnet = "10.99.0.0/24";
-constexpr MapReader::Range kMtu{1280, 65535};
+constexpr MapReader::Range kUnderlayMtu{1280, 65535};
 constexpr std::size_t kMaxFilePath = 200;
 
 bool is_relative_file(const std::string& path) {
@@ -61,7 +61,7 @@ void read_underlay(const YamlNode* node, Lab& lab, Diagnostics& diagnostics) {
     parsed = Prefix::parse(kDefaultSubnet);
   }
   underlay.subnet = *parsed;
-  underlay.mtu = static_cast<std::uint32_t>(map.integer("mtu", kMtu).value_or(1500));
+  underlay.mtu = static_cast<std::uint32_t>(map.integer("mtu", kUnderlayMtu).value_or(1500));
   if (map.find("impair")) map.error("impair", std::string(kNotYet));
   lab.underlay = underlay;
 }

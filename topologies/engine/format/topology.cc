@@ -7,7 +7,7 @@
 namespace heddle::format {
 namespace {
 
-constexpr MapReader::Range kMtu{68, 65535};
+constexpr MapReader::Range kLinkMtu{68, 65535};
 
 // What one level says of a node: the node itself, its group, its kind or the defaults.
 struct Layer {
@@ -179,7 +179,7 @@ class LinkReader {
   std::optional<Link> read() {
     Link link;
     link.mark = map_.mark();
-    link.mtu = static_cast<std::uint32_t>(map_.integer("mtu", kMtu).value_or(1500));
+    link.mtu = static_cast<std::uint32_t>(map_.integer("mtu", kLinkMtu).value_or(1500));
     if (map_.find("impair")) map_.error("impair", std::string(kNotYet));
     if (const auto type = map_.text("type"); type && *type != "veth")
       map_.error("type",
