@@ -60,11 +60,38 @@ static __always_inline enum ruling refuse(enum heddle_drop_reason reason)
 	return REFUSE;
 }
 
-static __always_inline bool wants_resolver(const struct heddle_member *self,
+static __always_inline bool is_listened_on(struct bpf_sock_addr *ctx, const struct destination *to)
+{
+	struct bpf_sock_tuple packet = {
+		.ipv4 = {.saddr = to->address, .daddr = to->address, .dport = to->port},
+	};
+	struct bpf_sock *listening;
+
+	if (ctx->protocol == IPPROTO_TCP)
+		listening = bpf_sk_lookup_tcp(ctx, &packet, sizeof(packet.ipv4),
+					      BPF_F_CURRENT_NETNS, 0);
+	else
+		listening = bpf_sk_lookup_udp(ctx, &packet, sizeof(packet.ipv4),
+					      BPF_F_CURRENT_NETNS, 0);
+	if (!listening)
+		return false;
+	bpf_sk_release(listening);
+	return true;
+}
+
+/*
+ * A namespace may have a name server of its own on loopback. Where none listens, the address was
+ * meant for another place: the host's 127.0.0.53, or the C library's 127.0.0.1 for want of a
+ * resolv.conf.
+ */
+static __always_inline bool wants_resolver(struct bpf_sock_addr *ctx,
+					   const struct heddle_member *self,
 					   const struct destination *to)
 {
-	return self && (self->flags & HEDDLE_MEMBER_RESOLVER) &&
-	       to->port == bpf_htons(HEDDLE_RESOLVER_PORT);
+	if (!self || !(self->flags & HEDDLE_MEMBER_RESOLVER) ||
+	    to->port != bpf_htons(HEDDLE_RESOLVER_PORT))
+		return false;
+	return !is_loopback(to->address) || !is_listened_on(ctx, to);
 }
 
 /* A VIP that this namespace may use. */
@@ -96,7 +123,7 @@ static __always_inline void to_resolver(struct detour *detour)
 	detour->port = bpf_htons(HEDDLE_RESOLVER_PORT);
 }
 
-/* Order: resolver, sidecar, service. */
+/* Order: resolver, sidecar, service; loopback is the first's alone. */
 static __always_inline enum ruling rule_connect(struct bpf_sock_addr *ctx, __u64 cookie,
 						const struct heddle_member *self,
 						const struct destination *to, struct detour *detour)
@@ -108,10 +135,12 @@ static __always_inline enum ruling rule_connect(struct bpf_sock_addr *ctx, __u64
 	};
 	struct heddle_intercept *intercept;
 
-	if (wants_resolver(self, to)) {
+	if (wants_resolver(ctx, self, to)) {
 		to_resolver(detour);
 		return DETOUR;
 	}
+	if (is_loopback(to->address))
+		return KEEP;
 	if (ctx->protocol == IPPROTO_TCP) {
 		intercept = bpf_map_lookup_elem(&heddle_intercepts_v1, &cookie);
 		if (intercept && intercept->outbound_port &&
@@ -161,7 +190,7 @@ static __always_inline enum ruling connect_to(struct bpf_sock_addr *ctx, struct 
 
 	if (!self && !bpf_map_lookup_elem(&heddle_intercepts_v1, &cookie))
 		return KEEP;
-	if (!is_loopback(to->address) && to->address)
+	if (to->address)
 		ruling = rule_connect(ctx, cookie, self, to, &detour);
 	if (ruling == KEEP)
 		remember_connect(ctx, to, NULL);
@@ -215,9 +244,9 @@ static __always_inline enum ruling send_to(struct bpf_sock_addr *ctx, struct des
 	struct heddle_flow *flow;
 	struct detour detour = {};
 
-	if (!self || is_loopback(to->address))
+	if (!self)
 		return KEEP;
-	if (wants_resolver(self, to)) {
+	if (wants_resolver(ctx, self, to)) {
 		to_resolver(&detour);
 	} else {
 		service = find_service(cookie, &key);

@@ -277,8 +277,10 @@ TEST_F(Services, DnsGoesToTheNamespacesOwnResolver) {
   auto resolver = udp_bind(at("127.0.0.11:53"));
   auto tcp_resolver = tcp_listen(at("127.0.0.11:53"));
   ASSERT_TRUE(resolver.has_value() && tcp_resolver.has_value());
-  const SocketAddr asked = at("192.0.2.53:53");
-  for (const Family family : {Family::v4, Family::mapped}) {
+  // Another host's, and the host's own, which nobody has in here.
+  for (const auto& [asked, family] :
+       {std::pair(at("192.0.2.53:53"), Family::v4), std::pair(at("192.0.2.53:53"), Family::mapped),
+        std::pair(at("127.0.0.53:53"), Family::v4), std::pair(at("127.0.0.1:53"), Family::mapped)}) {
     for (const bool connected : {false, true}) {
       auto socket = udp_open(family);
       if (connected) {

@@ -27,10 +27,15 @@ void make_root(const std::string& root) {
   fs::create_directories(root + "/bin");
   fs::create_directories(root + "/tmp");
   fs::copy_file("/bin/busybox", root + "/bin/busybox");
-  for (const char* name : {"sh", "sleep", "ping", "ip", "nslookup", "httpd", "wget", "cat"}) {
+  for (const char* name : {"sh", "sleep", "ping", "ip", "nslookup", "httpd", "cat"}) {
     fs::create_symlink("busybox", root + "/bin/" + name);
   }
   std::ofstream(root + "/index.html") << "hello\n";
+  // busybox, being static, cannot look names up as programs do.
+  host::run(
+      "for file in /usr/bin/curl $(ldd /usr/bin/curl | grep -o '/[^ ]*'); do "
+      "mkdir -p " +
+      root + "$(dirname $file) && cp -L $file " + root + "$file; done");
 }
 
 }  // namespace
@@ -47,8 +52,8 @@ bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit) 
 std::string World::missing(const std::string& engine) {
   if (::geteuid() != 0) return "kernel tests run as root";
   const std::string daemon = engine == "docker" ? "/usr/sbin/dockerd" : "/usr/bin/podman";
-  for (const std::string& path :
-       {daemon, std::string("/usr/sbin/runc"), std::string("/bin/busybox")}) {
+  for (const std::string& path : {daemon, std::string("/usr/bin/curl"),
+                                  std::string("/usr/sbin/runc"), std::string("/bin/busybox")}) {
     if (::access(path.c_str(), X_OK) != 0) return path + " is not installed";
   }
   return "";

@@ -83,10 +83,10 @@ pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
 
-# Precompiled headers, in release builds alone: the other presets show what a file forgot to include.
-# `std` for libraries, `gtest` for tests; all that use one have the same flags.
+# Precompiled headers, but not in debug builds (which lint's are): those show what a file forgot to
+# include. `std` for libraries, `gtest` for tests; all that use one have the same flags.
 set(HEDDLE_PRECOMPILE OFF)
-if(CMAKE_BUILD_TYPE STREQUAL "Release" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND (CMAKE_BUILD_TYPE STREQUAL "Release" OR HEDDLE_SANITIZE))
   set(HEDDLE_PRECOMPILE ON)
 endif()
 function(heddle_precompiled name)
@@ -102,9 +102,9 @@ function(heddle_precompile target name)
   endif()
 endfunction()
 
-# Release builds compile a folder's files several at a time: most of a file's time is templates that
-# its neighbours need too. The other presets compile each file alone, as tests/tidy does headers. Files
-# named ALONE in heddle_library and heddle_test use the same local names as a neighbour.
+# They also compile a folder's files several at a time: most of a file's time is templates that its
+# neighbours need too. Debug builds compile each file alone, as tests/tidy does headers. Files named
+# ALONE in heddle_library and heddle_test use the same local names as a neighbour.
 function(heddle_unity target)
   if(HEDDLE_PRECOMPILE)
     if(ARGN)
@@ -127,9 +127,9 @@ if(HEDDLE_PRECOMPILE)
 endif()
 
 # Tests run for milliseconds and compile for minutes: what lies in tests/ is not optimized, whatever
-# the preset says of the programs, and has no debug information: the other presets' tests do.
+# the preset says of the programs, and a release's has no debug information.
 function(heddle_unoptimized target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O0 -g0>)
+  target_compile_options(${target} PRIVATE -O0 $<$<CONFIG:Release>:-g0>)
 endfunction()
 
 if(HEDDLE_PRECOMPILE)
