@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
+#include "tests/support/dns/digger.h"
 #include "tests/support/views.h"
-#include "tests/unit/netd/dns/digger.h"
 
 namespace heddle::dns {
 namespace {

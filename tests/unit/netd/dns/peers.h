@@ -15,8 +15,8 @@
 
 #include "common/base/check.h"
 #include "netd/dns/server.h"
+#include "tests/support/dns/digger.h"
 #include "tests/support/views.h"
-#include "tests/unit/netd/dns/digger.h"
 
 // A DnsServer between resolver libraries and upstreams that do as they are told.
 namespace heddle::tests {

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/netd/dns/digger.h"
+#include "tests/support/dns/digger.h"
 
 namespace heddle::dns {
 namespace {

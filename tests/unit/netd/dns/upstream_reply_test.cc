@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/dns/digger.h"
 #include "tests/support/views.h"
-#include "tests/unit/netd/dns/digger.h"
 
 namespace heddle::dns {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/unit/netd/dns/digger.h"
+#include "tests/support/dns/digger.h"
 
 #include <ldns/ldns.h>
 
