@@ -39,14 +39,13 @@ Result<std::map<std::string, std::string>> parse_environment(
 
 Result<> add_dns(const Arguments& arguments, model::Labels& labels) {
   model::WorkloadDns dns;
-  for (const auto& text : arguments.list("--dns")) {
-    TRY(const IpAddr server, IpAddr::parse(text).during("--dns"));
-    dns.servers.push_back(server);
-  }
+  TRY(dns.servers, model::parse_dns_servers(arguments.list("--dns")).during("--dns"));
   dns.search = arguments.list("--dns-search");
+  TRY_DO(model::check_dns_words(dns.search).during("--dns-search"));
   dns.options = arguments.list("--dns-option");
+  TRY_DO(model::check_dns_words(dns.options).during("--dns-option"));
   model::put_dns(dns, labels);
-  TRY_DO(model::dns_of(labels));
+  TRY_DO(model::dns_of(labels).during("--label"));
   return {};
 }
 

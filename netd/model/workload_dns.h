@@ -22,8 +22,12 @@ inline constexpr const char* kDnsServersLabel = "heddle.dns.servers";
 inline constexpr const char* kDnsSearchLabel = "heddle.dns.search";
 inline constexpr const char* kDnsOptionsLabel = "heddle.dns.options";
 
-// Errors: `invalid`, naming the label: a server that is none, a word that resolv.conf(5) would not
-//         take for one.
+// What each of the three may hold. Errors: `invalid`, for the caller to say where it stood: a
+// server that is none, what resolv.conf(5) would not take for a word, too many.
+Result<std::vector<IpAddr>> parse_dns_servers(const std::vector<std::string>& texts);
+Result<> check_dns_words(const std::vector<std::string>& words);
+
+// Errors: those, naming the label.
 Result<WorkloadDns> dns_of(const Labels& labels);
 
 // Writes it into `labels`; what is empty is left out.

@@ -63,6 +63,25 @@ TEST(Program, ValuesThatCannotBeAreUsageErrors) {
                "--restart 'maybe' is unknown; choose no, on-failure or always", "heddle run");
   expect_usage({"run", "--dns", "ns.example", "--", "true"},
                "--dns: 'ns.example' is not an IP address", "heddle run");
+  expect_usage(
+      {"run", "--dns", "127.0.0.11", "--", "true"},
+      "--dns: 127.0.0.11 is no server that this host can ask; name one that answers it, or "
+      "none for the host's own",
+      "heddle run");
+  constexpr const char* kNoWord =
+      " is no word of resolv.conf: up to 253 letters, digits and signs, without blanks, # and ;";
+  expect_usage({"run", "--dns-search", "a.example b.example", "--", "true"},
+               std::string("--dns-search: 'a.example b.example'") + kNoWord, "heddle run");
+  expect_usage({"run", "--dns-search", "", "--", "true"}, std::string("--dns-search: ''") + kNoWord,
+               "heddle run");
+  expect_usage({"run", "--dns-opt", "ndots:2#", "--", "true"},
+               std::string("--dns-option: 'ndots:2#'") + kNoWord, "heddle run");
+  std::vector<std::string> many = {"run"};
+  for (int i = 0; i < 33; ++i) many.insert(many.end(), {"--dns-search", "a.example"});
+  many.insert(many.end(), {"--", "true"});
+  expect_usage(many, "--dns-search: 33 words are more than the 32 that it may have", "heddle run");
+  expect_usage({"run", "--label", "heddle.dns.servers=ns.example", "--", "true"},
+               "--label: heddle.dns.servers: 'ns.example' is not an IP address", "heddle run");
   expect_usage({"run", "--service", "web", "--", "true"}, "--service needs --network",
                "heddle run");
   expect_usage({"completion", "tcsh"}, "SHELL 'tcsh' is unknown; choose bash, zsh or fish",

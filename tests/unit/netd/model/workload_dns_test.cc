@@ -48,5 +48,14 @@ TEST(WorkloadDns, WhatIsNoServerOrNoWordIsRefusedByItsLabel) {
   EXPECT_FALSE(dns_of({{"heddle.dns.search", many}}));
 }
 
+// A label would take the first for two words, and the second for none.
+TEST(WorkloadDns, BlanksAndNothingAreNoWords) {
+  EXPECT_FALSE(check_dns_words({"a.example b.example"}));
+  EXPECT_FALSE(check_dns_words({""}));
+  EXPECT_FALSE(parse_dns_servers({"192.0.2.53 192.0.2.54"}));
+  EXPECT_TRUE(check_dns_words({std::string(253, 'a')}));
+  EXPECT_FALSE(check_dns_words({std::string(254, 'a')}));
+}
+
 }  // namespace
 }  // namespace heddle::model
