@@ -12,8 +12,19 @@ namespace {
 
 constexpr const char* kBash = R"(# bash completion for heddle
 _heddle() {
-  local IFS=$'\n'
-  COMPREPLY=($(heddle __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  local line=${COMP_LINE:0:COMP_POINT} words=() word rest last
+  # Where nothing stands between two of bash's words, as around : and =, they are one of ours.
+  for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    rest=${line#"${line%%[![:space:]]*}"}
+    if [[ ${#words[@]} -eq 0 || $rest != "$line" ]]; then words+=(""); fi
+    words[-1]+=$word
+    line=${rest#"$word"}
+  done
+  last=${words[-1]}
+  mapfile -t COMPREPLY < <(heddle __complete "${words[@]:1}" 2>/dev/null)
+  # It replaces what comes after the last of them.
+  COMPREPLY=("${COMPREPLY[@]#"${last%"${last##*[:=]}"}"}")
+  if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
 }
 complete -o default -F _heddle heddle
 )";
@@ -93,6 +104,12 @@ Words filters_of(const CLI::App* app, const std::string& typed, Context& context
   return {};
 }
 
+Words flag_values(const CLI::App* app, const CLI::Option& flag, const std::string& typed,
+                  Context& context) {
+  const std::string type = flag.get_type_name();
+  return type == "FILTER" ? filters_of(app, typed, context) : values_of(type, context);
+}
+
 struct Position {
   const CLI::App* app;
   const CLI::Option* pending = nullptr;  // a flag whose value comes next
@@ -133,6 +150,10 @@ Words flags_of(const CLI::App* app) {
   return words;
 }
 
+std::string group_of(const CLI::App* app) {
+  return app->get_parent() == nullptr ? "" : app->get_parent()->get_name();
+}
+
 Words positional_values(const Position& at, Context& context) {
   std::size_t seen = 0;
   for (const auto* option : at.app->get_options()) {
@@ -140,9 +161,9 @@ Words positional_values(const Position& at, Context& context) {
     const bool many = option->get_expected_max() > 1;
     if (seen++ == at.positionals || many) {
       const std::string name = option->get_name(true);
-      const bool balancer = name == "NAME" && at.app->get_parent() != nullptr &&
-                            at.app->get_parent()->get_name() == "lb" &&
-                            at.app->get_name() != "create";
+      const std::string command = at.app->get_name();
+      const std::string group = group_of(at.app);
+      const bool balancer = group == "lb" && command != "create" && name == "NAME";
       return values_of(balancer ? "BALANCER" : name, context);
     }
   }
@@ -164,9 +185,14 @@ std::string complete(const std::vector<std::string>& words, Context& context) {
   const Position at = walk(program.get(), words, context);
   const std::string& last = words.back();
   Words candidates;
+  const auto equals = last.find('=');
   if (at.pending != nullptr) {
-    const std::string type = at.pending->get_type_name();
-    candidates = type == "FILTER" ? filters_of(at.app, last, context) : values_of(type, context);
+    candidates = flag_values(at.app, *at.pending, last, context);
+  } else if (last.starts_with("--") && equals != std::string::npos) {
+    const auto* option = at.app->get_option_no_throw(last.substr(0, equals));
+    if (option == nullptr) return "";
+    candidates = with_prefix(last.substr(0, equals + 1),
+                             flag_values(at.app, *option, last.substr(equals + 1), context));
   } else if (last.starts_with("-")) {
     candidates = flags_of(at.app);
   } else {

@@ -2,7 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/base/check.h"
 #include "tests/unit/ctl/cmd/invocation.h"
 
 namespace heddle::cmd {
@@ -29,6 +34,9 @@ TEST(Completion, CommandsAndFlagsComeFromTheTree) {
             "dangling=false\ndangling=true\n");
   EXPECT_EQ(completed(nowhere, {"network", "ls", "-f", "scope=s"}), "scope=swarm\n");
   EXPECT_EQ(completed(nowhere, {"network", "prune", "--filter", ""}), "label!=\nlabel=\nuntil=\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "--format="}), "--format=json\n--format=table\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "--filter=driver=b"}), "--filter=driver=bridge\n");
+  EXPECT_EQ(completed(nowhere, {"network", "ls", "--nothing=b"}), "");
   EXPECT_EQ(completed(nowhere, {"run", "--", "ng"}), "");
   EXPECT_EQ(completed(nowhere, {"network", "inspect", ""}), "") << "silent without a daemon";
   EXPECT_EQ(completed(nowhere, {}), "");
@@ -52,6 +60,54 @@ TEST(Completion, NamesComeFromTheDaemon) {
   EXPECT_EQ(completed("/tmp/heddle-no-such.sock",
                       {"network", "inspect", "--socket", daemon.socket(), "d"}),
             "db\n");
+}
+
+// What bash's readline would do with one candidate: `words` as bash splits `line`.
+std::string in_bash(const std::string& line, const std::string& words,
+                    const std::string& candidate) {
+  const std::string script =
+      *completion_script("bash") +
+      "compopt() { echo \"[$*]\"; }\n"
+      "heddle() { shift; asked=$(printf '<%s>' \"$@\"); echo \"$asked\" >&3; "
+      "echo '" +
+      candidate +
+      "'; }\n"
+      "COMP_LINE='" +
+      line + "' COMP_POINT=" + std::to_string(line.size()) + " COMP_WORDS=(" + words +
+      ")\n"
+      "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
+      "_heddle 3>&1\necho \"${COMPREPLY[@]}\"\n";
+  char file[] = "/tmp/heddle-completion-XXXXXX";
+  const int fd = ::mkstemp(file);
+  CHECK(fd >= 0 &&
+        ::write(fd, script.data(), script.size()) == static_cast<ssize_t>(script.size()));
+  ::close(fd);
+  FILE* pipe = ::popen((std::string("bash ") + file).c_str(), "re");
+  CHECK(pipe != nullptr);
+  std::string out;
+  char buffer[512];
+  while (const std::size_t size = std::fread(buffer, 1, sizeof buffer, pipe))
+    out.append(buffer, size);
+  ::pclose(pipe);
+  ::unlink(file);
+  return out;
+}
+
+// Bash takes `:` and `=` for words, and replaces what comes after them alone.
+TEST(Completion, BashPutsTogetherWhatItSplit) {
+  EXPECT_EQ(in_bash("heddle network connect app docker:w", "heddle network connect app docker : w",
+                    "docker:web"),
+            "<network><connect><app><docker:w>\nweb\n");
+  EXPECT_EQ(in_bash("heddle network connect app docker:", "heddle network connect app docker :",
+                    "docker:web"),
+            "<network><connect><app><docker:>\nweb\n");
+  EXPECT_EQ(
+      in_bash("heddle network ls -f driver=b", "heddle network ls -f driver = b", "driver=bridge"),
+      "<network><ls><-f><driver=b>\nbridge\n");
+  EXPECT_EQ(in_bash("heddle network ls -f dri", "heddle network ls -f dri", "driver="),
+            "<network><ls><-f><dri>\n[-o nospace]\ndriver=\n");
+  EXPECT_EQ(in_bash("heddle  network connect ", "heddle network connect \"\"", "app"),
+            "<network><connect><>\napp\n");
 }
 
 TEST(Completion, EachShellHasAScriptThatAsksTheProgram) {
