@@ -154,6 +154,17 @@ std::string group_of(const CLI::App* app) {
   return app->get_parent() == nullptr ? "" : app->get_parent()->get_name();
 }
 
+// Where a workload may be one that heddled does not know yet.
+Words connectable(Context& context) {
+  Words words = values_of("WORKLOAD", context);
+  const auto daemon = context.daemon();
+  if (!daemon) return words;
+  if (const auto containers = (*daemon)->list_containers(context.deadline())) {
+    words.insert(words.end(), containers->begin(), containers->end());
+  }
+  return words;
+}
+
 Words positional_values(const Position& at, Context& context) {
   std::size_t seen = 0;
   for (const auto* option : at.app->get_options()) {
@@ -163,6 +174,9 @@ Words positional_values(const Position& at, Context& context) {
       const std::string name = option->get_name(true);
       const std::string command = at.app->get_name();
       const std::string group = group_of(at.app);
+      if (group == "network" && command == "connect" && name == "WORKLOAD") {
+        return connectable(context);
+      }
       const bool balancer = group == "lb" && command != "create" && name == "NAME";
       return values_of(balancer ? "BALANCER" : name, context);
     }

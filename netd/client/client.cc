@@ -240,6 +240,11 @@ Result<std::vector<model::Workload>> Client::list_workloads(Deadline deadline) {
   return decode_all<model::Workload>(reply.workloads());
 }
 
+Result<std::vector<std::string>> Client::list_containers(Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListContainers, api::v1::ListRequest(), deadline));
+  return std::vector<std::string>(reply.references().begin(), reply.references().end());
+}
+
 Result<> Client::remove_workload(const std::string& ref, Force force, Deadline deadline) {
   api::v1::RemoveWorkloadRequest request;
   request.set_workload(ref);

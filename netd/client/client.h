@@ -52,6 +52,8 @@ class Client final {
 
   Result<Started> run(const RunDraft& draft, Deadline deadline);
   Result<std::vector<model::Workload>> list_workloads(Deadline deadline);
+  // References to running containers, connected or not.
+  Result<std::vector<std::string>> list_containers(Deadline deadline);
   Result<> remove_workload(const std::string& ref, Force force, Deadline deadline);
 
   Result<std::vector<ServiceDetails>> list_services(Deadline deadline);

@@ -53,6 +53,10 @@ model::EndpointState next_state(const model::Endpoint& endpoint, const Turn& tur
 
 }  // namespace
 
+std::vector<std::string> Control::running_containers(Deadline deadline) {
+  return parts_.engines->list_running(deadline);
+}
+
 // Known containers are meant by their engine's id, whatever they are called here.
 Result<std::optional<engine::Sighting>> Control::find_container(const std::string& reference,
                                                                 Deadline deadline) {

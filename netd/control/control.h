@@ -104,6 +104,7 @@ class Control final : public Daemon {
   Result<model::Endpoint> publish(PublishSpec spec, Deadline deadline) override;
   Result<Started> run(RunSpec spec, Deadline deadline) override;
   Result<> remove_workload(std::string workload, Force force, Deadline deadline) override;
+  std::vector<std::string> running_containers(Deadline deadline) override;
   Result<model::Node> swarm_init(SwarmInit request, Deadline deadline) override;
   Result<model::Node> swarm_join(SwarmJoin request, Deadline deadline) override;
   Result<> swarm_leave(Force force, Deadline deadline) override;

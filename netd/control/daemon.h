@@ -193,6 +193,8 @@ class Daemon {
     std::vector<model::Endpoint> endpoints;
   };
   virtual Result<Started> run(RunSpec spec, Deadline deadline) = 0;
+  // Containers that could be named, by reference; those of engines that answer in time.
+  virtual std::vector<std::string> running_containers(Deadline deadline) = 0;
   virtual Result<> remove_workload(std::string workload, Force force, Deadline deadline) = 0;
 
   // The cluster's own calls; the daemon adds what it knows of this host (addresses, free ports).

@@ -21,6 +21,7 @@ class HostEngines final : public Engines {
   }
 
   Result<Sighting> find(const std::string& reference, Deadline deadline) override;
+  std::vector<std::string> list_running(Deadline deadline) override;
   void follow(model::WorkloadKind kind, std::set<std::string> containers) override {
     if (Watcher* watcher = of(kind)) watcher->follow(std::move(containers));
   }
@@ -81,6 +82,25 @@ Result<> check_own_network(Client& client, const Container& container, Deadline 
   return fail(Errc::invalid, engine.reference(container.name) +
                                  " has no network of its own: it shares that of '" + owner +
                                  "'; connect that one: " + engine.reference(owner));
+}
+
+// Each has an equal share of what is left, so that a silent one does not hide the other.
+std::vector<std::string> HostEngines::list_running(Deadline deadline) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Deadline end = begin + std::min<Deadline::duration>((deadline - begin) / 2, kBudget);
+  std::vector<std::string> all;
+  for (std::size_t asked = 0; asked < watchers_.size(); ++asked) {
+    const auto now = std::chrono::steady_clock::now();
+    Client& client = watchers_[asked]->client();
+    const auto listed = client.list(now + (end - now) / (watchers_.size() - asked));
+    if (!listed) continue;
+    for (const Listed& container : *listed) {
+      const bool runs = container.status == "running" || container.status == "paused";
+      if (runs && !container.name.empty()) all.push_back(client.engine().reference(container.name));
+    }
+  }
+  std::ranges::sort(all);
+  return all;
 }
 
 Result<Sighting> HostEngines::find(const std::string& reference, Deadline deadline) {

@@ -40,6 +40,10 @@ class Engines {
   // connected, each with what to do.
   virtual Result<Sighting> find(const std::string& reference, Deadline deadline) = 0;
 
+  // References to the containers that run, sorted, of the engines that answer in half of the time:
+  // whoever asks for them waits no longer than the deadline.
+  virtual std::vector<std::string> list_running(Deadline deadline) = 0;
+
   // From now on these are followed, by id, and no others of that engine: each is seen once soon,
   // and again whenever something about it may have changed.
   virtual void follow(model::WorkloadKind kind, std::set<std::string> containers) = 0;

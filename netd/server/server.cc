@@ -145,6 +145,13 @@ class Service final : public v1::Heddle::Service {
     }());
   }
 
+  Status ListContainers(ServerContext* context, const v1::ListRequest*,
+                        v1::ContainerList* reply) override {
+    const auto references = daemon_.running_containers(deadline_of(*context));
+    reply->mutable_references()->Assign(references.begin(), references.end());
+    return Status::OK;
+  }
+
   Status Run(ServerContext* context, const v1::RunRequest* request, v1::RunReply* reply) override {
     return finish([&]() -> Result<> {
       TRY(control::RunSpec spec, run_spec(*request));

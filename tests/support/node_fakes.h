@@ -75,6 +75,11 @@ class FakeEngines final : public engine::Engines {
     if (found == running.end()) return fail(Errc::unavailable, reference + " is not running");
     return found->second;
   }
+  std::vector<std::string> list_running(Deadline) override {
+    std::vector<std::string> all;
+    for (const auto& [reference, sighting] : running) all.push_back(reference);
+    return all;
+  }
   void follow(model::WorkloadKind kind, std::set<std::string> containers) override {
     followed[kind] = std::move(containers);
   }

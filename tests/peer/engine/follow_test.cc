@@ -146,6 +146,10 @@ TEST_P(Follow, RefusesWhatCannotBeConnected) {
   world_->engine("pause one");
   connect("one");
   world_->engine("unpause one");
+  EXPECT_TRUE(eventually([&] {  // completion gives up after a second
+    return host::run("heddle __complete network connect app " + reference("")) ==
+           reference("joined") + "\n" + reference("one");
+  })) << "what runs is offered, connected or not";
   const auto said = [&](const std::string& name) {
     return refusal("heddle network connect app " + reference(name));
   };

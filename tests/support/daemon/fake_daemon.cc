@@ -64,6 +64,7 @@ struct FakeDaemon::Impl final : v1::Heddle::Service {
   HEDDLE_METHOD(Disconnect, v1::DisconnectRequest, v1::Empty)
   HEDDLE_METHOD(Run, v1::RunRequest, v1::RunReply)
   HEDDLE_METHOD(ListWorkloads, v1::ListRequest, v1::WorkloadList)
+  HEDDLE_METHOD(ListContainers, v1::ListRequest, v1::ContainerList)
   HEDDLE_METHOD(RemoveWorkload, v1::RemoveWorkloadRequest, v1::Empty)
   HEDDLE_METHOD(ListServices, v1::ListRequest, v1::ServiceList)
   HEDDLE_METHOD(InspectService, v1::Ref, v1::ServiceDetails)

@@ -62,6 +62,22 @@ TEST(Completion, NamesComeFromTheDaemon) {
             "db\n");
 }
 
+// They can be connected before heddled knows them.
+TEST(Completion, ConnectTakesContainersOfTheEngines) {
+  test::FakeDaemon daemon;
+  daemon.reply("ListWorkloads", "workloads { name: 'web-1' }");
+  daemon.reply("ListContainers", "references: ['docker:db', 'docker:web', 'podman:web']");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "connect", "app", ""}),
+            "docker:db\ndocker:web\npodman:web\nweb-1\n");
+  EXPECT_EQ(
+      completed(daemon.socket(), {"network", "connect", "--ip", "10.0.0.1", "app", "docker:w"}),
+      "docker:web\n");
+  EXPECT_EQ(completed(daemon.socket(), {"network", "disconnect", "app", ""}), "web-1\n");
+  EXPECT_EQ(completed(daemon.socket(), {"exec", ""}), "web-1\n");
+  daemon.fail("ListContainers", Error(Errc::unavailable, "no"));
+  EXPECT_EQ(completed(daemon.socket(), {"network", "connect", "app", ""}), "web-1\n");
+}
+
 // What bash's readline would do with one candidate: `words` as bash splits `line`.
 std::string in_bash(const std::string& line, const std::string& words,
                     const std::string& candidate) {

@@ -189,6 +189,27 @@ class OfEngines : public testing::Test {
   std::unique_ptr<Engines> engines_;
 };
 
+TEST_F(OfEngines, RunningContainersAreListed) {
+  engine_.put({.id = FakeEngine::id('a'), .name = "web"});
+  engine_.put({.id = FakeEngine::id('b'), .name = "db", .status = "paused"});
+  engine_.put({.id = FakeEngine::id('c'), .name = "old", .status = "exited"});
+  EXPECT_THAT(engines_->list_running(after(10s)), ElementsAre("docker:db", "docker:web"));
+}
+
+// The first is silent, the second not there, the third answers.
+TEST_F(OfEngines, ASilentEngineHidesNoOther) {
+  FakeEngine silent;
+  silent.answer("/", std::nullopt);
+  engine_.put({.id = FakeEngine::id('a'), .name = "web"});
+  const auto engines = *Engines::start({{model::WorkloadKind::docker, silent.socket()},
+                                        {model::WorkloadKind::docker, "/tmp/heddle-no-such.sock"},
+                                        {model::WorkloadKind::podman, engine_.socket()}},
+                                       [](Sighting) {});
+  const auto deadline = after(6s);
+  EXPECT_THAT(engines->list_running(deadline), ElementsAre("podman:web"));
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline) << "its caller hears of it in time";
+}
+
 TEST_F(OfEngines, ContainersThatDoNotRunAreRefused) {
   engine_.put({.id = FakeEngine::id('a'), .name = "web", .status = "exited"});
   EXPECT_EQ(refusal("docker:web"),
