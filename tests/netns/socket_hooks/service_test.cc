@@ -280,7 +280,8 @@ TEST_F(Services, DnsGoesToTheNamespacesOwnResolver) {
   // Another host's, and the host's own, which nobody has in here.
   for (const auto& [asked, family] :
        {std::pair(at("192.0.2.53:53"), Family::v4), std::pair(at("192.0.2.53:53"), Family::mapped),
-        std::pair(at("127.0.0.53:53"), Family::v4), std::pair(at("127.0.0.1:53"), Family::mapped)}) {
+        std::pair(at("127.0.0.53:53"), Family::v4),
+        std::pair(at("127.0.0.1:53"), Family::mapped)}) {
     for (const bool connected : {false, true}) {
       auto socket = udp_open(family);
       if (connected) {
