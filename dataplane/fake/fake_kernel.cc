@@ -123,7 +123,7 @@ void FakeKernel::fail_apply(std::size_t n, Error error) {
   failures_[n - 1] = std::move(error);
 }
 
-void FakeKernel::delete_link(const std::string& name) {
+void FakeKernel::delete_link(std::string name) {
   const auto index = indexes_.find(name);
   const std::string gone =
       "if#" + (index == indexes_.end() ? std::string("0") : std::to_string(index->second));

@@ -47,7 +47,7 @@ class FakeKernel final : public Kernel {
   // What is there, to be altered as by hand.
   HostState& state() { return state_; }
   // Deletes a link of ours by hand.
-  void delete_link(const std::string& name);
+  void delete_link(std::string name);
   // The number that a link would have as its index: a link made anew has another one.
   std::uint32_t index_of(const std::string& name) const;
 

@@ -61,7 +61,8 @@ void Executor::run() {
     if (timers_.empty()) {
       wake_.wait(lock);
     } else {
-      wake_.wait_until(lock, timers_.begin()->first);
+      const auto first = timers_.begin()->first;  // a copy: stop() clears the timers meanwhile
+      wake_.wait_until(lock, first);
     }
   }
 }

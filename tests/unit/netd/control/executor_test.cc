@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 #include <vector>
 
 namespace heddle::control {
@@ -30,6 +31,17 @@ TEST(Executor, TimersRunOnTheSameThreadInOrderOfTime) {
   executor.after(std::chrono::milliseconds(1), [&] { seen.push_back(1); });
   done.get_future().wait();
   EXPECT_EQ(seen, (std::vector{1, 2}));
+}
+
+// Found by AddressSanitizer: the time that is waited for is a timer's, and stop() drops the timers.
+TEST(Executor, StopDoesNotWaitForTimersThatAreFar) {
+  for (int i = 0; i < 50; ++i) {
+    Executor executor;
+    executor.after(std::chrono::hours(1), [] { FAIL(); });
+    EXPECT_TRUE(executor.call([]() -> Result<> { return {}; }));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // now it waits
+    executor.stop();
+  }
 }
 
 TEST(Executor, AfterStopCallsAreRefusedAndPostsDropped) {
