@@ -51,6 +51,19 @@ Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
   return views;
 }
 
+void Cookies::learn(const SandboxPath& sandbox, std::uint64_t cookie) {
+  SandboxPath& path = known_[cookie];
+  if (path == sandbox) return;
+  by_path_.erase({path, cookie});
+  path = sandbox;
+  by_path_.emplace(path, cookie);
+}
+
+void Cookies::keep_only(const std::set<std::uint64_t>& cookies) {
+  std::erase_if(known_, [&](const auto& known) { return !cookies.contains(known.first); });
+  std::erase_if(by_path_, [&](const auto& known) { return !cookies.contains(known.second); });
+}
+
 SandboxPath Cookies::name(std::uint64_t cookie,
                           const std::map<SandboxPath, SandboxView>& views) const {
   const auto seen =
@@ -71,8 +84,9 @@ std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox,
     if (parsed.ec == std::errc() && parsed.ptr == end) cookies.insert(value);
     return cookies;
   }
-  for (const auto& [cookie, path] : known_) {
-    if (path == sandbox) cookies.insert(cookie);
+  for (auto it = by_path_.lower_bound({sandbox, 0}); it != by_path_.end() && it->first == sandbox;
+       ++it) {
+    cookies.insert(it->second);
   }
   if (auto fd = netns::open(sandbox)) {
     if (auto cookie = visitor.cookie(fd->get())) cookies.insert(*cookie);

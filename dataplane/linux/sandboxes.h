@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/result.h"
@@ -42,11 +43,9 @@ Result<std::map<SandboxPath, SandboxView>> look_into(netlink::Socket& host,
 // applied by an earlier process is known by cookie only.
 class Cookies final {
  public:
-  void learn(const SandboxPath& sandbox, std::uint64_t cookie) { known_[cookie] = sandbox; }
+  void learn(const SandboxPath& sandbox, std::uint64_t cookie);
   // Forgets all others: what no map holds any more needs no name.
-  void keep_only(const std::set<std::uint64_t>& cookies) {
-    std::erase_if(known_, [&](const auto& known) { return !cookies.contains(known.first); });
-  }
+  void keep_only(const std::set<std::uint64_t>& cookies);
 
   // The name that an observation gives to a cookie: a wanted sandbox that has it now, the path it
   // was applied under if no wanted sandbox stands there, else `cookie:N`.
@@ -58,6 +57,7 @@ class Cookies final {
 
  private:
   std::map<std::uint64_t, SandboxPath> known_;
+  std::set<std::pair<SandboxPath, std::uint64_t>> by_path_;  // the same, the other way round
 };
 
 }  // namespace heddle::dataplane

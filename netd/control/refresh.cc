@@ -98,7 +98,8 @@ std::vector<Control::Failure> Control::refresh(Reach reach) {
   if (whole) {
     parts_.resolvers->update(next, facts_.missing_sandboxes);
   } else {
-    parts_.resolvers->update(next, facts_.missing_sandboxes, {touched.workloads, touched.networks});
+    parts_.resolvers->update(next, index_, facts_.missing_sandboxes,
+                             {touched.workloads, touched.networks});
   }
   {
     const std::lock_guard lock(view_mutex_);

@@ -76,14 +76,14 @@ void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing
   for (const auto& [id, names] : names_) all.networks.insert(id);
   for (const auto& [id, workload] : view->workloads) all.workloads.insert(id);
   for (const auto& [id, networks] : attached_) all.workloads.insert(id);
-  update(view, missing_sandboxes, all);
+  update(view, model::Index(*view), missing_sandboxes, all);
   open_host();
   settle_host();
   drop_adopted();
 }
 
-void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
-                       const Touched& touched) {
+void Resolvers::update(const ViewPtr& view, const model::Index& index,
+                       const std::set<std::string>& missing_sandboxes, const Touched& touched) {
   for (const model::Id& id : touched.networks) {
     if (!view->networks.contains(id)) {
       names_.erase(id);
@@ -96,11 +96,8 @@ void Resolvers::update(const ViewPtr& view, const std::set<std::string>& missing
   settle_host();
   std::set<model::Id> workloads = touched.workloads;
   workloads.insert(failed_.begin(), failed_.end());
-  if (workloads.empty()) return;
-  const auto attached = dns::attached_networks(*view, &workloads);
   for (const model::Id& id : workloads) {
-    const auto networks = attached.find(id);
-    settle(view, missing_sandboxes, id, networks == attached.end() ? Networks() : networks->second);
+    settle(view, missing_sandboxes, id, dns::attached_networks(*view, index, id));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "dataplane/netns/visitor.h"
 #include "netd/dns/server.h"
 #include "netd/holder/late_keeper.h"
+#include "netd/model/index.h"
 #include "netd/model/view.h"
 
 namespace heddle::control {
@@ -43,13 +44,14 @@ class Resolvers {
   // Every workload with an endpoint and a sandbox gets one; names follow the view. A sandbox where
   // the address cannot be bound is logged once and tried again next time.
   void update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes);
-  // The same where only these workloads and names of these networks differ from the last view.
+  // The same where only these workloads and names of these networks differ from the last view;
+  // `index` is the view's.
   struct Touched {
     std::set<model::Id> workloads;
     std::set<model::Id> networks;
   };
-  void update(const ViewPtr& view, const std::set<std::string>& missing_sandboxes,
-              const Touched& touched);
+  void update(const ViewPtr& view, const model::Index& index,
+              const std::set<std::string>& missing_sandboxes, const Touched& touched);
   // Waits until the Keeper knows of every socket.
   void finish() { keeper_.finish(); }
 

@@ -332,24 +332,21 @@ std::shared_ptr<const NetworkNames> CurrentNames::get() const {
   return names;
 }
 
-std::map<Id, std::vector<Id>> attached_networks(const View& view, const std::set<Id>* only) {
-  std::map<Id, Endpoints> endpoints;
-  for (const auto& [id, endpoint] : view.endpoints) {
-    if (only != nullptr && !only->contains(endpoint.workload)) continue;
-    if (endpoint.state == model::EndpointState::gone) continue;
-    if (!view.workloads.contains(endpoint.workload)) continue;
-    if (view.networks.contains(endpoint.network)) endpoints[endpoint.workload].push_back(&endpoint);
-  }
-  std::map<Id, std::vector<Id>> networks;
-  for (auto& [workload, own] : endpoints) {
-    std::ranges::sort(own, [](const Endpoint* a, const Endpoint* b) {
-      return std::tie(a->created, a->id) < std::tie(b->created, b->id);
-    });
-    std::vector<Id>& order = networks[workload];
-    for (const Endpoint* endpoint : own) {
-      if (std::ranges::find(order, endpoint->network) == order.end()) {
-        order.push_back(endpoint->network);
-      }
+std::vector<Id> attached_networks(const View& view, const model::Index& index, const Id& workload) {
+  std::vector<Id> networks;
+  if (!view.workloads.contains(workload)) return networks;
+  Endpoints own;
+  index.endpoints_of(workload, [&](const Id& id) {
+    const Endpoint& endpoint = view.endpoints.at(id);
+    if (endpoint.state == model::EndpointState::gone) return;
+    if (view.networks.contains(endpoint.network)) own.push_back(&endpoint);
+  });
+  std::ranges::sort(own, [](const Endpoint* a, const Endpoint* b) {
+    return std::tie(a->created, a->id) < std::tie(b->created, b->id);
+  });
+  for (const Endpoint* endpoint : own) {
+    if (std::ranges::find(networks, endpoint->network) == networks.end()) {
+      networks.push_back(endpoint->network);
     }
   }
   return networks;
@@ -359,13 +356,15 @@ std::map<Id, std::shared_ptr<const Zone>> build_zones(const View& view) {
   const auto shared = std::make_shared<const View>(view);
   std::map<Id, std::shared_ptr<const CurrentNames>> names;
   std::map<Id, std::shared_ptr<const Zone>> zones;
-  for (const auto& [workload, networks] : attached_networks(view)) {
+  const model::Index index(view);
+  for (const auto& [workload, described] : view.workloads) {
     std::vector<std::shared_ptr<const CurrentNames>> own;
-    for (const Id& id : networks) {
+    for (const Id& id : attached_networks(view, index, workload)) {
       auto& known = names[id];
       if (!known) known = std::make_shared<const CurrentNames>(id, shared);
       own.push_back(known);
     }
+    if (own.empty()) continue;
     zones.emplace(workload, std::make_shared<const Zone>(std::move(own)));
   }
   return zones;

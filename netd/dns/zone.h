@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "netd/model/index.h"
 #include "netd/model/view.h"
 
 // The names that workloads can ask for, as values. Pure; threads: any (immutable once built).
@@ -147,10 +148,9 @@ std::string qualified(std::string_view name, std::string_view network);
 // 4.3.2.1.in-addr.arpa -> 1.2.3.4; nothing for other names, and for parts of an address.
 std::optional<IpAddr> parse_reverse(std::string_view name);
 
-// The networks of workloads of this node that have endpoints, first attached first; of those in
-// `only` unless it is null.
-std::map<model::Id, std::vector<model::Id>> attached_networks(
-    const model::View& view, const std::set<model::Id>* only = nullptr);
+// The networks of a workload of this node, first attached first. `index` is the view's.
+std::vector<model::Id> attached_networks(const model::View& view, const model::Index& index,
+                                         const model::Id& workload);
 
 Zone build_zone(const model::View& view, const model::Id& workload);
 

@@ -15,6 +15,7 @@
 #include "dataplane/netns/netns.h"
 #include "dataplane/netns/visitor.h"
 #include "netd/dns/message.h"
+#include "netd/model/index.h"
 #include "tests/support/held_up_keeper.h"
 #include "tests/support/private_netns.h"
 #include "tests/support/views.h"
@@ -147,13 +148,13 @@ TEST_F(ResolversTest, TheHostSeesNetworksThatComeAndGo) {
   build.network("red", "bridge", "172.21.0.0/24");
   build.workload("c2").sandbox = "/nowhere";
   build.endpoint("c2", "red", "172.21.0.9");
-  resolvers->update(std::make_shared<const model::View>(build.view()), {"/nowhere"},
-                    {{"c2"}, {"red"}});
+  resolvers->update(std::make_shared<const model::View>(build.view()), model::Index(build.view()),
+                    {"/nowhere"}, {{"c2"}, {"red"}});
   EXPECT_EQ(on_host("c2.red.heddle.internal").last, "172.21.0.9");
   build.view().endpoints.erase("c2-red");
   build.view().networks.erase("red");
-  resolvers->update(std::make_shared<const model::View>(build.view()), {"/nowhere"},
-                    {{"c2"}, {"red"}});
+  resolvers->update(std::make_shared<const model::View>(build.view()), model::Index(build.view()),
+                    {"/nowhere"}, {{"c2"}, {"red"}});
   EXPECT_EQ(on_host("c2.red.heddle.internal").rcode, 3);
 }
 
