@@ -16,32 +16,18 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "tests/support/host/private_host.h"
+#include "tests/support/real_programs.h"
 
-namespace heddle {
+namespace heddle::peer {
 namespace {
 
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 constexpr int kMostCalls = 60;  // more than any operation makes
-
-std::string bin_dir() {
-  if (const char* bin = std::getenv("HEDDLE_BIN")) return bin;
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
-}
-
-bool eventually(std::chrono::seconds limit, const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(50ms);
-  }
-  return true;
-}
 
 constexpr std::string_view kCgroup = "heddle-crash-";  // and the pid of the test
 
@@ -59,7 +45,7 @@ void remove_left_behind(const std::string& root) {
     }
     std::ranges::sort(all, std::greater());  // what is inside comes first
     for (const fs::path& path : all) {
-      EXPECT_TRUE(eventually(5s, [&] { return ::rmdir(path.c_str()) == 0; })) << path;
+      EXPECT_TRUE(eventually([&] { return ::rmdir(path.c_str()) == 0; }, 5s)) << path;
     }
   }
 }
@@ -82,8 +68,8 @@ class Crash : public ::testing::Test {
     if (cgroup_.empty()) return;
     fs::remove(arm_file());
     EXPECT_EQ(host::status_of("heddle system reset --force"), 0);
-    EXPECT_TRUE(eventually(20s, [&] { return ::waitpid(pid_, nullptr, WNOHANG) == pid_; }));
-    EXPECT_TRUE(eventually(10s, [&] { return ::rmdir(cgroup_.c_str()) == 0; })) << cgroup_;
+    EXPECT_TRUE(eventually([&] { return ::waitpid(pid_, nullptr, WNOHANG) == pid_; }, 20s));
+    EXPECT_TRUE(eventually([&] { return ::rmdir(cgroup_.c_str()) == 0; }, 10s)) << cgroup_;
     if (HasFailure()) std::puts(host::run("tail -n 60 " + log()).c_str());
   }
 
@@ -104,7 +90,7 @@ class Crash : public ::testing::Test {
               run_dir().c_str(), "--cgroup", cgroup_.c_str(), "--name", "n1", nullptr);
       ::_exit(127);
     }
-    ASSERT_TRUE(eventually(60s, [] { return host::status_of("heddle system info") == 0; }));
+    ASSERT_TRUE(eventually([] { return host::status_of("heddle system info") == 0; }, 60s));
   }
 
   // One operation, and how to tell whether what it is about is there.
@@ -126,14 +112,14 @@ class Crash : public ::testing::Test {
       const int status = host::status_of(operation.command);
       fs::remove(arm_file());
       // The answer may be there before the last call of a refresh that follows it.
-      const bool died = eventually(status == 0 ? 1s : 20s,
-                                   [&] { return ::waitpid(pid_, nullptr, WNOHANG) == pid_; });
+      const bool died = eventually([&] { return ::waitpid(pid_, nullptr, WNOHANG) == pid_; },
+                                   status == 0 ? 1s : 20s);
       if (!died) {
         EXPECT_EQ(status, 0);
         break;
       }
       start();
-      EXPECT_TRUE(eventually(20s, [] { return host::status_of("heddle verify") == 0; }))
+      EXPECT_TRUE(eventually([] { return host::status_of("heddle verify") == 0; }, 20s))
           << host::run("heddle verify || true");
       expect_no_orphans();
       operation.whole_or_absent();
@@ -265,11 +251,11 @@ class CrashOfAWorkload : public Crash {
                        " -path '*/workload-*' -name cgroup.procs) "
                        "/dev/null | wc -l");
     };
-    EXPECT_TRUE(eventually(20s, [&] { return processes() == (known ? "1" : "0"); }))
+    EXPECT_TRUE(eventually([&] { return processes() == (known ? "1" : "0"); }, 20s))
         << processes() << " processes";
     if (known) {
       EXPECT_TRUE(eventually(
-          20s, [] { return host::status_of("heddle exec w -- ping -c 1 -W 5 172.20.0.1") == 0; }));
+          [] { return host::status_of("heddle exec w -- ping -c 1 -W 5 172.20.0.1") == 0; }, 20s));
     }
     return known;
   }
@@ -302,10 +288,10 @@ TEST_F(CrashOfAWorkload, InjectingASidecar) {
                             " -path '*/proxy-*' -name cgroup.procs) "
                             "/dev/null | wc -l");
          };
-         EXPECT_TRUE(eventually(20s, [&] { return proxies() == (known ? "1" : "0"); }))
+         EXPECT_TRUE(eventually([&] { return proxies() == (known ? "1" : "0"); }, 20s))
              << proxies() << " proxies";
        }});
 }
 
 }  // namespace
-}  // namespace heddle
+}  // namespace heddle::peer

@@ -10,18 +10,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 namespace heddle::peer {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
-
-std::string bin_dir() {
-  if (const char* bin = std::getenv("HEDDLE_BIN")) return bin;
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
-}
 
 void make_root(const std::string& root) {
   fs::create_directories(root + "/bin");
@@ -39,15 +32,6 @@ void make_root(const std::string& root) {
 }
 
 }  // namespace
-
-bool eventually(const std::function<bool()>& holds, std::chrono::seconds limit) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(20ms);
-  }
-  return true;
-}
 
 std::string World::missing(const std::string& engine) {
   if (::geteuid() != 0) return "kernel tests run as root";

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/host/private_host.h"
+#include "tests/support/real_programs.h"
 
 namespace heddle::peer {
 
@@ -48,9 +49,5 @@ class World final {
   ::pid_t engine_ = 0;
   ::pid_t heddled_ = 0;
 };
-
-// Whether it comes to hold. A loaded machine takes its time.
-bool eventually(const std::function<bool()>& holds,
-                std::chrono::seconds limit = std::chrono::seconds(60));
 
 }  // namespace heddle::peer

@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <thread>
 
 #include "common/base/check.h"
 #include "dataplane/netns/netns.h"
@@ -25,14 +24,8 @@ namespace heddle::peer {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 
 constexpr const char* kGuide = "docs/dns.md";  // tests run at the root of the work tree
-
-std::string bin_dir() {
-  if (const char* bin = std::getenv("HEDDLE_BIN")) return bin;
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path() / "bin";
-}
 
 // A child that ends with this process at the latest.
 ::pid_t spawn(const std::string& command, const std::string& log) {
@@ -78,15 +71,6 @@ tests::Told exchange(const UniqueFd& client, const tests::Ask& question) {
 }
 
 }  // namespace
-
-bool eventually(const std::function<bool()>& holds) {
-  const auto end = std::chrono::steady_clock::now() + 60s;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(50ms);
-  }
-  return true;
-}
 
 std::string documented(const std::string& file) {
   std::ifstream guide(kGuide);

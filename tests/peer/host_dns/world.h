@@ -9,6 +9,7 @@
 #include "tests/peer/host_dns/upstream.h"
 #include "tests/support/dns/digger.h"
 #include "tests/support/host/private_host.h"
+#include "tests/support/real_programs.h"
 
 namespace heddle::peer {
 
@@ -56,8 +57,5 @@ class World final {
 std::string documented(const std::string& file);
 // The flags of the command in docs/dns.md that begins so.
 std::string documented_flags(const std::string& command);
-
-// Whether it comes to hold. A loaded machine takes its time.
-bool eventually(const std::function<bool()>& holds);
 
 }  // namespace heddle::peer
