@@ -248,6 +248,8 @@ static __always_inline enum ruling send_to(struct bpf_sock_addr *ctx, struct des
 		return KEEP;
 	if (wants_resolver(ctx, self, to)) {
 		to_resolver(&detour);
+	} else if (is_loopback(to->address)) {
+		return KEEP;
 	} else {
 		service = find_service(cookie, &key);
 		if (!service)
