@@ -11,6 +11,9 @@
 #include "common/base/result.h"
 #include "common/net/ip.h"
 #include "common/net/link.h"
+#include "topologies/engine/format/checks.h"
+#include "topologies/engine/format/faults.h"
+#include "topologies/engine/format/impair.h"
 #include "topologies/engine/format/yaml.h"
 
 // A lab file as values. The format is a superset of containerlab's `topology:`; docs/labs.md has
@@ -24,6 +27,7 @@ using Milliseconds = std::chrono::milliseconds;
 struct Underlay {
   Prefix subnet;
   std::uint32_t mtu = 1500;
+  std::optional<LinkImpairment> impair;  // of each link to it that has none of its own
   IpAddr gateway() const { return subnet.at(1); }
 };
 
@@ -34,6 +38,7 @@ struct Host {
   bool daemon = true;
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> files;  // relative path -> content, under the host's files
+  std::optional<LinkImpairment> impair;      // of its link to the underlay
   Mark mark;
 };
 
@@ -50,7 +55,8 @@ struct Node {
   std::string command;             // entrypoint and cmd: kept running, empty for none
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> sysctls;
-  std::vector<std::string> binds;  // SOURCE:DESTINATION[:ro]
+  std::vector<std::string> binds;        // SOURCE:DESTINATION[:ro]
+  std::optional<LinkImpairment> impair;  // of its link to the underlay
   Mark mark;
 };
 
@@ -64,6 +70,7 @@ struct Link {
   LinkEnd a;
   LinkEnd b;
   std::uint32_t mtu = 1500;
+  std::optional<LinkImpairment> impair;  // present, though empty: can be impaired later
   Mark mark;
 };
 
@@ -150,6 +157,9 @@ struct Lab {
   std::vector<Node> nodes;
   std::vector<Link> links;
   std::vector<Step> steps;
+  std::vector<Fault> faults;
+  std::vector<Check> checks;
+  std::optional<std::uint64_t> seed;  // of everything that is left to chance; else from the name
   std::vector<std::string> warnings;
 
   const Host* find_host(std::string_view name) const;
