@@ -42,7 +42,8 @@ Host read_host(const YamlNode::Entry& entry, Diagnostics& diagnostics) {
     if (!is_relative_file(path))
       map.error("files", "\"" + path.substr(0, 80) + "\" must be a relative path without . and ..");
   }
-  if (map.find("impair")) map.error("impair", std::string(kNotYet));
+  if (const YamlNode* impair = map.find("impair"))
+    host.impair = read_impairment(*impair, map.path_of("impair"), diagnostics);
   return host;
 }
 
@@ -62,7 +63,8 @@ void read_underlay(const YamlNode* node, Lab& lab, Diagnostics& diagnostics) {
   }
   underlay.subnet = *parsed;
   underlay.mtu = static_cast<std::uint32_t>(map.integer("mtu", kUnderlayMtu).value_or(1500));
-  if (map.find("impair")) map.error("impair", std::string(kNotYet));
+  if (const YamlNode* impair = map.find("impair"))
+    underlay.impair = read_impairment(*impair, map.path_of("impair"), diagnostics);
   lab.underlay = underlay;
 }
 

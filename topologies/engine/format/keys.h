@@ -20,7 +20,7 @@ inline constexpr auto kNode = std::to_array<std::string_view>(
      "labels",         "sysctls",   "tmpfs",        "cpu",           "memory",
      "cpu-set",        "shm-size",  "privileged",   "auto-remove",   "startup-delay",
      "mgmt-ipv4",      "mgmt-ipv6", "network-mode", "dns",           "healthcheck",
-     "stages",         "underlay"});
+     "stages",         "underlay",  "impair"});
 // Those that this runtime has no use for. A warning names them.
 inline constexpr auto kNodeIgnored = std::to_array<std::string_view>({"type",
                                                                       "image",
@@ -56,6 +56,14 @@ inline constexpr auto kLinkEnd =
 inline constexpr auto kUnderlay = std::to_array<std::string_view>({"subnet", "mtu", "impair"});
 inline constexpr auto kHost =
     std::to_array<std::string_view>({"address", "daemon", "env", "files", "impair"});
+
+inline constexpr auto kImpair = std::to_array<std::string_view>(
+    {"delay", "jitter", "distribution", "loss", "duplicate", "corrupt", "reorder", "rate", "limit",
+     "forward", "backward"});
+inline constexpr auto kImpairWay = std::to_array<std::string_view>(
+    {"delay", "jitter", "distribution", "loss", "duplicate", "corrupt", "reorder", "rate",
+     "limit"});
+inline constexpr auto kLoss = std::to_array<std::string_view>({"share", "burst"});
 
 inline constexpr auto kStep = std::to_array<std::string_view>(
     {"name", "on", "run", "background", "timeout", "stop", "await", "kill", "start", "kill-daemon",

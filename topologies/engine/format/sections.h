@@ -10,6 +10,10 @@ void read_underlay(const YamlNode* underlay, Lab& lab, Diagnostics& diagnostics)
 void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics);
 void read_steps(const YamlNode& steps, Lab& lab, Diagnostics& diagnostics);
 
+// `impair:` of a link, a host, a node, the underlay or a fault. `path` is its place.
+LinkImpairment read_impairment(const YamlNode& node, const std::string& path,
+                               Diagnostics& diagnostics);
+
 // After all sections: names, addresses and references that must agree with each other. Gives
 // automatic underlay addresses.
 void check_lab(Lab& lab, Diagnostics& diagnostics);

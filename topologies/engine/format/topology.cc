@@ -20,6 +20,7 @@ struct Layer {
   std::vector<std::string> binds;
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> sysctls;
+  std::optional<LinkImpairment> impair;
 };
 using Layers = std::map<std::string, Layer>;
 
@@ -31,6 +32,9 @@ Layer read_layer(const YamlNode& node, const std::string& path, Diagnostics& dia
       diagnostics.warn(value->mark, map.path_of(key),
                        "ignored: nodes are network namespaces on this machine's root file system");
   }
+  std::optional<LinkImpairment> impair;
+  if (const YamlNode* value = map.find("impair"))
+    impair = read_impairment(*value, map.path_of("impair"), diagnostics);
   return {.kind = map.text("kind"),
           .group = map.text("group"),
           .entrypoint = map.text("entrypoint"),
@@ -39,7 +43,8 @@ Layer read_layer(const YamlNode& node, const std::string& path, Diagnostics& dia
           .exec = map.texts("exec"),
           .binds = map.texts("binds"),
           .env = map.text_map("env"),
-          .sysctls = map.text_map("sysctls")};
+          .sysctls = map.text_map("sysctls"),
+          .impair = impair};
 }
 
 Layers read_layers(const MapReader& topology, std::string_view key, Diagnostics& diagnostics) {
@@ -95,6 +100,10 @@ class NodeReader {
     // Least specific first: later levels overwrite.
     for (const Layer* layer : {&std::as_const(defaults_), &kinded, &grouped, &own})
       apply(*layer, node, path);
+    if (own.impair && !node.underlay)
+      diagnostics_.error(node.mark, path + ".impair",
+                         "is of a node's link to the underlay, which it has with `underlay: true`; "
+                         "other links have theirs under topology.links");
     finish(node);
     return node;
   }
@@ -115,6 +124,7 @@ class NodeReader {
     if (layer.entrypoint) entrypoint_ = *layer.entrypoint;
     if (layer.command) command_ = *layer.command;
     if (layer.underlay) set_underlay(*layer.underlay, node, path);
+    if (layer.impair) node.impair = layer.impair;
     // containerlab runs the least specific level's commands first.
     node.exec.insert(node.exec.end(), layer.exec.begin(), layer.exec.end());
     for (const auto& [key, value] : layer.env) node.env[key] = value;
@@ -180,7 +190,8 @@ class LinkReader {
     Link link;
     link.mark = map_.mark();
     link.mtu = static_cast<std::uint32_t>(map_.integer("mtu", kLinkMtu).value_or(1500));
-    if (map_.find("impair")) map_.error("impair", std::string(kNotYet));
+    if (const YamlNode* impair = map_.find("impair"))
+      link.impair = read_impairment(*impair, map_.path_of("impair"), diagnostics_);
     if (const auto type = map_.text("type"); type && *type != "veth")
       map_.error("type",
                  "\"" + type->substr(0, 40) + "\" is " + std::string(kNotYet) + "; veth is");

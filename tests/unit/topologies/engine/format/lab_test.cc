@@ -129,7 +129,6 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"name: x\nhosts: {a: {files: {../x: y}}}", "relative path"},
         Bad{"name: x\nhosts: {a: }\ntopology: {nodes: {a: {}}}", "a host has this name already"},
         Bad{"name: x\nfaults: []", "f.yml:2:9: faults: not supported yet in this version"},
-        Bad{"name: x\nunderlay: {impair: {}}", "not supported yet"},
         Bad{"name: x\nunderlay: {subnet: 10.0.0.1/24}", "underlay.subnet"},
         Bad{"name: x\ntopology: {nodes: {r: {kind: nokia_srlinux}}}",
             "kind \"nokia_srlinux\" is not supported; linux, bridge and host are"},
@@ -140,9 +139,6 @@ INSTANTIATE_TEST_SUITE_P(
             "no node or host \"c\""},
         Bad{"name: x\ntopology: {nodes: {a: }, links: [{endpoints: [\"a:eth1\", \"a:eth1\"]}]}",
             "used twice"},
-        Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:e\", \"b:e\"], "
-            "impair: {}}]}",
-            "impair: not supported yet"},
         Bad{"name: x\ntopology: {nodes: {a: , b: }, links: [{endpoints: [\"a:e\", \"b:e\"], "
             "ipv4: [10.0.0.1]}]}",
             "address with its length"},

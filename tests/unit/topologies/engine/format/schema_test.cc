@@ -46,6 +46,9 @@ TEST(Schema, HasTheParsersKeys) {
   EXPECT_EQ(properties_at("/$defs/linkEnd/oneOf/1"), set_of(keys::kLinkEnd));
   EXPECT_EQ(properties_at("/$defs/underlay"), set_of(keys::kUnderlay));
   EXPECT_EQ(properties_at("/$defs/host"), set_of(keys::kHost));
+  EXPECT_EQ(properties_at("/$defs/impair"), set_of(keys::kImpair));
+  EXPECT_EQ(properties_at("/$defs/impairWay"), set_of(keys::kImpairWay));
+  EXPECT_EQ(properties_at("/$defs/impairWay/properties/loss/oneOf/1"), set_of(keys::kLoss));
   EXPECT_EQ(properties_at("/$defs/step"), set_of(keys::kStep));
   EXPECT_EQ(properties_at("/$defs/expect"), set_of(keys::kExpect));
   EXPECT_EQ(properties_at("/$defs/textClaim/oneOf/2"), set_of(keys::kText));
