@@ -12,6 +12,7 @@
 #include "common/base/check.h"
 #include "dataplane/bpf/first_failure.h"
 #include "dataplane/bpf/libbpf_log.h"
+#include "dataplane/bpf/load_error.h"
 #include "ebpf/abi/socket.h"
 #include "ebpf/lookup.skel.h"
 #include "ebpf/overlay.skel.h"
@@ -36,23 +37,6 @@ bpf_object_open_opts pinned_under(const std::string& pin_dir) {
   opts.sz = sizeof(opts);
   opts.pin_root_path = pin_dir.c_str();
   return opts;
-}
-
-Error load_error(int error, std::string_view object) {
-  std::string said = take_libbpf_log();
-  const std::string what = "load the eBPF object " + std::string(object);
-  if (error == EPERM || error == EACCES) {
-    // The verifier refuses with EACCES too, and then has said why.
-    if (said.find("END PROG LOAD LOG") == std::string::npos)
-      return Error(Errc::denied, what +
-                                     ": not allowed; CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON "
-                                     "(or root) are needed");
-  }
-  if (error == ENOMEM) return Error(Errc::exhausted, what + ": the kernel has no memory for it");
-  return Error(Errc::unsupported, what +
-                                      ": this kernel refuses it; Linux 6.1 or later with BTF "
-                                      "(CONFIG_DEBUG_INFO_BTF) is needed; it said: " +
-                                      said);
 }
 
 // Unpins what lies at the map's path with another layout. True if a matching map is pinned there.

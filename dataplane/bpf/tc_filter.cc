@@ -83,11 +83,8 @@ Result<bool> has_filters(int netlink, IfIndex device, std::uint32_t parent) {
   }
 }
 
-}  // namespace
-
-Result<Clsact> ensure_ingress_filter(IfIndex device, int program_fd) {
+Result<Clsact> ensure_filter(bpf_tc_hook hook, IfIndex device, int program_fd) {
   begin_libbpf_log();
-  bpf_tc_hook hook = ingress_of(device);
   const int created = bpf_tc_hook_create(&hook);
   if (created != 0 && created != -EEXIST) {
     if (created == -ENOENT || created == -EOPNOTSUPP)
@@ -105,6 +102,18 @@ Result<Clsact> ensure_ingress_filter(IfIndex device, int program_fd) {
     return fail_errno(-failed, "attach a program to " + at(device));
   }
   return created == 0 ? Clsact::added : Clsact::there;
+}
+
+}  // namespace
+
+Result<Clsact> ensure_ingress_filter(IfIndex device, int program_fd) {
+  return ensure_filter(ingress_of(device), device, program_fd);
+}
+
+Result<Clsact> ensure_egress_filter(IfIndex device, int program_fd) {
+  bpf_tc_hook hook = ingress_of(device);
+  hook.attach_point = BPF_TC_EGRESS;
+  return ensure_filter(hook, device, program_fd);
 }
 
 Result<> remove_ingress_filter(IfIndex device) {

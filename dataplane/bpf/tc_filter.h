@@ -4,7 +4,7 @@
 #include "common/base/result.h"
 #include "common/net/link.h"
 
-// Our program on a device's clsact ingress, beside others' filters: told apart by its handle, first
+// Our program on a device's clsact ingress (or egress), beside others' filters: told apart by its handle, first
 // in order. Acts in the calling thread's network namespace. Source: tc-bpf(8), libbpf bpf_tc_*.
 namespace heddle::bpf {
 
@@ -13,6 +13,9 @@ enum class Clsact { added, there };
 // Attaches, or replaces in place what we attached before.
 // Errors: `not_found` when the device is gone.
 Result<Clsact> ensure_ingress_filter(IfIndex device, int program_fd);
+
+// The same where packets leave the device.
+Result<Clsact> ensure_egress_filter(IfIndex device, int program_fd);
 
 // Absence of filter, qdisc or device is success.
 Result<> remove_ingress_filter(IfIndex device);

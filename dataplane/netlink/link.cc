@@ -133,22 +133,38 @@ Result<> set_isolated(Socket& socket, IfIndex port, Switch to) {
   return socket.request(message, "isolate port " + std::to_string(port.value));
 }
 
+namespace {
+
+void put_no_ipv6(Message& message) {
+  const Message::Nest families(message, IFLA_AF_SPEC);
+  const Message::Nest ipv6(message, AF_INET6);
+  message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+}
+
+}  // namespace
+
 Result<> raise_without_ipv6(Socket& socket, IfIndex index) {
   ifinfomsg header = link_header(index);
   header.ifi_change = IFF_UP;
   header.ifi_flags = IFF_UP;
   Message message(RTM_NEWLINK, 0);
   message.header(header);
-  {
-    Message::Nest families(message, IFLA_AF_SPEC);
-    Message::Nest ipv6(message, AF_INET6);
-    message.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-  }
+  put_no_ipv6(message);
   auto up = socket.request(message, "set up link " + std::to_string(index.value));
   // No IPv6 in this kernel, or none on a link of fewer than 1280 bytes.
   if (!up && up.error().sys_errno() == EAFNOSUPPORT)
     return change_link(socket, index, {.up = true});
   return up;
+}
+
+Result<> keep_without_ipv6(Socket& socket, IfIndex index) {
+  Message message(RTM_NEWLINK, 0);
+  message.header(link_header(index));
+  put_no_ipv6(message);
+  auto kept =
+      socket.request(message, "keep IPv6 addresses from link " + std::to_string(index.value));
+  if (!kept && kept.error().sys_errno() == EAFNOSUPPORT) return {};
+  return kept;
 }
 
 Result<std::vector<Link>> links(Socket& socket) {

@@ -87,6 +87,8 @@ Result<> set_isolated(Socket& socket, IfIndex port, Switch to);  // the port has
 // Sets up a link whose other end is down yet, and which is to have no IPv6 address, not even one of
 // its own making: that would come with the carrier.
 Result<> raise_without_ipv6(Socket& socket, IfIndex index);
+// For a link that is down: it will have none when it is up, whatever its other end is.
+Result<> keep_without_ipv6(Socket& socket, IfIndex index);
 
 // Absence is success. One costs a grace period (20 ms); a whole group not much more.
 Result<> delete_link(Socket& socket, IfIndex index);

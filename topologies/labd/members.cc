@@ -86,7 +86,8 @@ Service::Service(format::Lab lab, plan::Plan plan, std::string program_dir)
     : lab_(std::move(lab)),
       plan_(std::move(plan)),
       program_dir_(std::move(program_dir)),
-      fabric_(plan_) {
+      fabric_(plan_),
+      links_(plan_) {
   for (const plan::Member& member : plan_.members) running_[member.name];
 }
 
@@ -96,6 +97,8 @@ Result<> Service::build(const OnProgress& on_progress) {
   on_progress("built " + std::to_string(plan_.members.size()) + " namespaces and " +
                   std::to_string(plan_.veths.size()) + " links",
               watch.lap());
+  TRY_DO(links_.settle());
+  for (std::string& line : links_.describe()) on_progress(std::move(line), watch.lap());
   std::vector<const plan::Member*> daemons;
   for (const plan::Member& member : plan_.members) {
     TRY_DO(prepare_member(member).during(member.name));
@@ -197,6 +200,7 @@ Result<> Service::kill_host(const std::string& name) {
     if (std::exchange(running_[name].down, true))
       return fail(Errc::conflict, name + " is down already");
   }
+  links_.member_down(name);
   // The link first: a machine without power sends no FIN for its dying processes.
   TRY_DO(fabric_.cut(name).during("kill " + name));
   TRY_DO(process::kill_cgroup(member->cgroup, after(kKillTime)).during("kill " + name));
@@ -214,6 +218,8 @@ Result<> Service::start_host(const std::string& name) {
     if (!running_[name].down) return fail(Errc::conflict, name + " runs already");
   }
   TRY_DO(fabric_.restore(name).during("start " + name));
+  links_.member_up(name);
+  TRY_DO(links_.settle().during("start " + name));
   TRY_DO(prepare_member(*member).during("start " + name));
   {
     std::lock_guard lock(mutex_);

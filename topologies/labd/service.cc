@@ -70,6 +70,14 @@ Reply Service::handle(const control::Request& request, const Gone& gone) {
       reply.entry = *std::move(entry);
       return reply;
     }
+    case Op::cut:
+      return reply_of(links_.cut(request.target));
+    case Op::mend:
+      return reply_of(links_.mend(request.target));
+    case Op::impair:
+      return reply_of(links_.impair(request.target, request.forward, request.backward));
+    case Op::partition:
+      return reply_of(links_.partition(request.severed));
     case Op::exec:
     case Op::stop:
     case Op::await:
@@ -114,12 +122,15 @@ Result<control::ExecResult> Service::end_background(const control::Request& requ
 }
 
 control::LabStatus Service::status() {
-  std::lock_guard lock(mutex_);
   control::LabStatus out{.name = lab_.name,
                          .file = lab_.file,
                          .daemon_pid = ::getpid(),
                          .members = {},
-                         .background = {}};
+                         .background = {},
+                         .links = links_.status()};
+  links_.add_to(out.fidelity);
+  heartbeat_.add_to(out.fidelity);
+  std::lock_guard lock(mutex_);
   for (const plan::Member& member : plan_.members) {
     const Running& running = running_[member.name];
     control::MemberStatus status;

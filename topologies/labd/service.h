@@ -11,6 +11,8 @@
 #include "topologies/engine/fabric/fabric.h"
 #include "topologies/engine/plan/plan.h"
 #include "topologies/engine/process/supervisor.h"
+#include "topologies/labd/heartbeat.h"
+#include "topologies/labd/links.h"
 
 namespace heddle::labd {
 
@@ -68,6 +70,8 @@ class Service final {
   const plan::Plan plan_;
   const std::string program_dir_;
   fabric::Fabric fabric_;
+  Links links_;
+  Heartbeat heartbeat_;
   process::Supervisor supervisor_;
 
   std::mutex change_mutex_;  // kill, start and daemon changes

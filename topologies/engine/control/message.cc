@@ -4,15 +4,19 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "common/net/rate.h"
+
 namespace heddle::control {
 namespace {
 
 namespace json = boost::json;
 
 constexpr std::size_t kMaxWords = 4096;
+constexpr std::size_t kMaxSevered = 65'536;  // a partition of 500 hosts into halves
+constexpr std::size_t kMaxLinks = 65'536;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
-constexpr std::array<std::pair<Op, std::string_view>, 9> kOps{
+constexpr std::array<std::pair<Op, std::string_view>, 13> kOps{
     {{Op::inspect, "inspect"},
      {Op::exec, "exec"},
      {Op::stop, "stop"},
@@ -21,7 +25,15 @@ constexpr std::array<std::pair<Op, std::string_view>, 9> kOps{
      {Op::start, "start"},
      {Op::kill_daemon, "kill-daemon"},
      {Op::restart_daemon, "restart-daemon"},
-     {Op::enter, "enter"}}};
+     {Op::enter, "enter"},
+     {Op::cut, "cut"},
+     {Op::mend, "mend"},
+     {Op::impair, "impair"},
+     {Op::partition, "partition"}}};
+constexpr std::array<std::pair<format::Distribution, std::string_view>, 3> kDistributions{
+    {{format::Distribution::uniform, "uniform"},
+     {format::Distribution::normal, "normal"},
+     {format::Distribution::pareto, "pareto"}}};
 
 Result<json::object> parse_object(std::string_view text, std::size_t max_bytes) {
   if (text.size() > max_bytes)
@@ -55,6 +67,14 @@ class Reader {
     if (ec || number < low || number > high) return wrong(key, "a number in its range"), 0;
     return number;
   }
+  double number(std::string_view key, double low, double high) {
+    const json::value* value = find(key);
+    if (!value) return low;
+    boost::system::error_code ec;
+    const auto number = value->to_number<double>(ec);
+    if (ec || !(number >= low && number <= high)) return wrong(key, "a number in its range"), low;
+    return number;
+  }
   bool flag(std::string_view key) {
     const json::value* value = find(key);
     if (!value) return false;
@@ -67,11 +87,11 @@ class Reader {
     if (!value->is_object()) return wrong(key, "an object"), nullptr;
     return &value->as_object();
   }
-  const json::array* array(std::string_view key) {
+  const json::array* array(std::string_view key, std::size_t most = kMaxWords) {
     const json::value* value = find(key);
     if (!value) return nullptr;
-    if (!value->is_array() || value->as_array().size() > kMaxWords)
-      return wrong(key, "a list of at most 4096"), nullptr;
+    if (!value->is_array() || value->as_array().size() > most)
+      return wrong(key, "a list of at most " + std::to_string(most)), nullptr;
     return &value->as_array();
   }
   std::vector<std::string> texts(std::string_view key) {
@@ -132,6 +152,150 @@ json::object to_json(const MemberStatus& member) {
       {"cgroup", member.cgroup},   {"log", member.log},       {"daemon_pid", member.daemon_pid}};
 }
 
+json::object to_json(const format::Impairment& impairment) {
+  json::object out{{"delay_us", impairment.delay.count()},
+                   {"jitter_us", impairment.jitter.count()},
+                   {"loss", impairment.loss},
+                   {"burst", impairment.loss_burst},
+                   {"duplicate", impairment.duplicate},
+                   {"corrupt", impairment.corrupt},
+                   {"reorder", impairment.reorder},
+                   {"rate", impairment.rate},
+                   {"limit", impairment.limit}};
+  for (const auto& [distribution, name] : kDistributions) {
+    if (distribution == impairment.distribution) out["distribution"] = std::string(name);
+  }
+  return out;
+}
+
+Result<format::Impairment> impairment_from(const json::object& object) {
+  constexpr auto kMostUs = static_cast<std::int64_t>(format::kMostDelay.count());
+  Reader reader(object);
+  format::Impairment out;
+  out.delay = std::chrono::microseconds(reader.integer("delay_us", 0, kMostUs));
+  out.jitter = std::chrono::microseconds(reader.integer("jitter_us", 0, kMostUs));
+  out.loss = reader.number("loss", 0, 1);
+  out.loss_burst = reader.number("burst", 1, format::kMostBurst);
+  out.duplicate = reader.number("duplicate", 0, 1);
+  out.corrupt = reader.number("corrupt", 0, 1);
+  out.reorder = reader.number("reorder", 0, 1);
+  out.rate = static_cast<std::uint64_t>(
+      reader.integer("rate", 0, static_cast<std::int64_t>(kMostRate)));
+  out.limit = static_cast<std::uint32_t>(reader.integer("limit", 0, format::kMostWaiting));
+  const std::string spread = reader.text("distribution");
+  bool known = spread.empty();
+  for (const auto& [distribution, name] : kDistributions) {
+    if (name != spread) continue;
+    out.distribution = distribution;
+    known = true;
+  }
+  if (!known) reader.wrong("distribution", "uniform, normal or pareto");
+  TRY_DO(reader.done());
+  return out;
+}
+
+// Of a request: absent stays absent.
+Result<> read_impairment(Reader& reader, std::string_view key,
+                         std::optional<format::Impairment>& out) {
+  const json::object* object = reader.object(key);
+  if (!object) return {};
+  TRY(out, impairment_from(*object).during(key));
+  return {};
+}
+
+Result<std::vector<Severed>> severed_from(Reader& reader) {
+  std::vector<Severed> out;
+  const json::array* pairs = reader.array("severed", kMaxSevered);
+  if (!pairs) return out;
+  for (const json::value& value : *pairs) {
+    const json::array* pair = value.if_array();
+    if (!pair || pair->size() != 2 || !pair->at(0).is_string() || !pair->at(1).is_string())
+      return fail(Errc::invalid, "\"severed\" must be a list of pairs of names");
+    out.push_back({.from = std::string(pair->at(0).as_string()),
+                   .to = std::string(pair->at(1).as_string())});
+  }
+  return out;
+}
+
+json::object to_json(const WayStatus& way) {
+  return {{"impair", to_json(way.impairment)},
+          {"summary", format::describe(way.impairment)},
+          {"packets", way.packets},
+          {"lost", way.lost},
+          {"corrupted", way.corrupted},
+          {"duplicated", way.duplicated},
+          {"reordered", way.reordered},
+          {"overflowed", way.overflowed}};
+}
+
+std::uint64_t count_from(Reader& reader, std::string_view key) {
+  return static_cast<std::uint64_t>(reader.integer(key, 0, INT64_MAX / 2));
+}
+
+WayStatus way_from(const json::object* object) {
+  WayStatus out;
+  if (!object) return out;
+  Reader reader(*object);
+  if (const auto* impair = reader.object("impair"))
+    out.impairment = impairment_from(*impair).value_or(format::Impairment{});
+  out.packets = count_from(reader, "packets");
+  out.lost = count_from(reader, "lost");
+  out.corrupted = count_from(reader, "corrupted");
+  out.duplicated = count_from(reader, "duplicated");
+  out.reordered = count_from(reader, "reordered");
+  out.overflowed = count_from(reader, "overflowed");
+  return out;
+}
+
+json::object to_json(const LinkStatus& link) {
+  return {{"a", link.a},
+          {"b", link.b},
+          {"state", link.state},
+          {"wire", link.wire},
+          {"backend", link.backend},
+          {"forward", to_json(link.forward)},
+          {"backward", to_json(link.backward)}};
+}
+
+LinkStatus link_from(const json::object& object) {
+  Reader reader(object);
+  return {.a = reader.text("a"),
+          .b = reader.text("b"),
+          .state = reader.text("state"),
+          .wire = reader.flag("wire"),
+          .backend = reader.text("backend"),
+          .forward = way_from(reader.object("forward")),
+          .backward = way_from(reader.object("backward"))};
+}
+
+json::object to_json(const Fidelity& fidelity) {
+  return {{"relay", fidelity.relay},
+          {"late_p50_us", fidelity.late_p50.count()},
+          {"late_p99_us", fidelity.late_p99.count()},
+          {"late_max_us", fidelity.late_max.count()},
+          {"relayed", fidelity.relayed},
+          {"overrun", fidelity.overrun},
+          {"realtime", fidelity.realtime},
+          {"starved_p99_us", fidelity.starved_p99.count()},
+          {"starved_max_us", fidelity.starved_max.count()}};
+}
+
+Fidelity fidelity_from(const json::object& object) {
+  Reader reader(object);
+  const auto time = [&](std::string_view key) {
+    return std::chrono::microseconds(reader.integer(key, 0, INT64_MAX / 2));
+  };
+  return {.relay = reader.flag("relay"),
+          .late_p50 = time("late_p50_us"),
+          .late_p99 = time("late_p99_us"),
+          .late_max = time("late_max_us"),
+          .relayed = count_from(reader, "relayed"),
+          .overrun = count_from(reader, "overrun"),
+          .realtime = reader.flag("realtime"),
+          .starved_p99 = time("starved_p99_us"),
+          .starved_max = time("starved_max_us")};
+}
+
 json::object to_json(const LabStatus& status) {
   json::array members;
   for (const MemberStatus& member : status.members) members.push_back(to_json(member));
@@ -141,11 +305,15 @@ json::object to_json(const LabStatus& status) {
                           {"on", process.on},
                           {"pid", process.pid},
                           {"running", process.running}});
+  json::array links;
+  for (const LinkStatus& link : status.links) links.push_back(to_json(link));
   return {{"name", status.name},
           {"file", status.file},
           {"daemon_pid", status.daemon_pid},
           {"members", std::move(members)},
-          {"background", std::move(background)}};
+          {"background", std::move(background)},
+          {"links", std::move(links)},
+          {"fidelity", to_json(status.fidelity)}};
 }
 
 LabStatus status_from(const json::object& object) {
@@ -182,6 +350,12 @@ LabStatus status_from(const json::object& object) {
                                    .running = process.flag("running")});
     }
   }
+  if (const json::array* links = reader.array("links", kMaxLinks)) {
+    for (const json::value& value : *links) {
+      if (value.is_object()) status.links.push_back(link_from(value.as_object()));
+    }
+  }
+  if (const auto* fidelity = reader.object("fidelity")) status.fidelity = fidelity_from(*fidelity);
   return status;
 }
 
@@ -237,6 +411,11 @@ std::string encode(const Request& request) {
     if (op == request.op) out["op"] = std::string(name);
   }
   out["command"] = json::array(request.command.begin(), request.command.end());
+  if (request.forward) out["forward"] = to_json(*request.forward);
+  if (request.backward) out["backward"] = to_json(*request.backward);
+  json::array severed;
+  for (const Severed& pair : request.severed) severed.push_back(json::array{pair.from, pair.to});
+  if (!severed.empty()) out["severed"] = std::move(severed);
   return json::serialize(out);
 }
 
@@ -256,6 +435,9 @@ Result<Request> decode_request(std::string_view text) {
   request.background = reader.text("background");
   request.command = reader.texts("command");
   request.timeout = std::chrono::milliseconds(reader.integer("timeout_ms", 0, kMaxTimeoutMs));
+  TRY_DO(read_impairment(reader, "forward", request.forward));
+  TRY_DO(read_impairment(reader, "backward", request.backward));
+  TRY(request.severed, severed_from(reader));
   TRY_DO(reader.done());
   for (const std::string& word : request.command) {
     if (word.find('\0') != std::string::npos)

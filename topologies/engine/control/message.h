@@ -8,19 +8,45 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "topologies/engine/format/impair.h"
 
 // What `heddle lab` and a lab's heddle-labd say to each other: one JSON object per request and per
 // reply, each framed by its length (4 bytes, network order).
 namespace heddle::control {
 
-enum class Op { inspect, exec, stop, await, kill, start, kill_daemon, restart_daemon, enter };
+enum class Op {
+  inspect,
+  exec,
+  stop,
+  await,
+  kill,
+  start,
+  kill_daemon,
+  restart_daemon,
+  enter,
+  // Of links.
+  cut,        // no carrier at both ends, until ...
+  mend,       // ... this
+  impair,     // `forward` and `backward`; both absent: again what the file says
+  partition,  // the underlay drops frames as `severed` says; empty: no more
+};
+
+// Frames from one host or node to another are dropped on the underlay.
+struct Severed {
+  std::string from;
+  std::string to;
+  friend bool operator==(const Severed&, const Severed&) = default;
+};
 
 struct Request {
   Op op = Op::inspect;
-  std::string target{};                // host, node, or for stop and await a background process
+  std::string target{};  // host, node, link, or for stop and await a background process
   std::vector<std::string> command{};  // exec
   std::string background{};            // exec: name under which it goes on; empty: waited for
   std::chrono::milliseconds timeout{30'000};
+  std::optional<format::Impairment> forward{};  // impair: absent: that way stays as it is
+  std::optional<format::Impairment> backward{};
+  std::vector<Severed> severed{};  // partition: all that is
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -55,12 +81,51 @@ struct BackgroundStatus {
   bool running = false;
   friend bool operator==(const BackgroundStatus&, const BackgroundStatus&) = default;
 };
+// One direction of a link, since the lab was built.
+struct WayStatus {
+  format::Impairment impairment;
+  std::uint64_t packets = 0;  // that arrived mid-link; of the rest, what happened to them there
+  std::uint64_t lost = 0;
+  std::uint64_t corrupted = 0;
+  std::uint64_t duplicated = 0;
+  std::uint64_t reordered = 0;
+  std::uint64_t overflowed = 0;  // dropped: more than `limit` waited
+  friend bool operator==(const WayStatus&, const WayStatus&) = default;
+};
+struct LinkStatus {
+  std::string a;  // NODE:INTERFACE; of the underlay's side `underlay:NODE`
+  std::string b;
+  std::string state;    // up, cut, down: a member at one of its ends is
+  bool wire = false;    // it can be impaired
+  std::string backend;  // `loss by bpf, rate by tbf, delay by relay`; empty: nothing to do
+  WayStatus forward;
+  WayStatus backward;
+  friend bool operator==(const LinkStatus&, const LinkStatus&) = default;
+};
+
+// How far emulation fell behind what was asked for, since the lab was built.
+struct Fidelity {
+  bool relay = false;                     // packets are delayed in user space
+  std::chrono::microseconds late_p50{0};  // behind the time at which they should have left
+  std::chrono::microseconds late_p99{0};
+  std::chrono::microseconds late_max{0};
+  std::uint64_t relayed = 0;
+  std::uint64_t overrun = 0;  // packets lost because the relay did not fetch them in time
+  bool realtime = false;      // the relay has SCHED_FIFO
+  // How late a thread that sleeps 20 ms at a time was awake again: this machine's own.
+  std::chrono::microseconds starved_p99{0};
+  std::chrono::microseconds starved_max{0};
+  friend bool operator==(const Fidelity&, const Fidelity&) = default;
+};
+
 struct LabStatus {
   std::string name;
   std::string file;
   int daemon_pid = 0;
   std::vector<MemberStatus> members;
   std::vector<BackgroundStatus> background;
+  std::vector<LinkStatus> links{};
+  Fidelity fidelity{};
   friend bool operator==(const LabStatus&, const LabStatus&) = default;
 };
 

@@ -16,8 +16,6 @@ namespace {
 
 using std::chrono::microseconds;
 
-constexpr double kMostBurst = 10'000;
-
 constexpr auto kDistributions = std::to_array<std::pair<std::string_view, Distribution>>(
     {{"uniform", Distribution::uniform},
      {"normal", Distribution::normal},

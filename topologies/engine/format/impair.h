@@ -42,6 +42,7 @@ struct LinkImpairment {
 
 inline constexpr std::uint32_t kWaiting = 1'000;
 inline constexpr std::uint32_t kMostWaiting = 1'000'000;
+inline constexpr double kMostBurst = 10'000;
 inline constexpr std::chrono::microseconds kMostDelay = std::chrono::seconds(60);
 
 // One value as a file or a flag has it: `delay` `50ms`, `loss` `1%`, `rate` `10mbit`; the keys are

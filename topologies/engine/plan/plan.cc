@@ -7,8 +7,6 @@
 namespace heddle::plan {
 namespace {
 
-constexpr std::string_view kUnderlayBridge = "underlay";
-
 // Stable over deploys, so that neighbours' caches survive a host's power cut as they would outside.
 Mac mac_for(std::string_view lab, std::string_view what) {
   std::uint64_t hash = 14695981039346656037ULL;
@@ -38,6 +36,7 @@ class Planner {
     for (const format::Host& host : lab_.hosts) TRY_DO(plan_host(host));
     for (const format::Node& node : lab_.nodes) plan_node(node);
     for (const format::Link& link : lab_.links) plan_link(link);
+    plan_wires(lab_, plan_);
     return std::move(plan_);
   }
 
@@ -72,7 +71,8 @@ class Planner {
               .mac = mac_for(lab_.name, member.name + ":eth0"),
               .addresses = {IfAddr{*member.address, lab_.underlay->subnet.length()}},
               .master = "",
-              .gateway = lab_.underlay->gateway()};
+              .gateway = lab_.underlay->gateway(),
+              .label = member.name + ":eth0"};
     veth.b = {.member = "",
               .machine = false,
               .netns = paths().switch_netns(),
@@ -80,7 +80,8 @@ class Planner {
               .mac = mac_for(lab_.name, member.name + ":switch"),
               .addresses = {},
               .master = std::string(kUnderlayBridge),
-              .gateway = std::nullopt};
+              .gateway = std::nullopt,
+              .label = "underlay:" + member.name};
     plan_.veths.push_back(std::move(veth));
   }
 
@@ -155,6 +156,7 @@ class Planner {
     end.interface = short_name(link_end.interface, kMaxIfName);
     end.mac = link_end.mac.value_or(mac_for(lab_.name, link_end.node + ":" + link_end.interface));
     end.addresses = link_end.addresses;
+    end.label = link_end.node + ":" + link_end.interface;
     const format::Node* node = lab_.find_node(link_end.node);
     if (node && node->kind == format::NodeKind::bridge) {
       end.member.clear();

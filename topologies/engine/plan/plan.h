@@ -10,6 +10,8 @@
 // What a lab needs of the kernel. Pure: equal labs give equal plans, names and addresses included.
 namespace heddle::plan {
 
+inline constexpr std::string_view kUnderlayBridge = "underlay";  // a node's is `br-` and its name
+
 struct Bridge {
   std::string name;  // in the switch namespace
   Mac mac;
@@ -26,11 +28,24 @@ struct End {
   std::vector<IfAddr> addresses;
   std::string master;  // bridge that it is a port of
   std::optional<IpAddr> gateway;
+  std::string label;  // as people name it: `a:eth1`; of the underlay's side: `underlay:h1`
+};
+
+// A link in two halves that meet in the switch namespace, where its packets can be lost, delayed,
+// counted and stopped: behind the sender's own device, before the receiver's.
+struct Wire {
+  std::string near;  // device there that faces the first end
+  std::string far;   // and the second
+  format::LinkImpairment impair;
+  std::uint64_t forward_key = 0;  // what the n-th packet's fate follows from, with n
+  std::uint64_t backward_key = 0;
 };
 struct Veth {
   End a;
   End b;
   std::uint32_t mtu = 1500;
+  std::optional<Wire> wire{};
+  std::string name() const { return a.label + " - " + b.label; }
 };
 
 // Something that processes run on.
@@ -64,6 +79,20 @@ struct Plan {
   const Member* find(std::string_view name) const;
   std::vector<Veth> veths_of(std::string_view member) const;
 };
+
+// What everything that is left to chance follows from: the file's seed, else one of the lab's name.
+std::uint64_t seed_of(const format::Lab& lab);
+
+// Which links are wires, and what they do: those with `impair`, and those that a fault cuts or
+// impairs.
+void plan_wires(const format::Lab& lab, Plan& plan);
+
+// A host's or node's link to the underlay: the member is its first end.
+bool joins_underlay(const Veth& veth);
+
+// The link that a person means: either end's label, or the name of a host or node for its link to
+// the underlay. Errors: `not_found` with the nearest name.
+Result<const Veth*> find_link(const Plan& plan, std::string_view name);
 
 // Errors: `invalid` when a file's variables are unknown.
 Result<Plan> plan_lab(const format::Lab& lab, const LabPaths& paths);
