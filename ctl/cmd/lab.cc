@@ -1,84 +1,20 @@
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <fstream>
 #include <ostream>
-#include <thread>
 
 #include "common/base/unique_fd.h"
-#include "ctl/cmd/command.h"
 #include "ctl/cmd/commands.h"
+#include "ctl/cmd/lab_run.h"
+#include "ctl/cmd/labs.h"
 #include "ctl/output/table.h"
-#include "topologies/engine/control/channel.h"
-#include "topologies/engine/format/lab.h"
-#include "topologies/engine/lab/lab.h"
-#include "topologies/engine/plan/plan.h"
 #include "topologies/engine/process/spawn.h"
-#include "topologies/engine/steps/print.h"
-#include "topologies/engine/steps/runner.h"
 
 namespace heddle::cmd {
 namespace {
 
-constexpr Flag kLabDir{"--lab-dir", "DIR",
-                       "keep labs' files here, apart from the machine's own (/run/heddle/labs)"};
-constexpr Flag kName{"--name", "LAB",
-                     "the lab, in place of its file; may be left out if there is one"};
 constexpr Flag kDeployFlags[] = {kLabDir};
-constexpr Flag kNamedFlags[] = {kName, kLabDir};
-constexpr Flag kRunFlags[] = {{"--keep", "", "leave the lab as it is after the last step"},
-                              kLabDir};
-
-// A lab's own errors are about files and machines, not about the command line: printed here, so
-// that a bad file is a failure and not a usage error.
-int failed(Context& context, const Error& error) {
-  context.err << "heddle: " << error.text() << "\n";
-  return error.code() == Errc::unsupported ? kSkipped : kFailed;
-}
-
-void print_warnings(Context& context, const format::Lab& lab) {
-  for (const std::string& warning : lab.warnings) context.err << "warning: " << warning << "\n";
-}
-
-lab::OnProgress progress_to(Context& context) {
-  return [&context](const control::Progress& progress) {
-    if (context.format == Format::json) return;
-    context.out << "  " << progress.did << "  (" << steps::format_seconds(progress.time) << ")\n";
-    context.out.flush();
-  };
-}
-
-// Which lab is meant: --name, else the file's, else the only one there is.
-Result<plan::LabPaths> meant(const Arguments& arguments, const std::string& file) {
-  const std::string& lab_dir = arguments.text("--lab-dir");
-  if (arguments.has("--name")) return lab::locate(arguments.text("--name"), lab_dir);
-  if (!file.empty()) {
-    TRY(const format::Lab lab, format::load_lab(file));
-    return lab::locate(lab.name, lab_dir);
-  }
-  TRY(const auto labs, lab::list(lab_dir));
-  if (labs.size() == 1) return lab::locate(labs.front().name, lab_dir);
-  if (labs.empty()) return fail(Errc::not_found, "no lab is deployed");
-  std::string names;
-  for (const auto& entry : labs) names += (names.empty() ? "" : ", ") + entry.name;
-  return fail(Errc::conflict, "several labs are deployed (" + names + "); choose one with --name");
-}
-
-Result<control::LabStatus> ask_status(const plan::LabPaths& paths) {
-  TRY_DO(lab::need_deployed(paths));
-  auto reply = control::Client(paths.socket()).ask({.op = control::Op::inspect});
-  if (!reply)
-    return fail(Errc::unavailable, "lab " + paths.lab() + " has lost its heddle-labd (" +
-                                       reply.error().text() +
-                                       "); take it down: heddle lab destroy "
-                                       "--name " +
-                                       paths.lab());
-  if (!reply->status) return fail(Errc::internal, "heddle-labd sent no status");
-  return *std::move(reply->status);
-}
+constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
 
 void print_status(Context& context, const control::LabStatus& status) {
   if (context.format == Format::json) {
@@ -159,118 +95,6 @@ Result<int> validate(const Arguments& arguments, Context& context) {
   return status;
 }
 
-// Takes the lab away when the run is interrupted. The steps that are under way then fail; what they
-// would print is of no interest any more.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    sigemptyset(&signals_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, number);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  }
-  // `clean` runs on another thread, then the program ends with 128 + the signal's number.
-  void watch(std::function<void()> clean) {
-    std::thread([this, clean = std::move(clean)] {
-      int number = 0;
-      if (::sigwait(&signals_, &number) != 0) return;
-      interrupted_ = true;
-      clean();
-      ::_exit(128 + number);
-    }).detach();
-  }
-  // From here on nothing returns: the watching thread ends the program.
-  void wait_if_interrupted() const {
-    while (interrupted_) ::pause();
-  }
-
- private:
-  sigset_t signals_{};
-  std::atomic<bool> interrupted_{false};
-};
-
-// A listener that goes silent once the run was interrupted.
-class GuardedListener final : public steps::Listener {
- public:
-  GuardedListener(steps::Listener& listener, const InterruptGuard& guard)
-      : listener_(listener), guard_(guard) {}
-  void started(const steps::StepReport& step) override { listener_.started(step); }
-  void finished(const steps::StepReport& step) override {
-    guard_.wait_if_interrupted();
-    listener_.finished(step);
-  }
-
- private:
-  steps::Listener& listener_;
-  const InterruptGuard& guard_;
-};
-
-// The ends of the hosts' logs: what somebody looks at first when a step has failed.
-void print_logs(Context& context, const format::Lab& lab, const plan::LabPaths& paths) {
-  constexpr std::streamoff kTail = 1500;
-  for (const format::Host& host : lab.hosts) {
-    std::ifstream file(paths.log(host.name), std::ios::ate);
-    if (!host.daemon || !file) continue;
-    const std::streamoff size = file.tellg();
-    file.seekg(std::max<std::streamoff>(0, size - kTail));
-    std::string line;
-    if (size > kTail) std::getline(file, line);  // a part of a line
-    context.err << "heddled on " << host.name << " (" << paths.log(host.name) << "):\n";
-    while (std::getline(file, line)) context.err << "  | " << output::printable(line) << "\n";
-  }
-}
-
-// deploy, steps, and destroy whatever happened.
-Result<int> run(const Arguments& arguments, Context& context) {
-  const std::string& file = arguments.text("FILE");
-  const std::string& lab_dir = arguments.text("--lab-dir");
-  const auto lab = format::load_lab(file);
-  if (!lab) return failed(context, lab.error());
-  print_warnings(context, *lab);
-  const auto paths = lab::locate(lab->name, lab_dir);
-  if (!paths) return failed(context, paths.error());
-  if (lab::need_deployed(*paths))
-    return failed(context, {Errc::exists, "lab " + lab->name +
-                                              " is deployed already; take it down "
-                                              "first: heddle lab destroy --name " +
-                                              lab->name});
-
-  const bool human = context.format == Format::table;
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone must not leave the lab behind
-  InterruptGuard guard;
-  guard.watch([&] { (void)lab::destroy(*paths, [](const control::Progress&) {}); });
-  if (human) context.out << "lab " << lab->name << ": deploy\n";
-  const auto deployed =
-      lab::deploy({.file = file, .lab_dir = lab_dir, .daemon = ""}, progress_to(context));
-  guard.wait_if_interrupted();
-  if (!deployed) return failed(context, deployed.error());
-
-  steps::RemoteLab control(paths->socket());
-  const auto colour =
-      ::isatty(STDOUT_FILENO) ? steps::Printer::Colour::yes : steps::Printer::Colour::no;
-  steps::Printer printer(context.out, colour);
-  steps::Silent silent;
-  GuardedListener listener(human ? static_cast<steps::Listener&>(printer) : silent, guard);
-  const auto report =
-      steps::run_steps(*lab, plan::built_in_variables(*lab, *paths), control, listener);
-  if (!report.passed && human) print_logs(context, *lab, *paths);
-
-  int status = report.passed ? kDone : kFailed;
-  if (arguments.has("--keep")) {
-    if (human)
-      context.out << "\nlab " << lab->name
-                  << " is left as it is; take it down: heddle lab "
-                     "destroy --name "
-                  << lab->name << "\n";
-  } else {
-    if (human) context.out << "\nlab " << lab->name << ": destroy\n";
-    const auto destroyed = lab::destroy(*paths, progress_to(context));
-    if (!destroyed) status = failed(context, destroyed.error());
-  }
-  context.out << (human ? "\n" + steps::format_summary(lab->name, report)
-                        : steps::format_json(lab->name, report));
-  return status;
-}
-
 Result<UniqueFd> open_namespace(const std::string& path) {
   if (path.empty()) return UniqueFd();
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -318,11 +142,6 @@ constexpr Command kCommands[] = {
      .example = "  heddle lab destroy three.lab.yml\n  heddle lab destroy --name three",
      .flags = kNamedFlags,
      .run = destroy},
-    {.path = "lab run FILE",
-     .summary = "Deploy a lab, run its steps, and take it away; the status tells whether all held",
-     .example = "  heddle lab run demo.lab.yml\n  heddle lab run --keep demo.lab.yml",
-     .flags = kRunFlags,
-     .run = run},
     {.path = "lab inspect [FILE]",
      .summary = "Show a lab's hosts and nodes, their addresses and state",
      .example = "  heddle lab inspect --name three --format json",
@@ -351,6 +170,7 @@ constexpr Command kCommands[] = {
 void register_lab(CLI::App& app, Context& context) {
   ensure_group(app, "lab", "Labs: hosts, nodes, links and steps, described by a file");
   for (const Command& command : kCommands) add_command(app, context, command);
+  add_command(app, context, kLabRun);
 }
 
 }  // namespace heddle::cmd
