@@ -16,6 +16,37 @@ namespace {
 constexpr Flag kDeployFlags[] = {kLabDir};
 constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
 
+// `delay 50ms loss 1%, 120 packets, 3 lost`; empty when nothing is worth saying.
+std::string describe_way(const control::WayStatus& way) {
+  std::string out = format::describe(way.impairment);
+  const auto count = [&](std::uint64_t number, const char* what) {
+    if (number) out += (out.empty() ? "" : ", ") + std::to_string(number) + " " + what;
+  };
+  count(way.packets, "packets");
+  count(way.lost, "lost");
+  count(way.corrupted, "corrupted");
+  count(way.duplicated, "duplicated");
+  count(way.reordered, "reordered");
+  count(way.overflowed, "dropped by the limit");
+  return out;
+}
+
+void print_links(Context& context, const control::LabStatus& status) {
+  if (status.links.empty()) return;
+  context.out << "\n";
+  output::Table table({"LINK", "STATE", "FORWARD", "BACKWARD", "BY"});
+  for (const auto& link : status.links)
+    table.add({link.a + " - " + link.b, link.state, describe_way(link.forward),
+               describe_way(link.backward), link.backend});
+  table.print(context.out);
+  const control::Fidelity& fidelity = status.fidelity;
+  if (fidelity.relay)
+    context.out << "relay: " << fidelity.relayed << " packets, late by " << fidelity.late_p50.count()
+                << " us (median), " << fidelity.late_p99.count() << " us (p99), "
+                << fidelity.late_max.count() << " us (most); " << fidelity.overrun
+                << " lost because it was not in time\n";
+}
+
 void print_status(Context& context, const control::LabStatus& status) {
   if (context.format == Format::json) {
     context.out << control::format_json(status) << "\n";
@@ -29,6 +60,7 @@ void print_status(Context& context, const control::LabStatus& status) {
   for (const auto& process : status.background)
     context.out << "background " << process.name << " on " << process.on << ": pid " << process.pid
                 << (process.running ? "" : ", ended") << "\n";
+  print_links(context, status);
 }
 
 Result<int> deploy(const Arguments& arguments, Context& context) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "dataplane/netlink/link.h"
+#include "dataplane/netlink/offload.h"
 #include "dataplane/netns/netns.h"
 
 namespace heddle::labd {
@@ -12,6 +13,8 @@ namespace {
 using control::LinkStatus;
 using format::Impairment;
 
+constexpr const char* kNothingBetween =
+    ": it has nothing between its ends; give it `impair: {}` in the lab's file";
 constexpr IfIndex kLoopback{1};  // of the switch namespace: a device to try qdiscs on
 
 std::uint64_t threshold(double share) {
@@ -51,10 +54,6 @@ std::uint32_t limit_of(const Impairment& impairment) {
   return impairment.limit ? impairment.limit : format::kWaiting;
 }
 
-bool is_switch_port(const plan::End& end) {
-  return end.member.empty() && !end.machine;
-}
-
 Result<IfIndex> index_of(netlink::Socket& socket, const std::string& name) {
   TRY(const auto link, netlink::find_link(socket, name));
   return link ? link->index : IfIndex{};
@@ -68,17 +67,20 @@ Result<> set_up(netlink::Socket& socket, IfIndex index, bool up) {
 
 }  // namespace
 
-// The devices of a wire; 0: not there.
-struct Links::Ends {
+// Of one direction. Indices 0: not there.
+struct Links::Devices {
   IfIndex from;
   IfIndex to;
+  const std::string* name;  // of the first
+  const plan::End* sender;  // whose packets arrive there
 };
 
-Links::Link& Links::state_of(const plan::Veth& veth) {
-  const auto [at, is_new] = links_.try_emplace(veth.name());
-  if (is_new && veth.wire) {
-    at->second.forward = {.wanted = veth.wire->impair.forward, .key = veth.wire->forward_key};
-    at->second.backward = {.wanted = veth.wire->impair.backward, .key = veth.wire->backward_key};
+Links::Link& Links::state_of(const plan::LinkView& view) {
+  const auto [at, is_new] = links_.try_emplace(view.name());
+  if (is_new && view.wire) {
+    at->second.of_file = view.wire->impair;
+    at->second.forward = {.wanted = view.wire->impair.forward, .key = view.wire->forward_key};
+    at->second.backward = {.wanted = view.wire->impair.backward, .key = view.wire->backward_key};
   }
   return at->second;
 }
@@ -115,50 +117,64 @@ bool Links::delayed_by_relay(const Impairment& impairment) const {
 
 Result<> Links::settle() {
   const std::lock_guard lock(mutex_);
-  for (const plan::Veth& veth : plan_.veths) {
-    Link& link = state_of(veth);
-    if (veth.wire) {
-      TRY_DO(settle_wire(veth, link).during("link " + veth.name()));
-    } else if (link.cut) {
-      TRY_DO(set_port(veth, false).during("link " + veth.name()));
-    }
+  for (const plan::LinkView& view : plan::links(plan_)) {
+    Link& link = state_of(view);
+    if (view.wire) TRY_DO(settle_wire(*view.wire, link).during("link " + view.name()));
+    if (view.wire || link.cut) TRY_DO(apply_carrier(view, link).during("link " + view.name()));
   }
   return severed_.empty() ? Result<>{} : sever();
 }
 
-Result<> Links::settle_wire(const plan::Veth& veth, Link& link) {
+Result<> Links::settle_wire(const plan::Wire& wire, Link& link) {
   TRY_DO(load());
   TRY(netlink::Socket * socket, in_switch());
-  TRY(const IfIndex near, index_of(*socket, veth.wire->near));
-  TRY(const IfIndex far, index_of(*socket, veth.wire->far));
-  TRY_DO(settle_way(veth, link.forward, {near, far}));
-  TRY_DO(settle_way(veth, link.backward, {far, near}));
-  return set_carrier(veth, link);
+  TRY(const IfIndex near, index_of(*socket, wire.near));
+  TRY(const IfIndex far, index_of(*socket, wire.far));
+  // The file of a lab that is deployed again may say something else.
+  if (link.of_file != wire.impair) {
+    link.of_file = wire.impair;
+    link.forward.wanted = wire.impair.forward;
+    link.backward.wanted = wire.impair.backward;
+    TRY_DO(apply(wire, link.forward));
+    TRY_DO(apply(wire, link.backward));
+  }
+  TRY_DO(settle_way(wire, link.forward, {near, far, &wire.near, &wire.a}));
+  return settle_way(wire, link.backward, {far, near, &wire.far, &wire.b});
 }
 
-Result<> Links::settle_way(const plan::Veth& veth, Way& way, const Ends& ends) {
-  if (way.from == ends.from && way.to == ends.to) return {};
-  if (way.from.value != 0 && way.from != ends.from) {
-    // The packets of a link are counted through its members' power cuts.
+Result<> Links::settle_way(const plan::Wire& wire, Way& way, const Devices& devices) {
+  if (way.from == devices.from && way.to == devices.to) return {};
+  if (way.from.value != 0 && way.from != devices.from) {
+    // The packets of a link are counted on through its members' power cuts.
     TRY(const auto past, wires_->state(way.from));
     if (past) way.past = *past;
     TRY_DO(wires_->remove(way.from));
     if (relay_) relay_->remove(way.from.value);
   }
-  const bool arrives_anew = way.from != ends.from;
-  way.from = ends.from;
-  way.to = ends.to;
-  if (way.from.value == 0 || way.to.value == 0) return {};
-  if (arrives_anew) {
+  const bool arrives_anew = way.from != devices.from;
+  way.from = devices.from;
+  way.to = devices.to;
+  if (arrives_anew && way.from.value != 0) {
     TRY_DO(wires_->begin(way.from, way.past));
-    TRY(const UniqueFd space, netns::open(plan_.paths.switch_netns()));
-    TRY_DO(netns::run_in(space.get(), [&] { return wires_->attach(way.from); }));
+    TRY_DO(attach(way.from, devices));
   }
-  return apply(veth, way);
+  return apply(wire, way);
 }
 
-// Settings before the relay's: a packet that comes with new settings finds its delay there.
-Result<> Links::apply(const plan::Veth& veth, Way& way) {
+// Frames are single ones with their checksums in them from here on, whoever sends them.
+Result<> Links::attach(IfIndex from, const Devices& devices) {
+  TRY(const UniqueFd space, netns::open(plan_.paths.switch_netns()));
+  TRY_DO(netns::run_in(space.get(), [&]() -> Result<> {
+    TRY_DO(netlink::disable_offloads(*devices.name));
+    return wires_->attach(from);
+  }));
+  const plan::End& sender = *devices.sender;
+  TRY(const UniqueFd home, netns::open(sender.machine ? "/proc/self/ns/net" : sender.netns));
+  return netns::run_in(home.get(), [&] { return netlink::disable_offloads(sender.interface); });
+}
+
+// The relay knows of new settings before the program does.
+Result<> Links::apply(const plan::Wire& wire, Way& way) {
   if (way.from.value == 0 || way.to.value == 0) return {};  // when its devices are there again
   TRY(netlink::Socket * socket, in_switch());
   heddle_wire_settings settings = settings_of(way.wanted, way.key, way.to);
@@ -168,107 +184,101 @@ Result<> Links::apply(const plan::Veth& veth, Way& way) {
     settings.flags |= HEDDLE_WIRE_RELAYED;
     relay_->put(way.from.value, {.settings = settings, .limit = limit_of(way.wanted)});
   }
-  netlink::Shape shape{.rate = way.wanted.rate, .mtu = veth.mtu, .limit = limit_of(way.wanted)};
+  netlink::Shape shape{.rate = way.wanted.rate, .mtu = wire.mtu, .limit = limit_of(way.wanted)};
   if (!relayed) shape.delay = way.wanted.delay;
   TRY_DO(netlink::put_shape(*socket, way.to, shape));
   return wires_->put(way.from, settings);
 }
 
-Result<> Links::set_carrier(const plan::Veth& veth, Link& link) {
-  TRY(netlink::Socket * socket, in_switch());
-  const bool whole = link.forward.from.value != 0 && link.forward.to.value != 0;
-  const bool powered = !down_.contains(veth.a.member) && !down_.contains(veth.b.member);
-  const bool up = whole && powered && !link.cut;
-  for (const IfIndex device : {link.forward.from, link.forward.to}) {
-    if (device.value != 0) TRY_DO(set_up(*socket, device, up));
+// Both devices of a wire; of another link its end in the switch namespace.
+Result<> Links::apply_carrier(const plan::LinkView& view, Link& link) {
+  const bool powered = !down_.contains(view.a->member) && !down_.contains(view.b->member);
+  if (view.wire) {
+    TRY(netlink::Socket * socket, in_switch());
+    const IfIndex near = link.forward.from;
+    const IfIndex far = link.forward.to;
+    const bool up = powered && !link.cut && near.value != 0 && far.value != 0;
+    for (const IfIndex device : {near, far}) {
+      if (device.value != 0) TRY_DO(set_up(*socket, device, up));
+    }
+    return {};
   }
-  link.carrier = up;
+  const plan::End* port = !view.b->master.empty() ? view.b : view.a;
+  if (port->master.empty())
+    return fail(Errc::unsupported, std::string("it cannot be cut") + kNothingBetween);
+  TRY(netlink::Socket * socket, in_switch());
+  TRY(const IfIndex index, index_of(*socket, port->interface));
+  return index.value != 0 ? set_up(*socket, index, !link.cut) : Result<>{};
+}
+
+Result<> Links::member_down(const std::string& member) {
+  const std::lock_guard lock(mutex_);
+  down_.insert(member);
+  for (const plan::LinkView& view : plan::links(plan_)) {
+    if (view.wire && (view.a->member == member || view.b->member == member))
+      TRY_DO(apply_carrier(view, state_of(view)).during("link " + view.name()));
+  }
   return {};
 }
 
-// Of a link without a wire: its end in the switch namespace.
-Result<> Links::set_port(const plan::Veth& veth, bool up) {
-  const plan::End& port = is_switch_port(veth.b) ? veth.b : veth.a;
-  if (!is_switch_port(port))
-    return fail(Errc::unsupported, "link " + veth.name() +
-                                       " cannot be cut: it has nothing between its ends; give it "
-                                       "`impair: {}` in the lab's file");
-  TRY(netlink::Socket * socket, in_switch());
-  TRY(const IfIndex index, index_of(*socket, port.interface));
-  return index.value ? set_up(*socket, index, up) : Result<>{};
-}
-
-void Links::member_down(const std::string& member) {
-  const std::lock_guard lock(mutex_);
-  down_.insert(member);
-}
 void Links::member_up(const std::string& member) {
   const std::lock_guard lock(mutex_);
   down_.erase(member);
 }
 
-Result<Links::Link*> Links::find(const std::string& name, const plan::Veth** veth) {
-  TRY(*veth, plan::find_link(plan_, name));
-  return &state_of(**veth);
+Result<> Links::set_cut(const std::string& name, bool cut) {
+  const std::lock_guard lock(mutex_);
+  TRY(const plan::LinkView view, plan::find_link(plan_, name));
+  Link& link = state_of(view);
+  if (link.cut == cut)
+    return fail(Errc::conflict,
+                "link " + view.name() + (cut ? " is cut already" : " is not cut"));
+  link.cut = cut;
+  auto done = apply_carrier(view, link);
+  if (!done) link.cut = !cut;
+  return std::move(done).during((cut ? "cut link " : "mend link ") + view.name());
 }
 
 Result<> Links::cut(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  const plan::Veth* veth = nullptr;
-  TRY(Link * link, find(name, &veth));
-  if (link->cut) return fail(Errc::conflict, "link " + veth->name() + " is cut already");
-  link->cut = true;
-  auto done = veth->wire ? set_carrier(*veth, *link) : set_port(*veth, false);
-  if (!done) link->cut = false;
-  return std::move(done).during("cut " + name);
+  return set_cut(name, true);
 }
-
 Result<> Links::mend(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  const plan::Veth* veth = nullptr;
-  TRY(Link * link, find(name, &veth));
-  if (!link->cut) return fail(Errc::conflict, "link " + veth->name() + " is not cut");
-  link->cut = false;
-  auto done = veth->wire ? set_carrier(*veth, *link) : set_port(*veth, true);
-  if (!done) link->cut = true;
-  return std::move(done).during("mend " + name);
+  return set_cut(name, false);
 }
 
 Result<> Links::impair(const std::string& name, const std::optional<Impairment>& forward,
                        const std::optional<Impairment>& backward) {
   const std::lock_guard lock(mutex_);
-  const plan::Veth* veth = nullptr;
-  TRY(Link * link, find(name, &veth));
-  if (!veth->wire)
-    return fail(Errc::unsupported, "link " + veth->name() +
-                                       " cannot be impaired: it has nothing between its ends; give "
-                                       "it `impair: {}` in the lab's file");
+  TRY(const plan::LinkView view, plan::find_link(plan_, name));
+  if (!view.wire)
+    return fail(Errc::unsupported,
+                "link " + view.name() + " cannot be impaired" + kNothingBetween);
   for (const auto& wanted : {forward, backward}) {
     if (!wanted) continue;
     if (const auto wrong = format::find_contradiction(*wanted))
       return fail(Errc::invalid, std::string(wrong->key) + " " + wrong->text);
   }
+  Link& link = state_of(view);
   const bool as_file = !forward && !backward;
   const auto change = [&](Way& way, const std::optional<Impairment>& wanted,
                           const Impairment& of_file) -> Result<> {
     if (!wanted && !as_file) return {};
     const Impairment before = std::exchange(way.wanted, wanted ? *wanted : of_file);
-    auto done = apply(*veth, way);
-    if (!done) {
-      way.wanted = before;
-      (void)apply(*veth, way);
-    }
-    return done;
+    auto done = apply(*view.wire, way);
+    if (done) return {};
+    way.wanted = before;
+    (void)apply(*view.wire, way);
+    return std::move(done).during("impair link " + view.name());
   };
-  TRY_DO(change(link->forward, forward, veth->wire->impair.forward).during("impair " + name));
-  return change(link->backward, backward, veth->wire->impair.backward).during("impair " + name);
+  TRY_DO(change(link.forward, forward, view.wire->impair.forward));
+  return change(link.backward, backward, view.wire->impair.backward);
 }
 
 Result<> Links::partition(const std::vector<control::Severed>& pairs) {
   const std::lock_guard lock(mutex_);
   std::set<std::string> known;
-  for (const plan::Veth& veth : plan_.veths) {
-    if (plan::joins_underlay(veth)) known.insert(veth.a.member);
+  for (const plan::LinkView& view : plan::links(plan_)) {
+    if (view.joins_underlay()) known.insert(view.a->member);
   }
   for (const control::Severed& pair : pairs) {
     for (const std::string& name : {pair.from, pair.to}) {
@@ -289,11 +299,11 @@ Result<> Links::sever() {
   std::map<std::string, IfIndex> ports;
   std::vector<IfIndex> fresh;
   TRY(const auto devices, netlink::links(*socket));
-  for (const plan::Veth& veth : plan_.veths) {
-    if (!plan::joins_underlay(veth)) continue;
-    const auto device = std::ranges::find(devices, veth.b.interface, &netlink::Link::name);
+  for (const plan::LinkView& view : plan::links(plan_)) {
+    if (!view.joins_underlay()) continue;
+    const auto device = std::ranges::find(devices, view.b->interface, &netlink::Link::name);
     if (device == devices.end()) continue;  // its member is down
-    ports[veth.a.member] = device->index;
+    ports[view.a->member] = device->index;
     if (sever_ports_.insert(device->index.value).second) fresh.push_back(device->index);
   }
   TRY_DO(netns::run_in(space.get(), [&]() -> Result<> {
@@ -349,11 +359,11 @@ control::WayStatus Links::status_of(const Way& way) const {
 std::vector<LinkStatus> Links::status() const {
   const std::lock_guard lock(mutex_);
   std::vector<LinkStatus> out;
-  for (const plan::Veth& veth : plan_.veths) {
-    LinkStatus status{.a = veth.a.label, .b = veth.b.label, .wire = veth.wire.has_value()};
-    const bool down = down_.contains(veth.a.member) || down_.contains(veth.b.member);
+  for (const plan::LinkView& view : plan::links(plan_)) {
+    LinkStatus status{.a = view.a->label, .b = view.b->label, .wire = view.wire != nullptr};
+    const bool down = down_.contains(view.a->member) || down_.contains(view.b->member);
     status.state = down ? "down" : "up";
-    if (const auto found = links_.find(veth.name()); found != links_.end()) {
+    if (const auto found = links_.find(view.name()); found != links_.end()) {
       const Link& link = found->second;
       if (link.cut) status.state = "cut";
       status.backend = backends_of(link);

@@ -31,8 +31,9 @@ class Links final {
   // Makes the kernel do what the links should, for all whose devices are there: after the fabric
   // made or restored some. Links that are there already are left alone.
   Result<> settle();
-  // The member's links lose their carrier, and are to be settled again when they are there again.
-  void member_down(const std::string& member);
+  // A power cut: the member's wires lose their carrier at both ends, until it has power again and
+  // they are settled.
+  Result<> member_down(const std::string& member);
   void member_up(const std::string& member);
 
   Result<> cut(const std::string& link);
@@ -60,22 +61,22 @@ class Links final {
   struct Link {
     Way forward;
     Way backward;
+    format::LinkImpairment of_file;
     bool cut = false;
-    bool carrier = false;  // its wire's devices are up
   };
 
-  struct Ends;
+  struct Devices;
   Result<> load();
   Result<netlink::Socket*> in_switch();
-  Result<> settle_wire(const plan::Veth& veth, Link& link);
-  Result<> settle_way(const plan::Veth& veth, Way& way, const Ends& ends);
-  Result<> apply(const plan::Veth& veth, Way& way);
+  Result<> settle_wire(const plan::Wire& wire, Link& link);
+  Result<> settle_way(const plan::Wire& wire, Way& way, const Devices& devices);
+  Result<> attach(IfIndex from, const Devices& devices);
+  Result<> apply(const plan::Wire& wire, Way& way);
   Result<> need_relay();
-  Result<> set_carrier(const plan::Veth& veth, Link& link);
-  Result<> set_port(const plan::Veth& veth, bool up);
+  Result<> set_cut(const std::string& name, bool cut);
+  Result<> apply_carrier(const plan::LinkView& view, Link& link);
   Result<> sever();
-  Result<Link*> find(const std::string& name, const plan::Veth** veth);
-  Link& state_of(const plan::Veth& veth);
+  Link& state_of(const plan::LinkView& view);
   bool delayed_by_relay(const format::Impairment& impairment) const;
   std::string backend_of(const format::Impairment& impairment) const;
   std::string backends_of(const Link& link) const;

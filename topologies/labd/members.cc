@@ -200,7 +200,7 @@ Result<> Service::kill_host(const std::string& name) {
     if (std::exchange(running_[name].down, true))
       return fail(Errc::conflict, name + " is down already");
   }
-  links_.member_down(name);
+  TRY_DO(links_.member_down(name).during("kill " + name));
   // The link first: a machine without power sends no FIN for its dying processes.
   TRY_DO(fabric_.cut(name).during("kill " + name));
   TRY_DO(process::kill_cgroup(member->cgroup, after(kKillTime)).during("kill " + name));

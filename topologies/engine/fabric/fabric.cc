@@ -7,9 +7,7 @@
 
 #include "dataplane/netlink/address.h"
 #include "dataplane/netlink/link.h"
-#include "dataplane/netlink/offload.h"
 #include "dataplane/netns/netns.h"
-#include "dataplane/netns/visitor.h"
 
 namespace heddle::fabric {
 namespace {
@@ -43,6 +41,7 @@ Result<netlink::Link> need_link(Socket& socket, const std::string& name) {
 
 Result<> raise_end(Socket& socket, const plan::End& end) {
   TRY(const netlink::Link link, need_link(socket, end.interface));
+  if (end.quiet) return netlink::keep_without_ipv6(socket, link.index);
   netlink::LinkChange change;
   change.up = true;
   if (!end.master.empty()) {
@@ -59,43 +58,6 @@ Result<> raise_end(Socket& socket, const plan::End& end) {
                                        .protocol = kBootProtocol}));
   }
   return {};
-}
-
-// The device of a wire that faces `end`. Nothing but the wire's program deals with what arrives
-// there, and it sends nothing of its own.
-plan::End wire_end(const plan::Plan& plan, const plan::Veth& veth, const plan::End& end) {
-  Mac mac = end.mac;
-  mac.bytes[0] ^= 0x04;  // never a source or destination
-  return {.member = "",
-          .machine = false,
-          .netns = plan.paths.switch_netns(),
-          .interface = &end == &veth.a ? veth.wire->near : veth.wire->far,
-          .mac = mac,
-          .addresses = {},
-          .master = "",
-          .gateway = std::nullopt,
-          .label = ""};
-}
-
-// The end that a member's power cut takes from the others.
-const plan::End& far_end(const plan::Veth& veth, const std::string& member) {
-  return veth.a.member == member ? veth.b : veth.a;
-}
-
-Result<> set_down(Socket& socket, const std::string& name) {
-  TRY(const auto link, netlink::find_link(socket, name));
-  if (!link) return {};
-  netlink::LinkChange down;
-  down.up = false;
-  return netlink::change_link(socket, link->index, down);
-}
-
-Result<> remove_device(const plan::End& end) {
-  auto space = open_end(end);
-  if (!space && space.error().code() == Errc::not_found) return {};
-  if (!space) return std::unexpected(std::move(space).error());
-  TRY(const auto link, netlink::find_link(space->socket, end.interface));
-  return link ? netlink::delete_link(space->socket, link->index) : Result<>{};
 }
 
 }  // namespace
@@ -129,52 +91,21 @@ Result<> Fabric::create_switch() {
 }
 
 Result<> Fabric::create_veth(const plan::Veth& veth) {
-  if (!veth.wire) return create_pair(veth.a, veth.b, veth.mtu).during("link " + veth.name());
-  TRY_DO(create_half(veth, veth.b));
-  return create_half(veth, veth.a);
-}
-
-Result<> Fabric::create_half(const plan::Veth& veth, const plan::End& end) {
-  const std::string what = "link " + veth.name();
-  const plan::End wire = wire_end(plan_, veth, end);
-  TRY(Namespace own, open_end(end).during(what));
-  TRY(Namespace space, open_end(wire).during(what));
-  TRY_DO(netlink::create_veth(space.socket, {.name = wire.interface,
-                                             .mac = wire.mac,
-                                             .mtu = veth.mtu,
-                                             .group = 0,
-                                             .master = {},
-                                             .peer_name = end.interface,
-                                             .peer_mac = end.mac,
-                                             .peer_netns = own.fd.get()})
-             .during(what));
-  TRY(const netlink::Link device, need_link(space.socket, wire.interface));
-  TRY_DO(netlink::keep_without_ipv6(space.socket, device.index).during(what));
-  TRY(const auto visitor, netns::Visitor::open());
-  const std::vector<int> spaces{space.fd.get(), own.fd.get()};
-  TRY_DO(visitor
-             .run_in_each(spaces,
-                          [&](std::size_t i) {
-                            return netlink::disable_offloads(i == 0 ? wire.interface
-                                                                    : end.interface);
-                          })
-             .during(what));
-  return raise_end(own.socket, end).during(what);
-}
-
-Result<> Fabric::create_pair(const plan::End& end_a, const plan::End& end_b, std::uint32_t mtu) {
-  TRY(Namespace a, open_end(end_a));
-  TRY(Namespace b, open_end(end_b));
-  TRY_DO(netlink::create_veth(a.socket, {.name = end_a.interface,
-                                         .mac = end_a.mac,
-                                         .mtu = mtu,
+  const std::string what = "link " + veth.a.interface + " - " + veth.b.interface;
+  TRY(Namespace a, open_end(veth.a).during(what));
+  TRY(Namespace b, open_end(veth.b).during(what));
+  TRY_DO(netlink::create_veth(a.socket, {.name = veth.a.interface,
+                                         .mac = veth.a.mac,
+                                         .mtu = veth.mtu,
                                          .group = 0,
                                          .master = {},
-                                         .peer_name = end_b.interface,
-                                         .peer_mac = end_b.mac,
-                                         .peer_netns = b.fd.get()}));
-  TRY_DO(raise_end(b.socket, end_b));
-  return raise_end(a.socket, end_a);
+                                         .peer_name = veth.b.interface,
+                                         .peer_mac = veth.b.mac,
+                                         .peer_netns = b.fd.get()})
+             .during(what));
+  TRY_DO(raise_end(b.socket, veth.b).during(what));
+  TRY_DO(raise_end(a.socket, veth.a).during(what));
+  return {};
 }
 
 Result<> Fabric::set_sysctls(const plan::Member& member) {
@@ -197,33 +128,29 @@ Result<> Fabric::set_sysctls(const plan::Member& member) {
 
 Result<> Fabric::cut(const std::string& name) {
   for (const plan::Veth& veth : plan_.veths_of(name)) {
-    if (veth.wire) {
-      TRY(Namespace space, open_namespace(plan_.paths.switch_netns()));
-      TRY_DO(set_down(space.socket, veth.wire->near));
-      TRY_DO(set_down(space.socket, veth.wire->far));
-      continue;
-    }
     // From the other side: nothing that the member still sends gets anywhere.
-    const plan::End& far = far_end(veth, name);
+    const plan::End& far = veth.a.member == name ? veth.b : veth.a;
     auto space = open_end(far);
     // Not there: that side was cut itself.
     if (!space && space.error().code() == Errc::not_found) continue;
     if (!space) return std::unexpected(std::move(space).error());
-    TRY_DO(set_down(space->socket, far.interface));
+    TRY(auto link, netlink::find_link(space->socket, far.interface));
+    if (!link) continue;
+    netlink::LinkChange down;
+    down.up = false;
+    TRY_DO(netlink::change_link(space->socket, link->index, down));
   }
   return {};
 }
 
 Result<> Fabric::remove_member(const std::string& name) {
   for (const plan::Veth& veth : plan_.veths_of(name)) {
-    if (!veth.wire) {
-      TRY_DO(remove_device(far_end(veth, name)));
-      continue;
-    }
-    // The member's half; a bridge's port or another member at the other end stays.
-    for (const plan::End* end : {&veth.a, &veth.b}) {
-      if (end->member == name) TRY_DO(remove_device(wire_end(plan_, veth, *end)));
-    }
+    const plan::End& far = veth.a.member == name ? veth.b : veth.a;
+    auto space = open_end(far);
+    if (!space && space.error().code() == Errc::not_found) continue;
+    if (!space) return std::unexpected(std::move(space).error());
+    TRY(auto link, netlink::find_link(space->socket, far.interface));
+    if (link) TRY_DO(netlink::delete_link(space->socket, link->index));
   }
   const plan::Member* member = plan_.find(name);
   return member ? netns::remove(member->netns) : Result<>{};
@@ -234,21 +161,13 @@ Result<> Fabric::restore(const std::string& name) {
   if (!member) return fail(Errc::not_found, "no member " + name);
   TRY_DO(netns::create(member->netns).during(name));
   TRY_DO(set_sysctls(*member).during(name));
-  for (const plan::Veth& veth : plan_.veths_of(name)) TRY_DO(restore_link(veth, name));
-  return {};
-}
-
-Result<> Fabric::restore_link(const plan::Veth& veth, const std::string& member) {
-  if (veth.wire) {
-    for (const plan::End* end : {&veth.a, &veth.b}) {
-      if (end->member == member) TRY_DO(create_half(veth, *end));
-    }
-    return {};
+  for (const plan::Veth& veth : plan_.veths_of(name)) {
+    const plan::End& far = veth.a.member == name ? veth.b : veth.a;
+    // A link to a member that is down comes with that member's own start.
+    if (!far.machine && !netns::open(far.netns)) continue;
+    TRY_DO(create_veth(veth));
   }
-  // A link to a member that is down comes with that member's own start.
-  const plan::End& far = far_end(veth, member);
-  if (!far.machine && !netns::open(far.netns)) return {};
-  return create_veth(veth);
+  return {};
 }
 
 }  // namespace heddle::fabric

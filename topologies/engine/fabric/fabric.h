@@ -21,22 +21,16 @@ class Fabric final {
   // Namespaces, bridges and links of the whole lab.
   Result<> create();
 
-  // A power cut's network side: the member's links vanish from the others at once, as if pulled;
-  // those that are wires lose their carrier.
+  // A power cut's network side: the member's links vanish from the others at once, as if pulled.
   Result<> cut(const std::string& member);
   // Removes a cut member's namespace; its processes must be gone.
   Result<> remove_member(const std::string& member);
-  // Makes the namespace and the links of a removed member again, with equal addresses. The devices
-  // of wires in the switch namespace are left down, as by create(): who has set up what they do to
-  // packets raises them.
+  // Makes the namespace and the links of a removed member again, with equal addresses.
   Result<> restore(const std::string& member);
 
  private:
   Result<> create_switch();
   Result<> create_veth(const plan::Veth& veth);
-  Result<> create_half(const plan::Veth& veth, const plan::End& end);
-  Result<> create_pair(const plan::End& a, const plan::End& b, std::uint32_t mtu);
-  Result<> restore_link(const plan::Veth& veth, const std::string& member);
   Result<> set_sysctls(const plan::Member& member);
   const plan::Plan& plan_;
 };

@@ -28,24 +28,26 @@ struct End {
   std::vector<IfAddr> addresses;
   std::string master;  // bridge that it is a port of
   std::optional<IpAddr> gateway;
-  std::string label;  // as people name it: `a:eth1`; of the underlay's side: `underlay:h1`
-};
-
-// A link in two halves that meet in the switch namespace, where its packets can be lost, delayed,
-// counted and stopped: behind the sender's own device, before the receiver's.
-struct Wire {
-  std::string near;  // device there that faces the first end
-  std::string far;   // and the second
-  format::LinkImpairment impair;
-  std::uint64_t forward_key = 0;  // what the n-th packet's fate follows from, with n
-  std::uint64_t backward_key = 0;
+  std::string label;   // as people name it: `a:eth1`; of the underlay's side: `underlay:h1`
+  bool quiet = false;  // a wire's: left down, and without IPv6; who sets it up raises it
 };
 struct Veth {
   End a;
   End b;
   std::uint32_t mtu = 1500;
-  std::optional<Wire> wire{};
-  std::string name() const { return a.label + " - " + b.label; }
+};
+
+// A link in two halves, veths that meet in the switch namespace, where its packets can be lost,
+// delayed, counted and stopped: behind the sender's own device, before the receiver's.
+struct Wire {
+  End a;
+  End b;
+  std::string near;  // device in the switch namespace that faces `a`
+  std::string far;   // and `b`
+  std::uint32_t mtu = 1500;
+  format::LinkImpairment impair;
+  std::uint64_t forward_key = 0;  // what the n-th packet's fate follows from, with n
+  std::uint64_t backward_key = 0;
 };
 
 // Something that processes run on.
@@ -74,7 +76,8 @@ struct Plan {
   bool has_switch = false;
   std::vector<Bridge> bridges{};
   std::vector<Member> members{};
-  std::vector<Veth> veths{};  // in order
+  std::vector<Veth> veths{};  // in order; of each wire its two halves
+  std::vector<Wire> wires{};
 
   const Member* find(std::string_view name) const;
   std::vector<Veth> veths_of(std::string_view member) const;
@@ -83,16 +86,22 @@ struct Plan {
 // What everything that is left to chance follows from: the file's seed, else one of the lab's name.
 std::uint64_t seed_of(const format::Lab& lab);
 
-// Which links are wires, and what they do: those with `impair`, and those that a fault cuts or
-// impairs.
+// Makes wires of the links with `impair`, and of those that a fault cuts or impairs.
 void plan_wires(const format::Lab& lab, Plan& plan);
 
-// A host's or node's link to the underlay: the member is its first end.
-bool joins_underlay(const Veth& veth);
+// A link as the file has it, whole.
+struct LinkView {
+  const End* a = nullptr;  // of a link to the underlay: the host or node
+  const End* b = nullptr;
+  const Wire* wire = nullptr;  // absent: one veth
+  std::string name() const { return a->label + " - " + b->label; }
+  bool joins_underlay() const { return b->master == kUnderlayBridge; }
+};
+std::vector<LinkView> links(const Plan& plan);
 
 // The link that a person means: either end's label, or the name of a host or node for its link to
 // the underlay. Errors: `not_found` with the nearest name.
-Result<const Veth*> find_link(const Plan& plan, std::string_view name);
+Result<LinkView> find_link(const Plan& plan, std::string_view name);
 
 // Errors: `invalid` when a file's variables are unknown.
 Result<Plan> plan_lab(const format::Lab& lab, const LabPaths& paths);

@@ -9,19 +9,19 @@ namespace heddle::plan {
 namespace {
 
 // Names under which a link can be asked for.
-bool is_named(const Veth& veth, std::string_view name) {
-  return name == veth.a.label || name == veth.b.label ||
-         (joins_underlay(veth) && name == veth.a.member);
+bool is_named(const LinkView& link, std::string_view name) {
+  return name == link.a->label || name == link.b->label ||
+         (link.joins_underlay() && name == link.a->member);
 }
 
 // Whether a fault cuts or impairs the link, or may do so by chance.
-bool struck_by(const format::Fault& fault, const Veth& veth) {
+bool struck_by(const format::Fault& fault, const LinkView& link) {
   const bool of_links = std::holds_alternative<format::fault::Cut>(fault.action) ||
                         std::holds_alternative<format::fault::Impair>(fault.action);
   if (!of_links) return false;
   const auto& names = fault.on.names;
   return names.empty() ||
-         std::ranges::any_of(names, [&](const std::string& name) { return is_named(veth, name); });
+         std::ranges::any_of(names, [&](const std::string& name) { return is_named(link, name); });
 }
 
 // What the file says of each link that is no host's or node's to the underlay, by its first end.
@@ -36,33 +36,36 @@ LinkImpairments impairments_of(const format::Lab& lab) {
 
 std::optional<format::LinkImpairment> impairment_of(const format::Lab& lab,
                                                     const LinkImpairments& of_links,
-                                                    const Veth& veth) {
-  if (!joins_underlay(veth)) {
-    const auto found = of_links.find(veth.a.label);
+                                                    const LinkView& link) {
+  if (!link.joins_underlay()) {
+    const auto found = of_links.find(link.a->label);
     return found == of_links.end() ? std::nullopt : found->second;
   }
-  const format::Host* host = lab.find_host(veth.a.member);
-  const format::Node* node = lab.find_node(veth.a.member);
+  const format::Host* host = lab.find_host(link.a->member);
+  const format::Node* node = lab.find_node(link.a->member);
   const auto& own = host ? host->impair : node->impair;
   return own ? own : lab.underlay->impair;
 }
 
-std::uint64_t key_of(std::uint64_t seed, const Veth& veth, std::uint64_t way) {
-  const std::uint64_t link = stable_hash(veth.b.label, stable_hash("\n", stable_hash(veth.a.label)));
-  return heddle_wire_draw(heddle_wire_mix(seed ^ link), way, 0);
+std::uint64_t key_of(std::uint64_t seed, const LinkView& link, std::uint64_t way) {
+  return heddle_wire_draw(heddle_wire_mix(seed ^ stable_hash(link.name())), way, 0);
 }
 
-std::string wire_name(const End& end) {
+// The device that faces `end`. Nothing but the wire's program deals with what arrives there, and it
+// sends nothing of its own.
+End wire_end(const Plan& plan, const End& end) {
   std::string name = "w-" + end.label;
   std::ranges::replace(name, ':', '-');
-  return short_name(name, kMaxIfName);
+  End out;
+  out.netns = plan.paths.switch_netns();
+  out.interface = short_name(name, kMaxIfName);
+  out.mac = end.mac;
+  out.mac.bytes[0] ^= 0x04;  // never a source or destination
+  out.quiet = true;
+  return out;
 }
 
 }  // namespace
-
-bool joins_underlay(const Veth& veth) {
-  return veth.b.master == kUnderlayBridge;
-}
 
 std::uint64_t seed_of(const format::Lab& lab) {
   return lab.seed.value_or(stable_hash(lab.name));
@@ -71,37 +74,58 @@ std::uint64_t seed_of(const format::Lab& lab) {
 void plan_wires(const format::Lab& lab, Plan& plan) {
   const std::uint64_t seed = seed_of(lab);
   const LinkImpairments of_links = impairments_of(lab);
-  for (Veth& veth : plan.veths) {
-    const auto impair = impairment_of(lab, of_links, veth);
+  std::vector<Veth> whole;
+  std::swap(whole, plan.veths);
+  for (Veth& veth : whole) {
+    const LinkView link{.a = &veth.a, .b = &veth.b};
+    const auto impair = impairment_of(lab, of_links, link);
     const bool struck = std::ranges::any_of(
-        lab.faults, [&](const format::Fault& fault) { return struck_by(fault, veth); });
-    if (!impair && !struck) continue;
-    veth.wire = Wire{.near = wire_name(veth.a),
-                     .far = wire_name(veth.b),
-                     .impair = impair.value_or(format::LinkImpairment{}),
-                     .forward_key = key_of(seed, veth, 0),
-                     .backward_key = key_of(seed, veth, 1)};
+        lab.faults, [&](const format::Fault& fault) { return struck_by(fault, link); });
+    if (!impair && !struck) {
+      plan.veths.push_back(std::move(veth));
+      continue;
+    }
+    const End near = wire_end(plan, veth.a);
+    const End far = wire_end(plan, veth.b);
+    plan.wires.push_back({.a = veth.a,
+                          .b = veth.b,
+                          .near = near.interface,
+                          .far = far.interface,
+                          .mtu = veth.mtu,
+                          .impair = impair.value_or(format::LinkImpairment{}),
+                          .forward_key = key_of(seed, link, 0),
+                          .backward_key = key_of(seed, link, 1)});
+    plan.veths.push_back({.a = std::move(veth.a), .b = near, .mtu = veth.mtu});
+    plan.veths.push_back({.a = std::move(veth.b), .b = far, .mtu = veth.mtu});
     plan.has_switch = true;
   }
 }
 
-Result<const Veth*> find_link(const Plan& plan, std::string_view name) {
-  std::vector<std::string> names;
+std::vector<LinkView> links(const Plan& plan) {
+  std::vector<LinkView> out;
   for (const Veth& veth : plan.veths) {
-    if (is_named(veth, name)) return &veth;
-    if (joins_underlay(veth)) {
-      names.push_back(veth.a.member);
+    if (!veth.b.quiet) out.push_back({.a = &veth.a, .b = &veth.b});
+  }
+  for (const Wire& wire : plan.wires) out.push_back({.a = &wire.a, .b = &wire.b, .wire = &wire});
+  return out;
+}
+
+Result<LinkView> find_link(const Plan& plan, std::string_view name) {
+  std::vector<std::string> names;
+  for (const LinkView& link : links(plan)) {
+    if (is_named(link, name)) return link;
+    if (link.joins_underlay()) {
+      names.push_back(link.a->member);
     } else {
-      names.push_back(veth.a.label);
-      names.push_back(veth.b.label);
+      names.push_back(link.a->label);
+      names.push_back(link.b->label);
     }
   }
   const std::vector<std::string_view> views(names.begin(), names.end());
   const auto near = nearest(name, views);
   std::string hint = near ? "; did you mean \"" + std::string(*near) + "\"?" : "";
   if (!near && names.empty()) hint = "; it has none";
-  if (!near && !names.empty())
-    hint = "; links are named by either end, such as " + names.front();
+  if (!near && !names.empty()) hint = "; links are named by either end, such as " + names.front();
   return fail(Errc::not_found, "lab " + plan.paths.lab() + " has no link \"" +
                                    std::string(name.substr(0, 80)) + "\"" + hint);
 }
