@@ -25,6 +25,7 @@ struct Link {
   IfIndex peer;                   // IFLA_LINK: a veth's other end, a macvlan's parent
   std::optional<int> peer_netns;  // IFLA_LINK_NETNSID; absent: this namespace
   bool up = false;
+  bool running = false;  // it is up, has a carrier, and the kernel sends by it
   std::uint16_t vxlan_port = 0;
   bool vxlan_external = false;      // collect-metadata
   bool multicast_snooping = true;   // a bridge's

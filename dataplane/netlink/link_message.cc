@@ -94,6 +94,7 @@ std::optional<Link> read_link(const nlmsghdr& message) {
   Link link;
   link.index = {static_cast<std::uint32_t>(header->ifi_index)};
   link.up = header->ifi_flags & IFF_UP;
+  link.running = header->ifi_flags & IFF_RUNNING;
   link.name = attributes.text(IFLA_IFNAME);
   link.alias = attributes.text(IFLA_IFALIAS);
   link.mac = attributes.mac(IFLA_ADDRESS);

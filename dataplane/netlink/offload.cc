@@ -1,8 +1,8 @@
 #include "dataplane/netlink/offload.h"
 
 #include <linux/ethtool.h>
+#include <linux/if.h>
 #include <linux/sockios.h>
-#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 

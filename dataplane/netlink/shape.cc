@@ -20,9 +20,9 @@ constexpr std::uint32_t kOnlyClass = 1;  // of both, minor
 
 // What a late timer may catch up with: 4 ms of the rate, and two frames at low ones.
 std::uint32_t burst_bytes(const Shape& shape) {
-  constexpr std::uint64_t kFrameHeader = 18;
+  constexpr std::uint64_t kHeaderBytes = 18;
   const std::uint64_t bytes =
-      std::max<std::uint64_t>(shape.rate / 8 / 250, 2 * (shape.mtu + kFrameHeader));
+      std::max<std::uint64_t>(shape.rate / 8 / 250, 2 * (shape.mtu + kHeaderBytes));
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(bytes, std::numeric_limits<std::int32_t>::max()));
 }

@@ -13,7 +13,7 @@ namespace heddle {
 
 // Puts the whole test program into a network namespace of its own with loopback up: fixed ports are
 // then nobody else's. Threads made later are in it too. Register with AddGlobalTestEnvironment.
-class PrivateNetns : public testing::Environment {
+class PrivateNetns : public ::testing::Environment {
  public:
   void SetUp() override {
     ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << "CAP_SYS_ADMIN is missing: " << std::strerror(errno);

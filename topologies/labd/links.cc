@@ -1,54 +1,25 @@
 #include "topologies/labd/links.h"
 
 #include <algorithm>
-#include <cmath>
+#include <thread>
 
+#include "common/base/clock.h"
 #include "dataplane/netlink/link.h"
 #include "dataplane/netlink/offload.h"
 #include "dataplane/netns/netns.h"
+#include "topologies/engine/plan/settings.h"
 
 namespace heddle::labd {
 namespace {
 
+using namespace std::chrono_literals;
 using control::LinkStatus;
 using format::Impairment;
 
+constexpr auto kCarrierTime = 1s;  // for the kernel to take note of a new one
 constexpr const char* kNothingBetween =
     ": it has nothing between its ends; give it `impair: {}` in the lab's file";
 constexpr IfIndex kLoopback{1};  // of the switch namespace: a device to try qdiscs on
-
-std::uint64_t threshold(double share) {
-  return static_cast<std::uint64_t>(std::llround(share * static_cast<double>(HEDDLE_WIRE_ALWAYS)));
-}
-
-heddle_wire_settings settings_of(const Impairment& impairment, std::uint64_t key, IfIndex to) {
-  heddle_wire_settings out{};
-  out.key = key;
-  out.to = to.value;
-  // A burst ends with chance 1/mean before each packet; it begins so often that the share is right.
-  const double ends = 1 / impairment.loss_burst;
-  const bool bursts = impairment.loss_burst > 1;
-  out.loss_after_loss = threshold(bursts ? 1 - ends : impairment.loss);
-  out.loss_after_arrival =
-      threshold(bursts ? impairment.loss * ends / (1 - impairment.loss) : impairment.loss);
-  out.corrupt = threshold(impairment.corrupt);
-  out.duplicate = threshold(impairment.duplicate);
-  out.reorder = threshold(impairment.reorder);
-  out.delay_ns = static_cast<std::uint64_t>(impairment.delay.count()) * 1000;
-  out.jitter_ns = static_cast<std::uint64_t>(impairment.jitter.count()) * 1000;
-  switch (impairment.distribution) {
-    case format::Distribution::uniform:
-      out.spread = HEDDLE_WIRE_UNIFORM;
-      break;
-    case format::Distribution::normal:
-      out.spread = HEDDLE_WIRE_NORMAL;
-      break;
-    case format::Distribution::pareto:
-      out.spread = HEDDLE_WIRE_PARETO;
-      break;
-  }
-  return out;
-}
 
 std::uint32_t limit_of(const Impairment& impairment) {
   return impairment.limit ? impairment.limit : format::kWaiting;
@@ -122,7 +93,28 @@ Result<> Links::settle() {
     if (view.wire) TRY_DO(settle_wire(*view.wire, link).during("link " + view.name()));
     if (view.wire || link.cut) TRY_DO(apply_carrier(view, link).during("link " + view.name()));
   }
+  TRY_DO(wait_until_running());
   return severed_.empty() ? Result<>{} : sever();
+}
+
+// The kernel takes note of a new carrier by and by (net/core/link_watch.c), and drops what is sent
+// by the link until then: the first packets of a lab would depend on it.
+Result<> Links::wait_until_running() {
+  if (raised_.empty()) return {};
+  TRY(netlink::Socket * socket, in_switch());
+  const Deadline deadline = after(kCarrierTime);
+  while (!raised_.empty() && std::chrono::steady_clock::now() < deadline) {
+    TRY(const auto devices, netlink::links(*socket));
+    std::set<std::uint32_t> waiting;
+    for (const netlink::Link& device : devices) {
+      if (raised_.contains(device.index.value) && !device.running)
+        waiting.insert(device.index.value);
+    }
+    raised_ = std::move(waiting);
+    if (!raised_.empty()) std::this_thread::sleep_for(1ms);
+  }
+  raised_.clear();  // one that is not: its other end is down, as its user wants it
+  return {};
 }
 
 Result<> Links::settle_wire(const plan::Wire& wire, Link& link) {
@@ -177,7 +169,8 @@ Result<> Links::attach(IfIndex from, const Devices& devices) {
 Result<> Links::apply(const plan::Wire& wire, Way& way) {
   if (way.from.value == 0 || way.to.value == 0) return {};  // when its devices are there again
   TRY(netlink::Socket * socket, in_switch());
-  heddle_wire_settings settings = settings_of(way.wanted, way.key, way.to);
+  heddle_wire_settings settings = plan::wire_settings(way.wanted, way.key);
+  settings.to = way.to.value;
   const bool relayed = delayed_by_relay(way.wanted);
   if (relayed) {
     TRY_DO(need_relay());
@@ -199,7 +192,9 @@ Result<> Links::apply_carrier(const plan::LinkView& view, Link& link) {
     const IfIndex far = link.forward.to;
     const bool up = powered && !link.cut && near.value != 0 && far.value != 0;
     for (const IfIndex device : {near, far}) {
-      if (device.value != 0) TRY_DO(set_up(*socket, device, up));
+      if (device.value == 0) continue;
+      TRY_DO(set_up(*socket, device, up));
+      if (up) raised_.insert(device.value);
     }
     return {};
   }
@@ -235,6 +230,7 @@ Result<> Links::set_cut(const std::string& name, bool cut) {
                 "link " + view.name() + (cut ? " is cut already" : " is not cut"));
   link.cut = cut;
   auto done = apply_carrier(view, link);
+  if (done) done = wait_until_running();
   if (!done) link.cut = !cut;
   return std::move(done).during((cut ? "cut link " : "mend link ") + view.name());
 }

@@ -73,6 +73,7 @@ class Links final {
   Result<> attach(IfIndex from, const Devices& devices);
   Result<> apply(const plan::Wire& wire, Way& way);
   Result<> need_relay();
+  Result<> wait_until_running();
   Result<> set_cut(const std::string& name, bool cut);
   Result<> apply_carrier(const plan::LinkView& view, Link& link);
   Result<> sever();
@@ -88,6 +89,7 @@ class Links final {
   std::set<std::string> down_;         // members
   std::vector<control::Severed> severed_;
   std::set<std::uint32_t> sever_ports_;  // devices that have the program
+  std::set<std::uint32_t> raised_;       // devices, not seen running yet
 
   std::optional<netlink::Socket> socket_;  // in the switch namespace
   std::unique_ptr<bpf::Wires> wires_;
