@@ -8,7 +8,7 @@
 namespace heddle::cmd {
 namespace {
 
-constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
+constexpr Flag kLinkFlags[] = {kLabName, kLabDir};
 constexpr Flag kImpairFlags[] = {
     {"--delay", "TIME", "how long each packet takes: 50ms, 200us, 1.5s"},
     {"--jitter", "TIME", "how far delays spread"},
@@ -27,7 +27,7 @@ constexpr Flag kImpairFlags[] = {
     kLabName,
     kLabDir,
 };
-constexpr std::string_view kValues[] = {"delay",     "jitter",  "distribution", "loss", "burst",
+constexpr std::string_view kImpairValues[] = {"delay",     "jitter",  "distribution", "loss", "burst",
                                         "duplicate", "corrupt", "reorder",      "rate", "limit"};
 
 Result<int> send(const Arguments& arguments, Context& context, const control::Request& request,
@@ -55,7 +55,7 @@ Result<int> mend(const Arguments& arguments, Context& context) {
 Result<format::Impairment> wanted(const Arguments& arguments) {
   format::Impairment out;
   bool any = false;
-  for (const std::string_view key : kValues) {
+  for (const std::string_view key : kImpairValues) {
     const std::string flag = "--" + std::string(key);
     const std::string& text = arguments.text(flag);
     if (text.empty()) continue;
@@ -90,16 +90,16 @@ Result<int> impair(const Arguments& arguments, Context& context) {
   return send(arguments, context, request, request.target + ": " + done);
 }
 
-constexpr Command kCommands[] = {
+constexpr Command kLinkCommands[] = {
     {.path = "lab cut LINK",
      .summary = "Cut a link of a lab: no carrier at either end",
      .example = "  heddle lab cut a:eth1\n  heddle lab cut h1",
-     .flags = kNamedFlags,
+     .flags = kLinkFlags,
      .run = cut},
     {.path = "lab mend LINK",
      .summary = "Mend a link that was cut",
      .example = "  heddle lab mend a:eth1",
-     .flags = kNamedFlags,
+     .flags = kLinkFlags,
      .run = mend},
     {.path = "lab impair LINK",
      .summary = "Delay, lose, corrupt, duplicate, reorder and limit what passes a link, from now on",
@@ -113,7 +113,7 @@ constexpr Command kCommands[] = {
 }  // namespace
 
 void register_lab_link(CLI::App& app, Context& context) {
-  for (const Command& command : kCommands) add_command(app, context, command);
+  for (const Command& command : kLinkCommands) add_command(app, context, command);
 }
 
 }  // namespace heddle::cmd

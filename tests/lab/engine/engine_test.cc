@@ -153,6 +153,50 @@ TEST_F(Engine, TwoLabsWithEqualAddressesDoNotMeet) {
   destroy("other");
 }
 
+constexpr const char* kImpaired = R"(
+name: impaired
+hosts: {h1: {daemon: false, impair: {delay: 20ms, jitter: 1ms}}, h2: {daemon: false}}
+topology:
+  nodes: {a: , b: }
+  links: [{endpoints: ["a:eth1", "b:eth1"], ipv4: [10.1.0.1/24, 10.1.0.2/24], impair: {}}]
+)";
+
+TEST_F(Engine, LinksAreImpairedCutAndMendedWhileTheLabRuns) {
+  const Outcome deployed = in_lab("deploy", write("a.lab.yml", kImpaired));
+  ASSERT_EQ(deployed.status, 0) << deployed.err;
+  EXPECT_THAT(deployed.out, HasSubstr("link h1:eth0 - underlay:h1: delay by relay"));
+  EXPECT_THAT(in_lab("exec", "h1 -- ping -c1 -W5 10.99.0.12").out,
+              ::testing::ContainsRegex("time=[4-9][0-9]"));
+  EXPECT_EQ(in_lab("exec", "a -- ping -c1 -W5 10.1.0.2").status, 0);
+
+  EXPECT_EQ(in_lab("impair", "a:eth1 --loss 100% --forward").out, "a:eth1: loss 100%, forward\n");
+  EXPECT_EQ(in_lab("exec", "a -- ping -c1 -W1 10.1.0.2").status, 1);
+  const Outcome shown = in_lab("inspect", "");
+  EXPECT_THAT(shown.out, HasSubstr("a:eth1 - b:eth1"));
+  EXPECT_THAT(shown.out, ::testing::ContainsRegex("loss 100%, [0-9]+ packets, [0-9]+ lost"));
+  EXPECT_THAT(in_lab("inspect", "--format json").out, HasSubstr("\"late_p99_us\":"));
+  EXPECT_EQ(in_lab("impair", "b:eth1 --reset").status, 0);
+  EXPECT_EQ(in_lab("cut", "b:eth1").status, 0);
+  EXPECT_EQ(in_lab("exec", "a -- ping -c1 -W1 10.1.0.2").status, 1);
+  EXPECT_EQ(in_lab("mend", "b:eth1").status, 0);
+  EXPECT_EQ(in_lab("exec", "a -- ping -c1 -W5 10.1.0.2").status, 0);
+
+  const Outcome unknown = in_lab("cut", "a:eth2");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("has no link \"a:eth2\"; did you mean \"a:eth1\"?"));
+  EXPECT_EQ(in_lab("impair", "h2 --loss 1%").status, 1);  // no wire
+  for (const char* usage : {"", "--loss 2", "--delay 1ms --jitter 2ms", "--clear --loss 1%",
+                            "--reset --forward", "--rate 0"})
+    EXPECT_EQ(in_lab("impair", std::string("a:eth1 ") + usage).status, 2) << usage;
+  destroy("impaired");
+}
+
+TEST_F(Engine, AnImpairedLabWhoseDaemonWasKilledLeavesNothing) {
+  ASSERT_EQ(in_lab("deploy", write("a.lab.yml", kImpaired)).status, 0);
+  ASSERT_EQ(::kill(labd_of("impaired"), SIGKILL), 0);
+  destroy("impaired");
+}
+
 TEST_F(Engine, DestroyNeedsNeitherFileNorDaemon) {
   const std::string file = write("a.lab.yml", kTwoHosts);
   ASSERT_EQ(in_lab("deploy", file).status, 0);

@@ -13,7 +13,7 @@
 #include <cstring>
 
 #include "dataplane/netns/netns.h"
-#include "tests/netns/lab_links/world.h"
+#include "tests/support/lab_links/world.h"
 #include "topologies/engine/plan/settings.h"
 
 namespace heddle::testing {

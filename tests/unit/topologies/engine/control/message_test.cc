@@ -16,6 +16,75 @@ TEST(Message, RequestsSurviveTheWire) {
   EXPECT_EQ(*back, request);
 }
 
+const format::Impairment kImpairment{.delay = std::chrono::milliseconds(50),
+                                     .jitter = std::chrono::microseconds(1500),
+                                     .distribution = format::Distribution::pareto,
+                                     .loss = 0.0123,
+                                     .loss_burst = 4.5,
+                                     .duplicate = 0.25,
+                                     .corrupt = 1,
+                                     .reorder = 1e-6,
+                                     .rate = 2'500'000'000,
+                                     .limit = 17};
+
+TEST(Message, RequestsOfLinksSurviveTheWire) {
+  for (const Op op : {Op::cut, Op::mend, Op::impair, Op::partition}) {
+    const Request request{.op = op,
+                          .target = "a:eth1",
+                          .timeout = std::chrono::milliseconds(1),
+                          .forward = kImpairment,
+                          .severed = {{"h1", "h2"}, {"h2", "h1"}}};
+    const auto back = decode_request(encode(request));
+    ASSERT_TRUE(back) << back.error().text();
+    EXPECT_EQ(*back, request);
+  }
+}
+
+TEST(Message, LinksOfAStatusSurviveTheWire) {
+  Reply reply;
+  reply.status = LabStatus{.name = "x", .file = "f", .members = {}, .background = {}};
+  reply.status->links.push_back({.a = "a:eth1",
+                                 .b = "b:eth1",
+                                 .state = "cut",
+                                 .wire = true,
+                                 .backend = "loss by bpf",
+                                 .forward = {.impairment = kImpairment,
+                                             .packets = 9,
+                                             .lost = 1,
+                                             .corrupted = 2,
+                                             .duplicated = 3,
+                                             .reordered = 4,
+                                             .overflowed = 5},
+                                 .backward = {}});
+  reply.status->fidelity = {.relay = true,
+                            .late_p50 = std::chrono::microseconds(1),
+                            .late_p99 = std::chrono::microseconds(2),
+                            .late_max = std::chrono::microseconds(3),
+                            .relayed = 4,
+                            .overrun = 5,
+                            .realtime = true,
+                            .starved_p99 = std::chrono::microseconds(6),
+                            .starved_max = std::chrono::microseconds(7)};
+  const auto back = decode_reply(encode(reply));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->status, reply.status);
+}
+
+TEST(Message, WrongImpairmentsAndPairsAreRefused) {
+  for (const char* bad :
+       {R"({"op":"impair","forward":{"loss":1.5}})", R"({"op":"impair","forward":{"loss":"1%"}})",
+        R"({"op":"impair","backward":{"burst":0}})", R"({"op":"impair","forward":[]})",
+        R"({"op":"impair","forward":{"delay_us":-1}})",
+        R"({"op":"impair","forward":{"delay_us":60000001}})",
+        R"({"op":"impair","forward":{"distribution":"gauss"}})",
+        R"({"op":"partition","severed":[["a"]]})", R"({"op":"partition","severed":["a","b"]})",
+        R"({"op":"partition","severed":[["a",1]]})", R"({"op":"partition","severed":{}})"}) {
+    const auto refused = decode_request(bad);
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().code(), Errc::invalid) << bad;
+  }
+}
+
 TEST(Message, RepliesSurviveTheWire) {
   Reply reply;
   reply.result = ExecResult{.exit = 137,

@@ -1,4 +1,4 @@
-#include "tests/netns/lab_links/world.h"
+#include "tests/support/lab_links/world.h"
 
 #include <netinet/in.h>
 #include <poll.h>
