@@ -7,13 +7,13 @@
 namespace heddle {
 namespace {
 
-constexpr auto kUnits = std::to_array<std::pair<std::string_view, std::uint64_t>>(
-    {{"tbit", 1'000'000'000'000},
-     {"gbit", 1'000'000'000},
-     {"mbit", 1'000'000},
-     {"kbit", 1'000},
-     {"bit", 1},
-     {"", 1}});
+constexpr auto kUnits =
+    std::to_array<std::pair<std::string_view, std::uint64_t>>({{"tbit", 1'000'000'000'000},
+                                                               {"gbit", 1'000'000'000},
+                                                               {"mbit", 1'000'000},
+                                                               {"kbit", 1'000},
+                                                               {"bit", 1},
+                                                               {"", 1}});
 
 std::optional<std::uint64_t> unit_of(std::string_view word) {
   const auto found = std::ranges::find(kUnits, word, &decltype(kUnits)::value_type::first);

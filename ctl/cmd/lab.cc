@@ -41,9 +41,9 @@ void print_links(Context& context, const control::LabStatus& status) {
   table.print(context.out);
   const control::Fidelity& fidelity = status.fidelity;
   if (fidelity.relay)
-    context.out << "relay: " << fidelity.relayed << " packets, late by " << fidelity.late_p50.count()
-                << " us (median), " << fidelity.late_p99.count() << " us (p99), "
-                << fidelity.late_max.count() << " us (most); " << fidelity.overrun
+    context.out << "relay: " << fidelity.relayed << " packets, late by "
+                << fidelity.late_p50.count() << " us (median), " << fidelity.late_p99.count()
+                << " us (p99), " << fidelity.late_max.count() << " us (most); " << fidelity.overrun
                 << " lost because it was not in time\n";
 }
 

@@ -27,8 +27,9 @@ constexpr Flag kImpairFlags[] = {
     kLabName,
     kLabDir,
 };
-constexpr std::string_view kImpairValues[] = {"delay",     "jitter",  "distribution", "loss", "burst",
-                                        "duplicate", "corrupt", "reorder",      "rate", "limit"};
+constexpr std::string_view kImpairValues[] = {"delay", "jitter",    "distribution", "loss",
+                                              "burst", "duplicate", "corrupt",      "reorder",
+                                              "rate",  "limit"};
 
 Result<int> send(const Arguments& arguments, Context& context, const control::Request& request,
                  const std::string& done) {
@@ -68,7 +69,8 @@ Result<format::Impairment> wanted(const Arguments& arguments) {
     return fail(Errc::invalid,
                 "say what the link does to packets (such as --delay 50ms), --clear or --reset");
   if (ways > 1)
-    return fail(Errc::invalid, "--clear, --reset and what a link does to packets exclude each other");
+    return fail(Errc::invalid,
+                "--clear, --reset and what a link does to packets exclude each other");
   if (const auto wrong = format::find_contradiction(out))
     return fail(Errc::invalid, "--" + std::string(wrong->key) + " " + wrong->text);
   return out;
@@ -79,8 +81,7 @@ Result<int> impair(const Arguments& arguments, Context& context) {
   const bool reset = arguments.has("--reset");
   const bool forward = arguments.has("--forward");
   const bool backward = arguments.has("--backward");
-  if (reset && (forward || backward))
-    return fail(Errc::invalid, "--reset is for both ways");
+  if (reset && (forward || backward)) return fail(Errc::invalid, "--reset is for both ways");
   control::Request request{.op = control::Op::impair, .target = arguments.text("LINK")};
   if (!reset && (forward || !backward)) request.forward = impairment;
   if (!reset && (backward || !forward)) request.backward = impairment;
@@ -102,7 +103,8 @@ constexpr Command kLinkCommands[] = {
      .flags = kLinkFlags,
      .run = mend},
     {.path = "lab impair LINK",
-     .summary = "Delay, lose, corrupt, duplicate, reorder and limit what passes a link, from now on",
+     .summary =
+         "Delay, lose, corrupt, duplicate, reorder and limit what passes a link, from now on",
      .example = "  heddle lab impair a:eth1 --delay 50ms --jitter 5ms --loss 1%\n"
                 "  heddle lab impair h1 --rate 10mbit --backward\n"
                 "  heddle lab impair a:eth1 --clear",

@@ -4,8 +4,9 @@
 #include "common/base/result.h"
 #include "common/net/link.h"
 
-// Our program on a device's clsact ingress (or egress), beside others' filters: told apart by its handle, first
-// in order. Acts in the calling thread's network namespace. Source: tc-bpf(8), libbpf bpf_tc_*.
+// Our program on a device's clsact ingress (or egress), beside others' filters: told apart by its
+// handle, first in order. Acts in the calling thread's network namespace. Source: tc-bpf(8), libbpf
+// bpf_tc_*.
 namespace heddle::bpf {
 
 enum class Clsact { added, there };

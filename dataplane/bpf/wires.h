@@ -39,8 +39,8 @@ class Wires final {
   Result<> sever(const std::vector<Pair>& pairs);
   Result<std::uint64_t> severed_frames() const;  // dropped, by the pairs there are
 
-  int program_fd() const;  // `wire`, borrowed
-  int ring_fd() const;     // of heddle_wire_record, borrowed
+  int program_fd() const;           // `wire`, borrowed
+  int ring_fd() const;              // of heddle_wire_record, borrowed
   std::uint64_t* wakes_at() const;  // shared with the program: see ebpf/wire.bpf.c
 
  private:

@@ -21,8 +21,8 @@ Result<> disable_offloads(const std::string& device) {
   if (!socket) return fail_errno(errno, "open a socket");
   if (device.size() > kMaxIfName) return fail(Errc::invalid, "no device name: " + device);
   // Checksums last: what needs them goes with them, but says so in the log of the kernel.
-  constexpr auto kOffloads = std::to_array<std::uint32_t>(
-      {ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM});
+  constexpr auto kOffloads =
+      std::to_array<std::uint32_t>({ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO, ETHTOOL_STXCSUM});
   for (const std::uint32_t offload : kOffloads) {
     ethtool_value value{};
     value.cmd = offload;

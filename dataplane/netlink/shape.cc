@@ -83,8 +83,7 @@ Message queue_message(IfIndex link, const Shape& shape) {
 Result<> remove_at(Socket& socket, IfIndex link, std::uint32_t parent, std::uint32_t handle) {
   Message message(RTM_DELQDISC, 0);
   message.header(place(link, parent, handle));
-  auto removed =
-      socket.request(message, "take the qdisc from link " + std::to_string(link.value));
+  auto removed = socket.request(message, "take the qdisc from link " + std::to_string(link.value));
   // ENOENT: another qdisc is there; EINVAL: none that can be deleted.
   if (removed || removed.error().code() == Errc::not_found || removed.error().sys_errno() == EINVAL)
     return {};
@@ -111,8 +110,7 @@ Result<> put_shape(Socket& socket, IfIndex link, const Shape& shape) {
   const std::uint32_t parent = delayed ? kDelayHandle | kOnlyClass : TC_H_ROOT;
   // What is not wanted any more, or is in the way.
   if (!delayed) TRY_DO(remove_at(socket, link, TC_H_ROOT, kDelayHandle));
-  if (delayed || shape.rate == 0)
-    TRY_DO(remove_at(socket, link, TC_H_ROOT, kRateHandle));
+  if (delayed || shape.rate == 0) TRY_DO(remove_at(socket, link, TC_H_ROOT, kRateHandle));
   if (delayed && shape.rate == 0) TRY_DO(remove_at(socket, link, parent, kRateHandle));
   if (delayed) TRY_DO(put(socket, delay_message(link, shape), link, "netem"));
   if (shape.rate == 0) return {};

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Impaired links of labs. What happens to the packet that is the n-th to arrive in one direction is
- * a pure function of (key, n), computed here for the program in the kernel and for user space alike:
- * equal seeds give equal runs, whatever carries the packets.
+ * a pure function of (key, n), computed here for the program in the kernel and for user space
+ * alike: equal seeds give equal runs, whatever carries the packets.
  */
 #include "ebpf/abi/types.h"
 #ifndef __bpf__
@@ -31,10 +31,10 @@ enum heddle_wire_flag {
 /* One direction of a link, by the device that its packets arrive at. Written by user space. */
 struct heddle_wire_settings {
 	__u64 key; /* of seed, link and direction */
-	__u32 to; /* index of the device that they leave by */
+	__u32 to;  /* index of the device that they leave by */
 	__u32 flags;
 	__u64 loss_after_arrival; /* chance that a packet is lost when the one before was not ... */
-	__u64 loss_after_loss; /* ... and when it was: a chain of two states (Gilbert, 1960) */
+	__u64 loss_after_loss;    /* ... and when it was: a chain of two states (Gilbert, 1960) */
 	__u64 corrupt;
 	__u64 duplicate;
 	__u64 reorder;
@@ -65,7 +65,7 @@ struct heddle_wire_record {
 	__u64 number;
 	__u32 from; /* index of the device it arrived at */
 	__u32 bytes;
-	__u16 vlan_tag; /* of an 802.1Q or 802.1ad tag that the kernel took off ... */
+	__u16 vlan_tag;       /* of an 802.1Q or 802.1ad tag that the kernel took off ... */
 	__be16 vlan_protocol; /* ... 0: none */
 	__u32 copies;
 };
@@ -119,15 +119,15 @@ static inline int heddle_wire_lost(const struct heddle_wire_settings *settings, 
 				   int lost_last)
 {
 	return heddle_wire_yes(heddle_wire_draw(settings->key, n, HEDDLE_WIRE_FOR_LOSS),
-			       lost_last ? settings->loss_after_loss :
-					   settings->loss_after_arrival);
+			       lost_last ? settings->loss_after_loss
+					 : settings->loss_after_arrival);
 }
 
 /* Of a packet that is not lost. */
 static inline struct heddle_wire_verdict
 heddle_wire_decide(const struct heddle_wire_settings *settings, __u64 n, __u32 frame_bytes)
 {
-	struct heddle_wire_verdict verdict = { 0, HEDDLE_WIRE_NOT_CORRUPT, 0, 0 };
+	struct heddle_wire_verdict verdict = {0, HEDDLE_WIRE_NOT_CORRUPT, 0, 0};
 	__u64 draw = heddle_wire_draw(settings->key, n, HEDDLE_WIRE_FOR_CORRUPTION);
 
 	if (frame_bytes > HEDDLE_WIRE_ETH_BYTES && heddle_wire_yes(draw, settings->corrupt)) {
@@ -147,8 +147,8 @@ heddle_wire_decide(const struct heddle_wire_settings *settings, __u64 n, __u32 f
 static inline __u64 heddle_wire_least_delay(const struct heddle_wire_settings *settings)
 {
 	/* A sum of twelve reaches six sigmas; Pareto's smallest lies 0.578 below the mean. */
-	__u64 below = settings->spread == HEDDLE_WIRE_NORMAL ? settings->jitter_ns * 6 :
-							       settings->jitter_ns;
+	__u64 below = settings->spread == HEDDLE_WIRE_NORMAL ? settings->jitter_ns * 6
+							     : settings->jitter_ns;
 
 	return below < settings->delay_ns ? settings->delay_ns - below : 0;
 }

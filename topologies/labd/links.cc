@@ -200,7 +200,7 @@ Result<> Links::apply_carrier(const plan::LinkView& view, Link& link) {
   }
   const plan::End* port = !view.b->master.empty() ? view.b : view.a;
   if (port->master.empty())
-    return fail(Errc::unsupported, std::string("it cannot be cut") + kNothingBetween);
+    return fail(Errc::conflict, std::string("it cannot be cut") + kNothingBetween);
   TRY(netlink::Socket * socket, in_switch());
   TRY(const IfIndex index, index_of(*socket, port->interface));
   return index.value != 0 ? set_up(*socket, index, !link.cut) : Result<>{};
@@ -226,8 +226,7 @@ Result<> Links::set_cut(const std::string& name, bool cut) {
   TRY(const plan::LinkView view, plan::find_link(plan_, name));
   Link& link = state_of(view);
   if (link.cut == cut)
-    return fail(Errc::conflict,
-                "link " + view.name() + (cut ? " is cut already" : " is not cut"));
+    return fail(Errc::conflict, "link " + view.name() + (cut ? " is cut already" : " is not cut"));
   link.cut = cut;
   auto done = apply_carrier(view, link);
   if (done) done = wait_until_running();
@@ -247,8 +246,7 @@ Result<> Links::impair(const std::string& name, const std::optional<Impairment>&
   const std::lock_guard lock(mutex_);
   TRY(const plan::LinkView view, plan::find_link(plan_, name));
   if (!view.wire)
-    return fail(Errc::unsupported,
-                "link " + view.name() + " cannot be impaired" + kNothingBetween);
+    return fail(Errc::conflict, "link " + view.name() + " cannot be impaired" + kNothingBetween);
   for (const auto& wanted : {forward, backward}) {
     if (!wanted) continue;
     if (const auto wrong = format::find_contradiction(*wanted))
@@ -279,8 +277,8 @@ Result<> Links::partition(const std::vector<control::Severed>& pairs) {
   for (const control::Severed& pair : pairs) {
     for (const std::string& name : {pair.from, pair.to}) {
       if (!known.contains(name))
-        return fail(Errc::not_found, "partition: no host or node \"" + name.substr(0, 80) +
-                                         "\" is on the underlay");
+        return fail(Errc::not_found,
+                    "partition: no host or node \"" + name.substr(0, 80) + "\" is on the underlay");
     }
   }
   if (pairs.empty() && severed_.empty()) return {};
@@ -317,8 +315,7 @@ Result<> Links::sever() {
 std::string Links::backend_of(const Impairment& impairment) const {
   std::string out;
   const auto say = [&](bool when, std::string_view what, std::string_view by) {
-    if (when)
-      out += (out.empty() ? "" : ", ") + std::string(what) + " by " + std::string(by);
+    if (when) out += (out.empty() ? "" : ", ") + std::string(what) + " by " + std::string(by);
   };
   say(impairment.loss > 0, "loss", "bpf");
   say(impairment.corrupt > 0, "corruption", "bpf");
@@ -341,8 +338,7 @@ control::WayStatus Links::status_of(const Way& way) const {
   control::WayStatus out{.impairment = way.wanted};
   if (!wires_ || way.from.value == 0) return out;
   const auto read = wires_->state(way.from);
-  const heddle_wire_state state =
-      read && *read ? **read : way.past;
+  const heddle_wire_state state = read && *read ? **read : way.past;
   out.packets = state.next;
   out.lost = state.lost;
   out.corrupted = state.corrupted;

@@ -24,8 +24,7 @@ using heddle::testing::kRedirect;
 using heddle::testing::Ran;
 using heddle::testing::run_tc;
 
-const ::testing::Environment* const kNetns =
-    ::testing::AddGlobalTestEnvironment(new PrivateNetns);
+const ::testing::Environment* const kNetns = ::testing::AddGlobalTestEnvironment(new PrivateNetns);
 
 constexpr IfIndex kLoopback{1};  // what run_tc's frames arrive on
 constexpr std::uint64_t kKey = 77;
@@ -113,8 +112,8 @@ TEST_F(WiresTest, ADeviceWithoutSettingsLeadsNowhere) {
 TEST_F(WiresTest, TheRelayGetsThePacketsThatAreToBeDelayed) {
   auto ring = relay::Ring::open(wires_->ring_fd());
   ASSERT_TRUE(ring) << ring.error().text();
-  const heddle_wire_settings settings = put(
-      {.delay = 5ms, .loss = 0.2, .duplicate = 0.3, .reorder = 0.2}, HEDDLE_WIRE_RELAYED);
+  const heddle_wire_settings settings =
+      put({.delay = 5ms, .loss = 0.2, .duplicate = 0.3, .reorder = 0.2}, HEDDLE_WIRE_RELAYED);
   int lost = 0;
   std::uint64_t relayed = 0;
   for (std::uint64_t n = 0; n < 300; ++n) {
@@ -123,8 +122,7 @@ TEST_F(WiresTest, TheRelayGetsThePacketsThatAreToBeDelayed) {
     const Bytes frame = frame_of(sizes[n % std::size(sizes)]);
     const Ran ran = run(frame);
     lost = heddle_wire_lost(&settings, n, lost);
-    const auto verdict =
-        heddle_wire_decide(&settings, n, static_cast<std::uint32_t>(frame.size()));
+    const auto verdict = heddle_wire_decide(&settings, n, static_cast<std::uint32_t>(frame.size()));
     const bool through_relay = !lost && !verdict.reordered;
     EXPECT_EQ(ran.verdict, lost || through_relay ? kDrop : kRedirect) << n;
     std::uint64_t seen = 0;

@@ -54,8 +54,7 @@ void know(const plan::End& at, const plan::End& other) {
 plan::Plan plan_of(const std::string& text) {
   format::Lab lab = format::parse_lab(text, "world.yml", {}).value();
   for (format::Node& node : lab.nodes) node.sysctls["net.ipv6.conf.all.disable_ipv6"] = "1";
-  return plan::plan_lab(lab,
-                        plan::LabPaths(plan::roots_for("/tmp/labs", "/tmp/cgroup"), lab.name))
+  return plan::plan_lab(lab, plan::LabPaths(plan::roots_for("/tmp/labs", "/tmp/cgroup"), lab.name))
       .value();
 }
 

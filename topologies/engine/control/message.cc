@@ -179,8 +179,8 @@ Result<format::Impairment> impairment_from(const json::object& object) {
   out.duplicate = reader.number("duplicate", 0, 1);
   out.corrupt = reader.number("corrupt", 0, 1);
   out.reorder = reader.number("reorder", 0, 1);
-  out.rate = static_cast<std::uint64_t>(
-      reader.integer("rate", 0, static_cast<std::int64_t>(kMostRate)));
+  out.rate =
+      static_cast<std::uint64_t>(reader.integer("rate", 0, static_cast<std::int64_t>(kMostRate)));
   out.limit = static_cast<std::uint32_t>(reader.integer("limit", 0, format::kMostWaiting));
   const std::string spread = reader.text("distribution");
   bool known = spread.empty();
@@ -211,8 +211,8 @@ Result<std::vector<Severed>> severed_from(Reader& reader) {
     const json::array* pair = value.if_array();
     if (!pair || pair->size() != 2 || !pair->at(0).is_string() || !pair->at(1).is_string())
       return fail(Errc::invalid, "\"severed\" must be a list of pairs of names");
-    out.push_back({.from = std::string(pair->at(0).as_string()),
-                   .to = std::string(pair->at(1).as_string())});
+    out.push_back(
+        {.from = std::string(pair->at(0).as_string()), .to = std::string(pair->at(1).as_string())});
   }
   return out;
 }

@@ -16,14 +16,14 @@ namespace {
 
 using std::chrono::microseconds;
 
-constexpr auto kDistributions = std::to_array<std::pair<std::string_view, Distribution>>(
-    {{"uniform", Distribution::uniform},
-     {"normal", Distribution::normal},
-     {"pareto", Distribution::pareto}});
+constexpr auto kDistributions =
+    std::to_array<std::pair<std::string_view, Distribution>>({{"uniform", Distribution::uniform},
+                                                              {"normal", Distribution::normal},
+                                                              {"pareto", Distribution::pareto}});
 
 std::unexpected<Error> must_be(std::string_view what, std::string_view text) {
-  return fail(Errc::invalid, "must be " + std::string(what) + ", not \"" +
-                                 std::string(text.substr(0, 40)) + "\"");
+  return fail(Errc::invalid,
+              "must be " + std::string(what) + ", not \"" + std::string(text.substr(0, 40)) + "\"");
 }
 
 // A number and the word behind it. Absent: no number, or a negative one.
@@ -76,7 +76,8 @@ Result<std::uint32_t> parse_limit(std::string_view text) {
 }
 
 Result<Distribution> parse_distribution(std::string_view text) {
-  const auto found = std::ranges::find(kDistributions, text, &decltype(kDistributions)::value_type::first);
+  const auto found =
+      std::ranges::find(kDistributions, text, &decltype(kDistributions)::value_type::first);
   if (found == kDistributions.end()) return must_be("uniform, normal or pareto", text);
   return found->second;
 }
@@ -192,11 +193,11 @@ std::optional<Contradiction> find_contradiction(const Impairment& impairment) {
   // Between two bursts lies at least one packet that arrives.
   if (impairment.loss_burst > 1 &&
       impairment.loss > impairment.loss_burst / (impairment.loss_burst + 1))
-    return Found({"loss", "of " + format_number(impairment.loss * 100) + "% in bursts of " +
-                              format_number(impairment.loss_burst) + " is impossible: at most " +
-                              format_number(100 * impairment.loss_burst /
-                                            (impairment.loss_burst + 1)) +
-                              "% can be lost in such bursts"});
+    return Found(
+        {"loss", "of " + format_number(impairment.loss * 100) + "% in bursts of " +
+                     format_number(impairment.loss_burst) + " is impossible: at most " +
+                     format_number(100 * impairment.loss_burst / (impairment.loss_burst + 1)) +
+                     "% can be lost in such bursts"});
   if (impairment.reorder > 0 && impairment.delay.count() == 0)
     return Found({"reorder", "needs `delay`: packets overtake those that are being delayed"});
   if (impairment.limit > 0 && impairment.delay.count() == 0 && impairment.rate == 0)

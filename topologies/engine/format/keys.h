@@ -57,12 +57,12 @@ inline constexpr auto kUnderlay = std::to_array<std::string_view>({"subnet", "mt
 inline constexpr auto kHost =
     std::to_array<std::string_view>({"address", "daemon", "env", "files", "impair"});
 
-inline constexpr auto kImpair = std::to_array<std::string_view>(
-    {"delay", "jitter", "distribution", "loss", "duplicate", "corrupt", "reorder", "rate", "limit",
-     "forward", "backward"});
-inline constexpr auto kImpairWay = std::to_array<std::string_view>(
-    {"delay", "jitter", "distribution", "loss", "duplicate", "corrupt", "reorder", "rate",
-     "limit"});
+inline constexpr auto kImpair =
+    std::to_array<std::string_view>({"delay", "jitter", "distribution", "loss", "duplicate",
+                                     "corrupt", "reorder", "rate", "limit", "forward", "backward"});
+inline constexpr auto kImpairWay =
+    std::to_array<std::string_view>({"delay", "jitter", "distribution", "loss", "duplicate",
+                                     "corrupt", "reorder", "rate", "limit"});
 inline constexpr auto kLoss = std::to_array<std::string_view>({"share", "burst"});
 
 inline constexpr auto kStep = std::to_array<std::string_view>(

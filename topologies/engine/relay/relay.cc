@@ -155,8 +155,7 @@ void Relay::send(std::vector<Schedule::Due>& due) {
   const std::lock_guard lock(mutex_);
   report_.refused += refused;
   report_.sent += due.size() - refused;
-  for (const Schedule::Due& one : due)
-    report_.late.add(std::chrono::nanoseconds(now - one.due_ns));
+  for (const Schedule::Due& one : due) report_.late.add(std::chrono::nanoseconds(now - one.due_ns));
 }
 
 // Until the next packet is due, or until the program wakes us for one that is due before.

@@ -72,15 +72,14 @@ void Ring::consume(const Visit& each) {
   const std::uint64_t end = position(producer_).load(std::memory_order_acquire);
   while (at < end) {
     std::byte* place = producer_ + page_ + (at & (bytes_ - 1));
-    const std::uint32_t length = std::atomic_ref(*reinterpret_cast<std::uint32_t*>(place))
-                                     .load(std::memory_order_acquire);
+    const std::uint32_t length =
+        std::atomic_ref(*reinterpret_cast<std::uint32_t*>(place)).load(std::memory_order_acquire);
     if (length & BPF_RINGBUF_BUSY_BIT) break;
     const std::uint32_t room = length & ~BPF_RINGBUF_DISCARD_BIT;
     if (!(length & BPF_RINGBUF_DISCARD_BIT) && room >= sizeof(heddle_wire_record)) {
       heddle_wire_record record;
       std::memcpy(&record, place + kHeader, sizeof record);
-      if (record.bytes <= room - sizeof record)
-        each(record, place + kHeader + sizeof record);
+      if (record.bytes <= room - sizeof record) each(record, place + kHeader + sizeof record);
     }
     at += round_up(room + kHeader);
     position(consumer_).store(at, std::memory_order_release);

@@ -55,7 +55,7 @@ class Schedule final {
   struct Waiting {
     std::uint64_t due_ns;
     std::uint64_t order;
-    mutable Frame frame;  // a priority_queue shows its top as const only
+    mutable Frame frame;                          // a priority_queue shows its top as const only
     bool operator<(const Waiting& other) const {  // the queue's top is the greatest
       return due_ns != other.due_ns ? due_ns > other.due_ns : order > other.order;
     }

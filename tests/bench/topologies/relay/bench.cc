@@ -57,8 +57,8 @@ void send_all(int socket, std::uint64_t count, double rate) {
   std::array<char, kBytes> bytes{};
   const auto start = std::chrono::steady_clock::now();
   for (std::uint64_t n = 0; n < count; ++n) {
-    const auto due = start + std::chrono::nanoseconds(static_cast<std::int64_t>(
-                                 static_cast<double>(n) * 1e9 / rate));
+    const auto due = start + std::chrono::nanoseconds(
+                                 static_cast<std::int64_t>(static_cast<double>(n) * 1e9 / rate));
     if (const auto now = std::chrono::steady_clock::now(); due > now + 100us)
       std::this_thread::sleep_for(due - now);
     const Datagram datagram{n, realtime_ns()};
@@ -135,17 +135,17 @@ int measure(int seconds, double rate, bool defect) {
   const auto status = world.status("a:eth1");
   control::Fidelity fidelity;
   world.links().add_to(fidelity);
-  std::printf("%llu packets at %.0f a second through %s: %llu arrived, %llu early, %llu over the "
-              "limit, %llu not fetched in time%s\n",
-              static_cast<unsigned long long>(count), rate, status.backend.c_str(),
-              static_cast<unsigned long long>(late.count()),
-              static_cast<unsigned long long>(early),
-              static_cast<unsigned long long>(status.forward.overflowed),
-              static_cast<unsigned long long>(fidelity.overrun),
-              fidelity.realtime ? "" : "; without SCHED_FIFO");
+  std::printf(
+      "%llu packets at %.0f a second through %s: %llu arrived, %llu early, %llu over the "
+      "limit, %llu not fetched in time%s\n",
+      static_cast<unsigned long long>(count), rate, status.backend.c_str(),
+      static_cast<unsigned long long>(late.count()), static_cast<unsigned long long>(early),
+      static_cast<unsigned long long>(status.forward.overflowed),
+      static_cast<unsigned long long>(fidelity.overrun),
+      fidelity.realtime ? "" : "; without SCHED_FIFO");
   print("sender to receiver:", late);
-  std::printf("%-22s late by p50 %lld us, p99 %lld us, most %lld us\n", "the relay's account:",
-              static_cast<long long>(fidelity.late_p50.count()),
+  std::printf("%-22s late by p50 %lld us, p99 %lld us, most %lld us\n",
+              "the relay's account:", static_cast<long long>(fidelity.late_p50.count()),
               static_cast<long long>(fidelity.late_p99.count()),
               static_cast<long long>(fidelity.late_max.count()));
   const bool met = late.quantile(0.99) <= kAim && late.count() == count && early == 0;

@@ -29,8 +29,7 @@ double frames(const World& world, int seconds) {
 // The second PrivateHost of a process takes the place of the first: one world at a time.
 double on_wire(std::uint64_t bits, int seconds) {
   World world(two_nodes("{}"));
-  if (bits)
-    CHECK(world.links().impair("a:eth1", format::Impairment{.rate = bits}, std::nullopt));
+  if (bits) CHECK(world.links().impair("a:eth1", format::Impairment{.rate = bits}, std::nullopt));
   return frames(world, seconds);
 }
 
@@ -71,6 +70,6 @@ int measure(int seconds, double part) {
 
 int main(int argc, char** argv) {
   const int seconds = argc > 1 ? std::atoi(argv[1]) : 10;
-  return heddle::testing::measure(
-      seconds, argc > 2 && argv[2] == std::string_view("defect") ? 0.95 : 1.0);
+  return heddle::testing::measure(seconds,
+                                  argc > 2 && argv[2] == std::string_view("defect") ? 0.95 : 1.0);
 }

@@ -25,8 +25,7 @@ LinkImpairment link_of(const std::string& impair) {
   return lab.links.size() == 1 && lab.links[0].impair ? *lab.links[0].impair : LinkImpairment{};
 }
 std::string error_of(const std::string& impair) {
-  const auto lab =
-      parse_lab("name: x\nhosts:\n  h:\n    impair: " + impair + "\n", "f.yml", {});
+  const auto lab = parse_lab("name: x\nhosts:\n  h:\n    impair: " + impair + "\n", "f.yml", {});
   return lab ? "" : lab.error().text();
 }
 
@@ -93,7 +92,8 @@ INSTANTIATE_TEST_SUITE_P(
     Impairments, BadImpair,
     ::testing::Values(
         Bad{"5ms", "f.yml:4:13: hosts.h.impair: must be a map"},
-        Bad{"{dealy: 5ms}", "f.yml:4:14: hosts.h.impair.dealy: unknown key; did you mean \"delay\""},
+        Bad{"{dealy: 5ms}",
+            "f.yml:4:14: hosts.h.impair.dealy: unknown key; did you mean \"delay\""},
         Bad{"{delay: 5}", "hosts.h.impair.delay: must be a time such as 50ms, 200us or 1.5s"},
         Bad{"{delay: -5ms}", "must be a time"}, Bad{"{delay: 61s}", "must be at most 60s"},
         Bad{"{delay: 1ms, jitter: 2ms}",
@@ -108,8 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"{loss: {share: 1%, burst: 0}}", "impair.loss.burst: must be the mean number"},
         Bad{"{loss: {share: 0%, burst: 3}}", "`burst` needs a `share` above 0"},
         Bad{"{loss: {share: 80%, burst: 3}}", "at most 75% can be lost in such bursts"},
-        Bad{"{loss: [1%]}", "must be text, not a list"},
-        Bad{"{duplicate: 2.0}", "a share from"}, Bad{"{corrupt: 5kg}", "must be a share"},
+        Bad{"{loss: [1%]}", "must be text, not a list"}, Bad{"{duplicate: 2.0}", "a share from"},
+        Bad{"{corrupt: 5kg}", "must be a share"},
         Bad{"{reorder: 5%}", "impair.reorder: needs `delay`"},
         Bad{"{rate: 0}", "impair.rate: must be bits a second from 1kbit to 10tbit"},
         Bad{"{rate: 10mb}", "must be bits a second"},
@@ -125,8 +125,7 @@ TEST(Impair, WhatIsWrongBothWaysIsSaidOnce) {
 }
 
 TEST(Impair, ANodeWithoutTheUnderlayHasNoLinkOfItsOwn) {
-  const auto lab =
-      parse_lab("name: x\ntopology: {nodes: {a: {impair: {loss: 1%}}}}", "f.yml", {});
+  const auto lab = parse_lab("name: x\ntopology: {nodes: {a: {impair: {loss: 1%}}}}", "f.yml", {});
   ASSERT_FALSE(lab);
   EXPECT_THAT(lab.error().text(), HasSubstr("topology.nodes.a.impair: is of a node's link"));
 }
