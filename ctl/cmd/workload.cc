@@ -38,6 +38,15 @@ Result<std::map<std::string, std::string>> parse_environment(
 }
 
 Result<> add_dns(const Arguments& arguments, model::Labels& labels) {
+  constexpr std::pair<const char*, const char*> kFlags[] = {
+      {"--dns", model::kDnsServersLabel},
+      {"--dns-search", model::kDnsSearchLabel},
+      {"--dns-option", model::kDnsOptionsLabel}};
+  for (const auto& [flag, label] : kFlags) {
+    if (!arguments.list(flag).empty() && labels.contains(label))
+      return fail(Errc::invalid, std::string(flag) + ": --label " + label +
+                                     " says the same differently; give one of them");
+  }
   model::WorkloadDns dns;
   TRY(dns.servers, model::parse_dns_servers(arguments.list("--dns")).during("--dns"));
   dns.search = arguments.list("--dns-search");

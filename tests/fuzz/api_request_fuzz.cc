@@ -12,6 +12,7 @@
 #include "netd/server/filters.h"
 #include "netd/server/translate.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 namespace {
 
@@ -102,7 +103,7 @@ void replies(const std::uint8_t* data, std::size_t size) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(api_request, data, size) {
   const google::protobuf::LogSilencer quiet;
   if (size == 0) return 0;
   ++data;

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "netd/dns/cache.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // Steps of four bytes: what to do, a name, a lifetime, a size or a pause. Beside the cache a map
 // keeps everything: what the cache gives is the last that was put there, not older than it may be,
@@ -22,7 +23,7 @@ struct Kept {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(dns_cache, data, size) {
   dns::Cache cache(kRoom);
   std::map<std::string, Kept> all;
   Deadline now{std::chrono::hours(1)};

@@ -6,6 +6,7 @@
 #include "netd/dns/answer.h"
 #include "netd/dns/question.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 #include "tests/support/views.h"
 
 // The first byte chooses the transport; the rest is a message from a workload. Whatever it is, the
@@ -34,7 +35,7 @@ dns::Zone make_zone() {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(dns_query, data, size) {
   static const dns::Zone kZone = make_zone();
   if (size == 0) return 0;
   const auto transport = (data[0] & 1) != 0 ? dns::Transport::tcp : dns::Transport::udp;

@@ -8,6 +8,7 @@
 #include "netd/dns/question.h"
 #include "netd/dns/upstream_reply.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // A hostile upstream. The first byte says who asked (bit 0 EDNS, 1 TCP, 2 DNSSEC, 3 in capitals),
 // the second how many seconds ago; the rest is what the upstream sent. Whatever it is, the asker
@@ -44,7 +45,7 @@ void check_ttls(const dns::UpstreamReply& reply, const dns::UpstreamReply& given
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(dns_reply, data, size) {
   if (size < 2) return 0;
   const bool edns = (data[0] & 1) != 0;
   const auto transport = (data[0] & 2) != 0 ? dns::Transport::tcp : dns::Transport::udp;

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "netd/engine/answer.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 namespace {
 
@@ -19,7 +20,7 @@ bool is_id(const std::string& id) {
 // What a container engine answers, or whoever listens on its socket. Whatever it is: refused, or
 // read as something whose parts can stand where they are used: ids and times in the path of the
 // next request, names in file names and messages, pids in /proc.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(engine_answer, data, size) {
   using namespace heddle;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (auto container = engine::parse_container(text)) {

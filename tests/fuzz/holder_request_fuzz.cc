@@ -11,10 +11,11 @@
 #include "common/base/check.h"
 #include "netd/holder/process/answer.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 using namespace heddle;
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(holder_request, data, size) {
   if (size == 0) return 0;
   const std::size_t descriptors = data[0] & 3;
   std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);

@@ -9,6 +9,7 @@
 #include "proxy/http/body_decoder.h"
 #include "proxy/http/serialize.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // A chunked body decodes the same in any steps (the first byte chooses one), and what is written
 // for it decodes to the same again.
@@ -51,7 +52,7 @@ Outcome decode(std::string_view bytes, std::size_t step, const Limits& limits = 
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(http1_chunk, data, size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const Outcome whole = decode(bytes, bytes.size() + 1);

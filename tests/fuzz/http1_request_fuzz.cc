@@ -7,6 +7,7 @@
 #include "proxy/http/message.h"
 #include "proxy/http/serialize.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // A request that is accepted is forwarded as bytes that the same parser reads the same way: nothing
 // can mean one thing here and another at the target. And the scanner finds the same end however the
@@ -37,7 +38,7 @@ void check_scanner(std::string_view bytes, const Limits& limits) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(http1_request, data, size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   Limits limits;
   limits.head_bytes = 4096;

@@ -7,10 +7,11 @@
 #include "proxy/http/message.h"
 #include "proxy/http/serialize.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // The first byte chooses whether the request was HEAD. A response that is accepted is written for
 // the client as bytes that the same parser reads the same way.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(http1_response, data, size) {
   using namespace heddle::http;
   if (size == 0) return 0;
   const ResponseContext context{(data[0] & 1) != 0};

@@ -8,8 +8,9 @@
 #include "common/base/check.h"
 #include "netd/identity/join_token.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(join_token, data, size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto token = heddle::identity::parse_token(text);
   if (token) {

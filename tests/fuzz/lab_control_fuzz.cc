@@ -6,9 +6,10 @@
 #include <string_view>
 
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 #include "topologies/engine/control/message.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(lab_control, data, size) {
   using namespace heddle::control;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto request = decode_request(text)) {

@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 #include "topologies/engine/plan/plan.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(lab_file, data, size) {
   using namespace heddle;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto lab = format::parse_lab(text, "fuzz.lab.yml", {{"A", "b"}});

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "netd/api/codec.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 namespace {
 
@@ -28,7 +29,7 @@ void round_trip(std::string_view bytes) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(model_codec, data, size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   namespace model = heddle::model;

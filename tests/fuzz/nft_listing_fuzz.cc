@@ -7,12 +7,13 @@
 #include "dataplane/nft/elements.h"
 #include "dataplane/nft/listing.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // nft's JSON listing of our table, which others may have written into. Whatever it is: refused, or
 // read; what was understood is understood again when it is written down, and what was not is
 // remarked on. The same bytes as an element of the maps of ports: what is read is written as it
 // was.
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(nft_listing, data, size) {
   using namespace heddle;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const std::size_t half = size / 2;

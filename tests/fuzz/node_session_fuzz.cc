@@ -8,6 +8,7 @@
 #include "netd/api/codec.h"
 #include "netd/cluster/wire.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 namespace {
 
@@ -54,7 +55,7 @@ const Objects& swarm() {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(node_session, data, size) {
   node::v1::SessionUp up;
   if (!up.ParseFromArray(data, static_cast<int>(size))) return 0;
   const auto report =

@@ -7,6 +7,7 @@
 #include "proxy/control/grpc_stream.h"
 #include "proxy/snapshot/decode.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 // Bytes from heddled. Even first byte: one configuration message, applied on top of what came
 // before; a message that is refused changes nothing. Odd: the HTTP/2 connection itself.
@@ -33,7 +34,7 @@ void apply(std::string_view bytes) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(proxy_config, data, size) {
   if (size == 0) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   if (data[0] % 2 == 0) {

@@ -16,6 +16,7 @@
 #include "netd/mesh/feed.h"
 #include "netd/mesh/translate.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
 namespace {
 
@@ -35,7 +36,7 @@ std::shared_ptr<const model::View> make_view() {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(proxy_message, data, size) {
   static const google::protobuf::LogSilencer silent;
   static const auto catalog = std::make_shared<const mesh::Catalog>(make_view());
   auto plan = std::make_shared<mesh::ProxyPlan>();

@@ -10,8 +10,9 @@
 #include "ctl/cmd/rate.h"
 #include "ctl/output/words.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(publish_spec, data, size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   const auto rate = heddle::cmd::parse_rate("--rate-in", text);
   CHECK(!rate || *rate == 0 || (*rate >= 1'000 && *rate <= 10'000'000'000'000));

@@ -8,8 +8,9 @@
 #include "common/base/check.h"
 #include "netd/mesh/socket_server.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(socket_question, data, size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   auto question = heddle::mesh::parse_socket_question(text);
   if (!question) {

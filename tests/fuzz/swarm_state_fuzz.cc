@@ -8,8 +8,9 @@
 #include "netd/api/node.pb.h"
 #include "netd/cluster/swarm_copy.h"
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(swarm_state, data, size) {
   using heddle::cluster::SwarmCopy;
   const std::string bytes(reinterpret_cast<const char*>(data), size);
   SwarmCopy copy("self");

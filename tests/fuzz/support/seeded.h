@@ -3,7 +3,7 @@
 // A deliberate defect, between a fuzz target's subject and what it checks: there only when a replay
 // is told `--seed-defect`, and must then be found out by the target's corpus (seeded.py). A target
 // whose checks have lost their teeth fails there. `name` says what is wrong in the user's terms.
-#ifdef HEDDLE_REPLAY
+#ifndef HEDDLE_FUZZ
 extern bool heddle_seed_defect;  // replay_main.cc
 #define HEDDLE_DEFECT(name, ...)                \
   do {                                          \

@@ -1,4 +1,4 @@
-"""seeded.py PROGRAM CORPUS: the program, told to have its deliberate defect, must say so in time.
+"""seeded.py PROGRAM TARGET CORPUS: the target, told to have its deliberate defect, must say so.
 
 Found is: a failed CHECK or abort(), or a sanitizer's report. Running through means that the
 target's checks would not see the defect in the product either; a program that does not start, or
@@ -13,9 +13,9 @@ REPORTS = ("ERROR: AddressSanitizer", "runtime error:")
 
 
 def main():
-    program, corpus = sys.argv[1:]
-    done = subprocess.run([program, "--seed-defect", corpus], capture_output=True, text=True,
-                          errors="replace", timeout=LIMIT_SECONDS, check=False)
+    program, target, corpus = sys.argv[1:]
+    done = subprocess.run([program, "--seed-defect", target, corpus], capture_output=True,
+                          text=True, errors="replace", timeout=LIMIT_SECONDS, check=False)
     found = done.returncode == -signal.SIGABRT or any(text in done.stderr for text in REPORTS)
     last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
     print(f"{'found' if found else 'NOT FOUND'}: status {done.returncode}: {last}")

@@ -17,10 +17,11 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-# Links in a fifth of the time, and there are a hundred test programs; used when present.
-find_program(MOLD mold)
-if(MOLD)
-  add_link_options(-fuse-ld=mold)
+# Links in a fraction of the time; used when present. (Debian 12's mold can begin PT_GNU_RELRO in a
+# page that nothing maps, rui314/mold#1151: such a program does not start.)
+find_program(LLD ld.lld)
+if(LLD)
+  add_link_options(-fuse-ld=lld)
 endif()
 # Archives that name their objects instead of copying them.
 set(CMAKE_CXX_ARCHIVE_CREATE "<CMAKE_AR> qcsT <TARGET> <LINK_FLAGS> <OBJECTS>")
@@ -105,12 +106,12 @@ endfunction()
 # They also compile a folder's files several at a time: most of a file's time is templates that its
 # neighbours need too. Debug builds compile each file alone, as tests/tidy does headers. Files named
 # ALONE in heddle_library and heddle_test use the same local names as a neighbour.
-function(heddle_unity target)
+function(heddle_unity target batch)
   if(HEDDLE_PRECOMPILE)
     if(ARGN)
       set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
     endif()
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
     # A type of a .cc file looks like one of a header then.
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
   endif()
@@ -138,6 +139,17 @@ if(HEDDLE_PRECOMPILE)
   heddle_unoptimized(heddle_pch_gtest)
 endif()
 
+# Folders whose threads wait for people, for other programs or for the kernel are compiled in two
+# thirds of the time, and run as fast. Packets, requests and names stay at -O2.
+set(HEDDLE_WAITING "^(ctl|netd/(api|client|cluster|config|control|driver|engine|holder|identity|mesh\
+|reconcile|runtime|server|store)|topologies/(engine/(control|format|graph|generate|lab|plan|steps)\
+|labd))(/|$)")
+function(heddle_waiting target path)
+  if(path MATCHES "${HEDDLE_WAITING}")
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
+endfunction()
+
 # What ./dev asks for by name: the programs, the sources that are made, the benchmarks.
 add_custom_target(programs)
 add_custom_target(generated)
@@ -151,10 +163,11 @@ function(heddle_library path)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   add_library(${name} STATIC ${sources} ${ARG_EXTRA})
   target_link_libraries(${name} PUBLIC heddle_flags ${ARG_DEPS})
-  heddle_unity(${name} ${ARG_ALONE} ${ARG_EXTRA})
+  heddle_unity(${name} 8 ${ARG_ALONE} ${ARG_EXTRA})
   if(path MATCHES "^tests/")
     heddle_unoptimized(${name})
   else()
+    heddle_waiting(${name} ${path})
     heddle_precompile(${name} std)
   endif()
 endfunction()
@@ -164,6 +177,8 @@ function(heddle_program name main)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   add_executable(${name} ${CMAKE_SOURCE_DIR}/${main})
   target_link_libraries(${name} PRIVATE heddle_flags ${HEDDLE_SANITIZER} ${ARG_DEPS})
+  # It reads the command line and waits.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   heddle_precompile(${name} std)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
   add_dependencies(programs ${name})
@@ -182,12 +197,19 @@ function(heddle_bench path)
   add_dependencies(bench ${name})
 endfunction()
 
-# heddle_test(tests/unit/netd/ipam LABEL unit DEPS heddle_netd_ipam): the folder's *_test.cc files as
-# one binary. Labels: unit (no root), netns, bpf, peer, lab (root, serial).
+# heddle_test(tests/unit/netd/dns LABEL unit DEPS heddle_netd_dns): the folder's *_test.cc files as one
+# binary; with FOLDERS, those of these sub-folders of the CMakeLists.txt's own: what tests need of the
+# standard library, gtest and the model costs more to compile than most tests, so that few programs
+# are made in a fraction of the time of one for each folder. Labels: unit (no root), netns, bpf, peer, lab (root, serial).
 function(heddle_test path)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS;ALONE" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "DEPS;ALONE;FOLDERS" ${ARGN})
   string(REPLACE "/" "_" name ${path})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${path}/*.cc)
+  set(globs ${CMAKE_SOURCE_DIR}/${path}/*.cc)
+  if(ARG_FOLDERS)
+    list(TRANSFORM ARG_FOLDERS REPLACE "(.+)" "${CMAKE_CURRENT_SOURCE_DIR}/\\1/*.cc"
+      OUTPUT_VARIABLE globs)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${globs})
   if(NOT sources)
     message(WARNING "${path} has no tests")
     return()
@@ -197,7 +219,7 @@ function(heddle_test path)
     GTest::gtest GTest::gmock GTest::gtest_main)
   heddle_unoptimized(${name})
   heddle_precompile(${name} gtest)
-  heddle_unity(${name} ${ARG_ALONE})
+  heddle_unity(${name} 12 ${ARG_ALONE})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
@@ -228,6 +250,7 @@ function(heddle_proto path file)
   add_dependencies(generated ${name}_sources)
   target_include_directories(${name}_proto SYSTEM PUBLIC ${gen})
   target_link_libraries(${name}_proto PUBLIC protobuf::libprotobuf ${ARG_DEPS})
+  heddle_waiting(${name}_proto ${path})
   if(ARG_GRPC)
     find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
     add_custom_command(OUTPUT ${gen}/${path}/${stem}.grpc.pb.cc ${gen}/${path}/${stem}.grpc.pb.h
@@ -240,6 +263,7 @@ function(heddle_proto path file)
     add_custom_target(${name}_grpc_sources DEPENDS ${gen}/${path}/${stem}.grpc.pb.h)
     add_dependencies(generated ${name}_grpc_sources)
     target_link_libraries(${name}_grpc PUBLIC ${name}_proto gRPC::grpc++)
+    heddle_waiting(${name}_grpc ${path})
     set_target_properties(${name}_grpc PROPERTIES CXX_STANDARD 17)
   endif()
   set_target_properties(${name}_proto PROPERTIES CXX_STANDARD 17)

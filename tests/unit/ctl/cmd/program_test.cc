@@ -61,6 +61,10 @@ TEST(Program, ValuesThatCannotBeAreUsageErrors) {
                "heddle swarm join-token");
   expect_usage({"run", "--restart", "maybe", "--", "true"},
                "--restart 'maybe' is unknown; choose no, on-failure or always", "heddle run");
+  expect_usage(
+      {"run", "--dns", "192.0.2.53", "--label", "heddle.dns.servers=192.0.2.54", "--", "true"},
+      "--dns: --label heddle.dns.servers says the same differently; give one of them",
+      "heddle run");
   expect_usage({"run", "--dns", "ns.example", "--", "true"},
                "--dns: 'ns.example' is not an IP address", "heddle run");
   expect_usage(

@@ -21,9 +21,9 @@ using testing::IsEmpty;
 
 const SocketAddr kResolver{IpAddr::v4(0x7f00000b), 53};
 
-class ResolversTest : public testing::Test {
+class KeptResolversTest : public testing::Test {
  protected:
-  ResolversTest() {
+  KeptResolversTest() {
     build_.network("app", "bridge", "10.1.0.0/16");
     build_.workload("c1").sandbox = sandbox_;
     build_.endpoint("c1", "app", "10.1.0.2");
@@ -53,7 +53,7 @@ class ResolversTest : public testing::Test {
   std::unique_ptr<Resolvers> resolvers_;
 };
 
-TEST_F(ResolversTest, SocketsAreBoundAtOnceAndKeptSoonAfter) {
+TEST_F(KeptResolversTest, SocketsAreBoundAtOnceAndKeptSoonAfter) {
   keeper_.hold_up(true);
   update();
   EXPECT_TRUE(is_bound());
@@ -63,7 +63,7 @@ TEST_F(ResolversTest, SocketsAreBoundAtOnceAndKeptSoonAfter) {
   EXPECT_THAT(keeper_.names(), ElementsAre("dns/c1/tcp", "dns/c1/udp"));
 }
 
-TEST_F(ResolversTest, WhoComesBackAtOnceGetsTheAddressThatIsStillKept) {
+TEST_F(KeptResolversTest, WhoComesBackAtOnceGetsTheAddressThatIsStillKept) {
   update();
   resolvers_->finish();
   keeper_.hold_up(true);
@@ -82,7 +82,7 @@ TEST_F(ResolversTest, WhoComesBackAtOnceGetsTheAddressThatIsStillKept) {
   EXPECT_THAT(keeper_.names(), ElementsAre("dns/c1/tcp", "dns/c1/udp"));
 }
 
-TEST_F(ResolversTest, TheNextDaemonTakesWhatWasKept) {
+TEST_F(KeptResolversTest, TheNextDaemonTakesWhatWasKept) {
   update();
   start();
   update();
@@ -91,7 +91,7 @@ TEST_F(ResolversTest, TheNextDaemonTakesWhatWasKept) {
   EXPECT_THAT(keeper_.names(), ElementsAre("dns/c1/tcp", "dns/c1/udp"));
 }
 
-TEST_F(ResolversTest, OneOfTwoSocketsIsNoResolverAndIsNotInTheWay) {
+TEST_F(KeptResolversTest, OneOfTwoSocketsIsNoResolverAndIsNotInTheWay) {
   update();
   resolvers_->finish();
   ASSERT_TRUE(keeper_.drop("dns/c1/tcp"));
