@@ -142,7 +142,7 @@ Result<> set_up_fresh(Socket& socket, const FreshLink& fresh) {
     steps.push_back({&messages.emplace_back(std::move(message)), std::move(what)});
   };
   for (const IfAddr& address : fresh.addresses) {
-    const Address entry{fresh.link, address, kHeddleProtocol};
+    const Address entry{fresh.link, address, fresh.protocol};
     add(new_address(entry), "add address " + words(entry));
   }
   for (const IfIndex link : {fresh.loopback, fresh.link}) {

@@ -47,8 +47,9 @@ Result<std::vector<RouteEntry>> routes(Socket& socket);
 struct FreshLink {
   IfIndex link;
   std::vector<IfAddr> addresses;
-  std::vector<RouteEntry> routes;  // in the order in which they can be added
-  IfIndex loopback = {};           // 0: is up
+  std::vector<RouteEntry> routes;           // in the order in which they can be added
+  IfIndex loopback = {};                    // 0: is up
+  std::uint8_t protocol = kHeddleProtocol;  // of the addresses, as in Address
 };
 Result<> set_up_fresh(Socket& socket, const FreshLink& fresh);
 

@@ -6,6 +6,7 @@
 #include <linux/veth.h>
 
 #include <cerrno>
+#include <deque>
 
 #include "dataplane/netlink/link_message.h"
 
@@ -29,6 +30,38 @@ void put_one_queue(Message& message) {
   message.u32(IFLA_NUM_TX_QUEUES, 1).u32(IFLA_NUM_RX_QUEUES, 1);
 }
 
+std::string words(const Veth& veth) {
+  return "create veth " + veth.name + " with peer " + veth.peer_name;
+}
+
+void put_namespace(Message& message, int netns) {
+  if (netns >= 0) message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
+}
+
+Message veth_message(const Veth& veth, int flags) {
+  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | flags);
+  ifinfomsg header = link_header();
+  if (veth.up) header.ifi_change = header.ifi_flags = IFF_UP;
+  message.header(header);
+  message.text(IFLA_IFNAME, veth.name).mac(IFLA_ADDRESS, veth.mac);
+  message.u32(IFLA_MTU, veth.mtu).u32(IFLA_GROUP, veth.group);
+  put_one_queue(message);
+  put_namespace(message, veth.netns);
+  if (veth.master.value) message.u32(IFLA_MASTER, veth.master.value);
+  {
+    Message::Nest info(message, IFLA_LINKINFO);
+    message.text(IFLA_INFO_KIND, "veth");
+    Message::Nest data(message, IFLA_INFO_DATA);
+    Message::Nest peer(message, VETH_INFO_PEER);
+    message.header(link_header());
+    message.text(IFLA_IFNAME, veth.peer_name).mac(IFLA_ADDRESS, veth.peer_mac);
+    message.u32(IFLA_MTU, veth.mtu);
+    put_one_queue(message);
+    put_namespace(message, veth.peer_netns);
+  }
+  return message;
+}
+
 }  // namespace
 
 Result<> create_bridge(Socket& socket, const Bridge& bridge) {
@@ -47,29 +80,11 @@ Result<> create_bridge(Socket& socket, const Bridge& bridge) {
 }
 
 Result<Link> create_veth(Socket& socket, const Veth& veth) {
-  Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO);
-  message.header(link_header());
-  message.text(IFLA_IFNAME, veth.name).mac(IFLA_ADDRESS, veth.mac);
-  message.u32(IFLA_MTU, veth.mtu).u32(IFLA_GROUP, veth.group);
-  put_one_queue(message);
-  if (veth.master.value) message.u32(IFLA_MASTER, veth.master.value);
-  {
-    Message::Nest info(message, IFLA_LINKINFO);
-    message.text(IFLA_INFO_KIND, "veth");
-    Message::Nest data(message, IFLA_INFO_DATA);
-    Message::Nest peer(message, VETH_INFO_PEER);
-    message.header(link_header());
-    message.text(IFLA_IFNAME, veth.peer_name).mac(IFLA_ADDRESS, veth.peer_mac);
-    message.u32(IFLA_MTU, veth.mtu);
-    put_one_queue(message);
-    if (veth.peer_netns >= 0)
-      message.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(veth.peer_netns));
-  }
+  Message message = veth_message(veth, NLM_F_ECHO);
   std::optional<Link> made;
-  TRY_DO(socket.query(message, "create veth " + veth.name + " with peer " + veth.peer_name,
-                      [&](const nlmsghdr& answer) {
-                        if (auto link = read_link(answer)) made = std::move(link);
-                      }));
+  TRY_DO(socket.query(message, words(veth), [&](const nlmsghdr& answer) {
+    if (auto link = read_link(answer)) made = std::move(link);
+  }));
   // Linux before 6.2 does not echo. The echo is from before the link got its master.
   if (!made) {
     TRY(made, find_link(socket, veth.name));
@@ -77,6 +92,14 @@ Result<Link> create_veth(Socket& socket, const Veth& veth) {
   if (!made) return fail(Errc::conflict, "link " + veth.name + " vanished meanwhile");
   made->master = veth.master;
   return *std::move(made);
+}
+
+Result<> create_veths(Socket& socket, const std::vector<Veth>& veths) {
+  std::deque<Message> messages;  // steps point to them
+  std::vector<Socket::Step> steps;
+  for (const Veth& veth : veths)
+    steps.push_back({&messages.emplace_back(veth_message(veth, 0)), words(veth)});
+  return socket.batch(steps);
 }
 
 Result<> create_vxlan(Socket& socket, const Vxlan& vxlan) {

@@ -42,7 +42,7 @@ struct Bridge {
   bool multicast_snooping = true;
 };
 
-// A pair whose other end is created inside `peer_netns` under its final name. Both ends are down.
+// A pair whose other end is created inside `peer_netns` under its final name. It is down there.
 struct Veth {
   std::string name;
   Mac mac;
@@ -52,6 +52,8 @@ struct Veth {
   std::string peer_name;
   Mac peer_mac;
   int peer_netns = -1;  // borrowed; -1: this namespace
+  int netns = -1;       // where this end is created; borrowed; -1: this namespace
+  bool up = false;      // this end
 };
 
 // A collect-metadata device: the tunnel of each packet is its metadata. RFC 7348. It is down.
@@ -76,7 +78,10 @@ struct LinkChange {
 // Errors: `exists` when a name is taken, here or (veth) where the peer goes: `find_link` tells
 // which.
 Result<> create_bridge(Socket& socket, const Bridge& bridge);
-Result<Link> create_veth(Socket& socket, const Veth& veth);
+Result<Link> create_veth(Socket& socket, const Veth& veth);  // this end in this namespace
+// Many, in one send and without looking any of them up. After a failure some are there.
+// Linux before 6.13 also wants the names of this end to be free in the socket's own namespace.
+Result<> create_veths(Socket& socket, const std::vector<Veth>& veths);
 Result<> create_vxlan(Socket& socket, const Vxlan& vxlan);
 
 Result<> change_link(Socket& socket, IfIndex index, const LinkChange& change);
