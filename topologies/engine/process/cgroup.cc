@@ -45,6 +45,11 @@ void collect(const fs::path& path, std::vector<int>& out) {
   }
 }
 
+bool put(const std::string& path, const std::string& text) {
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
 }  // namespace
 
 Result<std::string> find_cgroup2() {
@@ -60,6 +65,25 @@ Result<> create_cgroup(const std::string& path) {
   fs::create_directories(path, ec);
   if (ec) return fail_errno(ec.value(), "create cgroup " + path);
   return {};
+}
+
+Result<> limit_cgroup(const std::string& parent, const std::string& path,
+                      const CgroupLimits& limits) {
+  constexpr int kPeriod = 100'000;  // microseconds, the kernel's own
+  std::string lacking;
+  const auto set = [&](const char* controller, const char* file, const std::string& value) {
+    put(parent + "/cgroup.subtree_control", std::string("+") + controller);
+    if (!put(path + "/" + file, value))
+      lacking += (lacking.empty() ? "" : ", ") + std::string(controller);
+  };
+  if (limits.cpu > 0)
+    set("cpu", "cpu.max",
+        std::to_string(static_cast<long>(limits.cpu * kPeriod)) + " " + std::to_string(kPeriod));
+  if (limits.memory > 0) set("memory", "memory.max", std::to_string(limits.memory));
+  if (!limits.cpu_set.empty()) set("cpuset", "cpuset.cpus", limits.cpu_set);
+  if (lacking.empty()) return {};
+  return fail(Errc::unsupported, "no limit on " + lacking + ": cgroup2 does not offer it below " +
+                                     parent + " (see cgroup.controllers there)");
 }
 
 Result<> kill_cgroup(const std::string& path, Deadline deadline) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,17 @@ namespace heddle::process {
 Result<std::string> find_cgroup2();
 
 Result<> create_cgroup(const std::string& path);  // with parents; present is success
+
+// What processes in it and below it may use together; 0 or empty: not limited.
+struct CgroupLimits {
+  double cpu = 0;            // cores
+  std::uint64_t memory = 0;  // bytes
+  std::string cpu_set;       // 0-1,4
+};
+// `parent` is the directory above, whose controllers are made available as far as they are so to
+// it. Errors: `unsupported`, naming the controllers that this machine has not for labs.
+Result<> limit_cgroup(const std::string& parent, const std::string& path,
+                      const CgroupLimits& limits);
 
 // Every process in it and below it gets SIGKILL at once; waits until none is left. Absence is
 // success. Errors: `timeout`, naming a process that does not go.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <memory>
@@ -96,13 +97,24 @@ std::vector<Mount> mounts() {
 }
 
 Result<> unmount_below(const std::string& directory) {
+  // A detached mount takes what is mounted below it along, so that most passes need one call, and
+  // the last sees what is left.
   std::optional<Error> first;
-  const auto all = mounts();
-  for (auto mount = all.rbegin(); mount != all.rend(); ++mount) {
-    if (!is_below(mount->target, directory)) continue;
-    if (::umount2(mount->target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-        errno != ENOENT && !first)
-      first = Error::from_errno(errno, "unmount " + mount->target);
+  for (int pass = 0; pass < kMaxDepth; ++pass) {
+    std::vector<std::string> detached;
+    first.reset();
+    for (const Mount& mount : mounts()) {
+      if (!is_below(mount.target, directory)) continue;
+      if (std::ranges::any_of(detached,
+                              [&](const auto& above) { return is_below(mount.target, above); }))
+        continue;
+      if (::umount2(mount.target.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+        detached.push_back(mount.target);
+      } else if (errno != EINVAL && errno != ENOENT && !first) {
+        first = Error::from_errno(errno, "unmount " + mount.target);
+      }
+    }
+    if (detached.empty()) break;
   }
   if (first) return std::unexpected(*std::move(first));
   return {};

@@ -13,8 +13,7 @@ struct Mount {
 };
 std::vector<Mount> mounts();  // in mount order
 
-// Detaches everything mounted at or below `directory`, last mount first. Goes on past failures and
-// returns the first.
+// Detaches everything mounted at or below `directory`. Goes on past failures and returns the first.
 Result<> unmount_below(const std::string& directory);
 
 // Removes a directory and what is in it after unmount_below; never crosses into another file

@@ -1,19 +1,72 @@
 #include "topologies/engine/process/spawn.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/close_range.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <optional>
 
 #include "common/base/error.h"
 
 namespace heddle::process {
 namespace {
+
+struct Identity {
+  uid_t user = 0;
+  gid_t group = 0;
+  std::vector<gid_t> groups;
+};
+
+std::optional<unsigned> parse_id(std::string_view text) {
+  unsigned value = 0;
+  const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// Of this machine's users and groups; bare numbers need not be known.
+Result<Identity> find_identity(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  const std::string user = text.substr(0, colon);
+  Identity out;
+  const auto id = parse_id(user);
+  std::vector<char> buffer(1 << 16);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (id) {
+    ::getpwuid_r(*id, &entry, buffer.data(), buffer.size(), &found);
+  } else {
+    ::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  }
+  if (!found && !id) return fail(Errc::not_found, "this machine has no user " + user);
+  out.user = found ? entry.pw_uid : *id;
+  out.group = found ? entry.pw_gid : 0;
+  if (found) {
+    int count = 256;
+    out.groups.resize(static_cast<std::size_t>(count));
+    if (::getgrouplist(entry.pw_name, entry.pw_gid, out.groups.data(), &count) < 0)
+      return fail(Errc::exhausted, "user " + user + " is in more than 256 groups");
+    out.groups.resize(static_cast<std::size_t>(count));
+  }
+  if (colon == std::string::npos) return out;
+  const std::string name = text.substr(colon + 1);
+  const auto gid = parse_id(name);
+  group group_entry{};
+  group* group_found = nullptr;
+  if (!gid) ::getgrnam_r(name.c_str(), &group_entry, buffer.data(), buffer.size(), &group_found);
+  if (!gid && !group_found) return fail(Errc::not_found, "this machine has no group " + name);
+  out.group = gid ? *gid : group_entry.gr_gid;
+  out.groups = {out.group};
+  return out;
+}
 
 // Everything that the child needs, made before fork: after it, in a program with threads, only
 // async-signal-safe calls are allowed (fork(2)).
@@ -25,10 +78,11 @@ struct Prepared {
   std::string directory;
   UniqueFd cgroup_procs;
   UniqueFd null;
+  std::optional<Identity> identity;
 };
 
 // Where the child failed, sent over a close-on-exec pipe.
-enum class Stage : int { cgroup, netns, uts, mounts, directory, descriptors, exec };
+enum class Stage : int { cgroup, netns, uts, mounts, directory, descriptors, user, exec };
 struct Failure {
   Stage stage = Stage::exec;
   int sys_errno = 0;
@@ -48,6 +102,8 @@ const char* describe(Stage stage) {
       return "change to its directory";
     case Stage::descriptors:
       return "set its input and output";
+    case Stage::user:
+      return "become its user";
     case Stage::exec:
       return "execute it";
   }
@@ -85,6 +141,9 @@ Result<Prepared> prepare(const SpawnRequest& request) {
     prepared.cgroup_procs.reset(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
     if (!prepared.cgroup_procs) return fail_errno(errno, "open " + file);
   }
+  if (!request.user.empty()) {
+    TRY(prepared.identity, find_identity(request.user));
+  }
   prepared.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!prepared.null) return fail_errno(errno, "open /dev/null");
   return prepared;
@@ -107,11 +166,21 @@ Failure become(const SpawnRequest& request, const Prepared& prepared) {
   if (request.mount_ns >= 0 &&
       (::unshare(CLONE_FS) < 0 || ::setns(request.mount_ns, CLONE_NEWNS) < 0))
     return {Stage::mounts, errno};
+  if (request.open_files) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return {Stage::descriptors, errno};
+    limit.rlim_cur = request.open_files;
+    if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return {Stage::descriptors, errno};
+  }
   if (::chdir(prepared.directory.c_str()) < 0) return {Stage::directory, errno};
   const int null = prepared.null.get();
   if (!set_descriptor(request.input, 0, null) || !set_descriptor(request.output, 1, null) ||
       !set_descriptor(request.error, 2, null))
     return {Stage::descriptors, errno};
+  if (const auto& identity = prepared.identity;
+      identity && (::setgroups(identity->groups.size(), identity->groups.data()) < 0 ||
+                   ::setgid(identity->group) < 0 || ::setuid(identity->user) < 0))
+    return {Stage::user, errno};
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   ::execve(prepared.path.c_str(), prepared.argv.data(), prepared.env.data());
   return {Stage::exec, errno};

@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/resource.h>
+
 #include <map>
 #include <string>
 #include <vector>
@@ -17,9 +19,11 @@ struct SpawnRequest {
   int netns = -1;
   int mount_ns = -1;
   int uts_ns = -1;
-  std::string hostname;  // with uts_ns -1: a UTS namespace of its own; empty: none
-  int input = -1;        // -1: /dev/null
-  int output = -1;       // -1: /dev/null
+  rlim_t open_files = 0;  // RLIMIT_NOFILE's soft limit; 0: as the caller has it
+  std::string hostname;   // with uts_ns -1: a UTS namespace of its own; empty: none
+  std::string user;       // NAME or UID, with :GROUP or :GID; empty: the caller's
+  int input = -1;         // -1: /dev/null
+  int output = -1;        // -1: /dev/null
   int error = -1;
 };
 

@@ -1,8 +1,9 @@
 #include "topologies/engine/process/supervisor.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -20,7 +21,7 @@ namespace heddle::process {
 using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
-// Shared by the child's owner, its reader thread and the reaper.
+// Shared by the child's owner, the reader and the reaper.
 class Supervisor::Process final : public Child {
  public:
   explicit Process(bool captured) : streams_open_(captured ? 2 : 0) {}
@@ -70,29 +71,21 @@ class Supervisor::Process final : public Child {
     err_ = std::move(err);
   }
 
-  // Reads both pipes until they close.
-  void read_streams() {
-    std::array<pollfd, 2> polled{pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0}};
-    const std::array<Output*, 2> sinks{&output_, &error_};
-    int open = 2;
-    while (open > 0) {
-      if (::poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) break;
-      for (std::size_t i = 0; i < polled.size(); ++i) {
-        if (polled[i].fd < 0 || !polled[i].revents) continue;
-        if (read_some(polled[i].fd, *sinks[i])) continue;
-        polled[i].fd = -1;
-        --open;
-      }
-    }
+  std::array<int, 2> pipes() const { return {out_.get(), err_.get()}; }
+
+  // Takes what stands in one of its pipes. False once nobody can write to it any more.
+  bool read_pipe(int fd) {
+    if (read_some(fd, fd == out_.get() ? output_ : error_)) return true;
     std::lock_guard lock(mutex_);
-    streams_open_ = 0;
+    --streams_open_;
     changed_.notify_all();
+    return false;
   }
 
  private:
   static constexpr std::chrono::milliseconds kOutputGrace{5000};
 
-  // Holds the mutex; from poll it knows that read does not block.
+  // Holds the mutex; from epoll it knows that read does not block.
   bool read_some(int fd, Output& sink) {
     std::array<char, 65536> buffer;
     std::lock_guard lock(mutex_);
@@ -144,8 +137,62 @@ struct Supervisor::Table {
   std::map<int, std::shared_ptr<Process>> running;
   bool stopping = false;
 
+  std::mutex pipes_mutex;
+  std::map<int, std::shared_ptr<Process>> pipes;  // by descriptor, which its process keeps open
+  UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
+  UniqueFd stop{::eventfd(0, EFD_CLOEXEC)};
+
   void reap_all();
+  Result<> read_from(const std::shared_ptr<Process>& process);
+  void forget(const std::shared_ptr<Process>& process);  // one that never started
+  void read_all();
+  void read_one(int fd);
 };
+
+Result<> Supervisor::Table::read_from(const std::shared_ptr<Process>& process) {
+  std::lock_guard lock(pipes_mutex);
+  for (const int fd : process->pipes()) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) < 0)
+      return fail_errno(errno, "watch what a process prints");
+    pipes[fd] = process;
+  }
+  return {};
+}
+
+void Supervisor::Table::forget(const std::shared_ptr<Process>& process) {
+  std::lock_guard lock(pipes_mutex);
+  for (const int fd : process->pipes()) {
+    if (fd >= 0 && pipes.erase(fd)) ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
+  }
+}
+
+void Supervisor::Table::read_one(int fd) {
+  std::shared_ptr<Process> process;
+  {
+    std::lock_guard lock(pipes_mutex);
+    const auto found = pipes.find(fd);
+    if (found == pipes.end()) return;
+    process = found->second;
+  }
+  if (process->read_pipe(fd)) return;
+  std::lock_guard lock(pipes_mutex);
+  ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd, nullptr);
+  pipes.erase(fd);
+}
+
+void Supervisor::Table::read_all() {
+  std::array<epoll_event, 64> events;
+  for (;;) {
+    const int ready = ::epoll_wait(epoll.get(), events.data(), events.size(), -1);
+    if (ready < 0 && errno != EINTR) return;
+    for (int i = 0; i < ready; ++i) {
+      const int fd = events[static_cast<std::size_t>(i)].data.fd;
+      if (fd == stop.get()) return;
+      read_one(fd);
+    }
+  }
+}
 
 // Waits for children without taking their status, looks them up, then reaps: until that moment
 // their numbers stay theirs.
@@ -175,7 +222,11 @@ void Supervisor::Table::reap_all() {
 
 Supervisor::Supervisor() : table_(std::make_shared<Table>()) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  CHECK(table_->epoll && table_->stop);
+  epoll_event event{.events = EPOLLIN, .data = {.fd = table_->stop.get()}};
+  CHECK(::epoll_ctl(table_->epoll.get(), EPOLL_CTL_ADD, table_->stop.get(), &event) == 0);
   reaper_ = std::thread([table = table_] { table->reap_all(); });
+  reader_ = std::thread([table = table_] { table->read_all(); });
 }
 
 Supervisor::~Supervisor() {
@@ -184,6 +235,9 @@ Supervisor::~Supervisor() {
     table_->stopping = true;
     table_->changed.notify_all();
   }
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t told = ::write(table_->stop.get(), &one, sizeof one);
+  reader_.join();
   reaper_.detach();  // it may sit in waitid; the table lives as long as it does
 }
 
@@ -208,13 +262,16 @@ Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, St
   process->reads_from(std::move(out_read), std::move(err_read));
   {
     std::lock_guard lock(table_->mutex);
-    TRY(const int pid, spawn(with_pipes));
+    if (streams == Streams::capture) TRY_DO(table_->read_from(process));
+    auto spawned = spawn(with_pipes);
+    if (!spawned) {
+      table_->forget(process);
+      return std::unexpected(std::move(spawned).error());
+    }
+    const int pid = *spawned;
     process->started(pid);
     table_->running[pid] = process;
     table_->changed.notify_all();
-  }
-  if (streams == Streams::capture) {
-    std::thread([process] { process->read_streams(); }).detach();
   }
   return process;
 }

@@ -46,7 +46,7 @@ class Child {
 
 // Starts processes, reaps every child of this program and collects what they print. Also the
 // orphans' parent: construction makes this program a subreaper (prctl(2)).
-// Threads: any; owns one that reaps, and one for each child with captured output.
+// Threads: any; owns one that reaps and one that reads what all children print.
 // There is at most one per program, since it waits for all children.
 class Supervisor final {
  public:
@@ -64,6 +64,7 @@ class Supervisor final {
   struct Table;
   std::shared_ptr<Table> table_;
   std::thread reaper_;
+  std::thread reader_;
 };
 
 }  // namespace heddle::process
