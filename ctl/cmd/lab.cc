@@ -13,7 +13,9 @@
 namespace heddle::cmd {
 namespace {
 
-constexpr Flag kDeployFlags[] = {kLabDir};
+constexpr Flag kListFlags[] = {kLabDir};
+constexpr Flag kDeployFlags[] = {
+    {"--dry-run", "", "only say what would be made, changed or taken away"}, kLabDir};
 constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
 
 // `delay 50ms loss 1%, 120 packets, 3 lost`; empty when nothing is worth saying.
@@ -63,15 +65,28 @@ void print_status(Context& context, const control::LabStatus& status) {
   print_links(context, status);
 }
 
+void print_changes(Context& context, const lab::Deployed& deployed) {
+  if (context.format == Format::json) return;
+  for (const std::string& change : deployed.changes) context.out << "  " << change << "\n";
+  if (deployed.changes.empty()) context.out << "  nothing to change\n";
+}
+
 Result<int> deploy(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
   const auto lab = format::load_lab(file);
   if (!lab) return failed(context, lab.error());
   print_warnings(context, *lab);
-  const auto paths = lab::deploy(
-      {.file = file, .lab_dir = arguments.text("--lab-dir"), .daemon = ""}, progress_to(context));
-  if (!paths) return failed(context, paths.error());
-  const auto status = ask_status(*paths);
+  using IfThere = lab::DeployRequest::IfThere;
+  const bool dry_run = arguments.has("--dry-run");
+  const auto deployed = lab::deploy({.file = file,
+                                     .lab_dir = arguments.text("--lab-dir"),
+                                     .daemon = "",
+                                     .if_there = dry_run ? IfThere::compare : IfThere::converge},
+                                    progress_to(context));
+  if (!deployed) return failed(context, deployed.error());
+  if (dry_run || deployed->was_there) print_changes(context, *deployed);
+  if (dry_run) return kDone;
+  const auto status = ask_status(deployed->paths);
   if (!status) return failed(context, status.error());
   print_status(context, *status);
   return kDone;
@@ -156,6 +171,7 @@ Result<int> exec(const Arguments& arguments, Context& context) {
   request.mount_ns = mounts.get();
   request.uts_ns = uts.get();
   request.hostname = entry.hostname;
+  request.user = entry.user;
   request.input = STDIN_FILENO;
   request.output = STDOUT_FILENO;
   request.error = STDERR_FILENO;
@@ -165,8 +181,9 @@ Result<int> exec(const Arguments& arguments, Context& context) {
 
 constexpr Command kCommands[] = {
     {.path = "lab deploy FILE",
-     .summary = "Build a lab: hosts with their heddled, nodes, links",
-     .example = "  heddle lab deploy three.lab.yml",
+     .summary = "Build a lab, or change a deployed one to what its file says now",
+     .example = "  heddle lab deploy three.lab.yml\n"
+                "  heddle lab deploy --dry-run three.lab.yml",
      .flags = kDeployFlags,
      .run = deploy},
     {.path = "lab destroy [FILE]",
@@ -188,7 +205,7 @@ constexpr Command kCommands[] = {
     {.path = "lab ls",
      .summary = "List the deployed labs",
      .example = "  heddle lab ls",
-     .flags = kDeployFlags,
+     .flags = kListFlags,
      .run = list},
     {.path = "lab validate FILE...",
      .summary = "Check lab files; touches nothing",

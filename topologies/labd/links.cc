@@ -97,6 +97,13 @@ Result<> Links::settle() {
   return severed_.empty() ? Result<>{} : sever();
 }
 
+void Links::forget_gone() {
+  const std::lock_guard lock(mutex_);
+  std::set<std::string> there;
+  for (const plan::LinkView& view : plan::links(plan_)) there.insert(view.name());
+  std::erase_if(links_, [&](const auto& entry) { return !there.contains(entry.first); });
+}
+
 // The kernel takes note of a new carrier by and by (net/core/link_watch.c), and drops what is sent
 // by the link until then: the first packets of a lab would depend on it.
 Result<> Links::wait_until_running() {

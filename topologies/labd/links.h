@@ -31,6 +31,10 @@ class Links final {
   // Makes the kernel do what the links should, for all whose devices are there: after the fabric
   // made or restored some. Links that are there already are left alone.
   Result<> settle();
+  // While it is held nothing here reads the plan.
+  [[nodiscard]] std::unique_lock<std::mutex> hold() const { return std::unique_lock(mutex_); }
+  // Forgets links that the plan has no more.
+  void forget_gone();
   // A power cut: the member's wires lose their carrier at both ends, until it has power again and
   // they are settled.
   Result<> member_down(const std::string& member);

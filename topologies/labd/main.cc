@@ -1,6 +1,7 @@
 // heddle-labd: builds one lab, then is the parent of its processes until the lab is destroyed.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -34,13 +35,22 @@ std::string program_directory() {
   return std::filesystem::read_symlink("/proc/self/exe", ec).parent_path().string();
 }
 
+// A node on which something runs costs two descriptors; what it runs gets the limit that we had.
+rlim_t raise_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return 0;
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? before : 0;
+}
+
 Result<> run(const Options& options) {
   TRY(const plan::LabPaths paths, lab::locate(options.name, options.lab_dir));
-  TRY(format::Lab lab, format::load_lab(paths.lab_file()));
-  lab.file = options.file;  // where the user has it; steps' commands run beside it
-  lab.directory = options.directory;
+  TRY(format::Lab lab, format::load_lab(paths.lab_file(), options.directory));
+  lab.file = options.file;  // where the user has it
   TRY(plan::Plan plan, plan::plan_lab(lab, paths));
-  labd::Service service(std::move(lab), std::move(plan), program_directory());
+  labd::Service service(std::move(lab), std::move(plan),
+                        {.program_dir = program_directory(), .open_files = raise_open_files()});
   TRY_DO(service.build([](std::string did, std::chrono::milliseconds time) {
     tell({.did = std::move(did), .time = time, .ready = false, .error = std::nullopt});
   }));

@@ -28,7 +28,6 @@ using process::Child;
 
 constexpr auto kDaemonStart = 20s;
 constexpr auto kKillTime = 10s;
-constexpr auto kExecTime = 60s;
 constexpr std::streamoff kLogTail = 2000;
 
 Result<> make_directories(const std::string& path) {
@@ -66,49 +65,26 @@ bool listens(const std::string& path) {
          ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
 }
 
-// Times the parts of a build for its progress.
-class Stopwatch {
- public:
-  std::chrono::milliseconds lap() {
-    const auto now = std::chrono::steady_clock::now();
-    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_);
-    start_ = now;
-    return time;
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 }  // namespace
 
-Service::Service(format::Lab lab, plan::Plan plan, std::string program_dir)
+Service::Service(format::Lab lab, plan::Plan plan, Options options)
     : lab_(std::move(lab)),
       plan_(std::move(plan)),
-      program_dir_(std::move(program_dir)),
+      options_(std::move(options)),
       fabric_(plan_),
       links_(plan_) {
   for (const plan::Member& member : plan_.members) running_[member.name];
 }
 
-Result<> Service::build(const OnProgress& on_progress) {
-  Stopwatch watch;
-  TRY_DO(fabric_.create());
-  on_progress("built " + std::to_string(plan_.members.size()) + " namespaces and " +
-                  std::to_string(plan_.veths.size()) + " links",
-              watch.lap());
-  TRY_DO(links_.settle());
-  for (std::string& line : links_.describe()) on_progress(std::move(line), watch.lap());
-  std::vector<const plan::Member*> daemons;
-  for (const plan::Member& member : plan_.members) {
-    TRY_DO(prepare_member(member).during(member.name));
-    if (member.daemon) daemons.push_back(&member);
+Result<> Service::ensure_ready(const plan::Member& member) {
+  std::lock_guard making(ready_mutex_);
+  {
+    std::lock_guard lock(mutex_);
+    if (running_[member.name].ready) return {};
   }
-  if (!daemons.empty()) {
-    TRY_DO(start_daemons(daemons));
-    on_progress("started heddled on " + std::to_string(daemons.size()) + " hosts", watch.lap());
-  }
-  for (const plan::Member& member : plan_.members) TRY_DO(start_node(member).during(member.name));
+  TRY_DO(prepare_member(member));
+  std::lock_guard lock(mutex_);
+  running_[member.name].ready = true;
   return {};
 }
 
@@ -121,8 +97,14 @@ Result<> Service::prepare_member(const plan::Member& member) {
     TRY_DO(make_directories(member.files_dir));
     for (const auto& [path, content] : member.files) TRY_DO(write_file(path, content));
   }
+  for (const std::string& directory : member.directories) TRY_DO(make_directories(directory));
   if (member.own_mounts) {
-    TRY(auto namespaces, fabric::create_node_namespaces(member, lab_.directory));
+    if (!node_mounts_) {
+      TRY(node_mounts_, fabric::create_node_mounts(plan_.paths));
+    }
+    TRY(auto namespaces, fabric::create_node_namespaces(
+                             member, node_mounts_.get(),
+                             {.directory = lab_.directory, .scratch = plan_.paths.netns_dir()}));
     std::lock_guard lock(mutex_);
     running_[member.name].namespaces = std::move(namespaces);
   }
@@ -154,39 +136,35 @@ Result<> Service::spawn_daemon(const plan::Member& member) {
   return {};
 }
 
-Result<> Service::wait_daemon(const plan::Member& member) {
+Result<bool> Service::daemon_answers(const plan::Member& member, Deadline deadline) {
   std::shared_ptr<Child> child;
   {
     std::lock_guard lock(mutex_);
     child = running_[member.name].daemon;
   }
-  const Deadline deadline = after(kDaemonStart);
-  while (!listens(member.socket)) {
-    if (const auto ending = child->ending())
-      return fail(Errc::unavailable, "heddled ended with status " + std::to_string(ending->exit) +
-                                         log_tail(member.log));
-    if (std::chrono::steady_clock::now() >= deadline)
-      return fail(Errc::timeout,
-                  "heddled does not answer on " + member.socket + log_tail(member.log));
-    std::this_thread::sleep_for(5ms);
-  }
-  return {};
+  if (listens(member.socket)) return true;
+  if (const auto ending = child->ending())
+    return fail(Errc::unavailable,
+                "heddled ended with status " + std::to_string(ending->exit) + log_tail(member.log));
+  if (std::chrono::steady_clock::now() >= deadline)
+    return fail(Errc::timeout,
+                "heddled does not answer on " + member.socket + log_tail(member.log));
+  return false;
 }
 
-Result<> Service::start_node(const plan::Member& member) {
-  const format::Node* node = lab_.find_node(member.name);
-  if (!node) return {};
-  for (const std::string& line : node->exec) {
-    TRY(auto child, start_in(member, {"/bin/sh", "-c", line}));
-    auto ended = child->wait(after(kExecTime));
-    if (!ended) child->signal(SIGKILL, Child::Reach::group);
-    if (!ended) return fail(Errc::timeout, "exec \"" + line + "\" runs longer than 60 s");
-    if (ended->exit != 0)
-      return fail(Errc::invalid, "exec \"" + line + "\" ended with status " +
-                                     std::to_string(ended->exit) + ": " + child->error().text);
+Result<> Service::wait_daemon(const plan::Member& member) {
+  const Deadline deadline = after(kDaemonStart);
+  for (;;) {
+    TRY(const bool answers, daemon_answers(member, deadline));
+    if (answers) return {};
+    std::this_thread::sleep_for(5ms);
   }
-  if (node->command.empty()) return {};
-  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + node->command}));
+}
+
+// What a node keeps running, from its creation on.
+Result<> Service::start_command(const plan::Member& member) {
+  if (!member.node || member.node->command.empty()) return {};
+  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + member.node->command}));
   std::lock_guard lock(mutex_);
   background_["cmd." + member.name] = {.on = member.name, .child = std::move(child)};
   return {};
@@ -199,6 +177,7 @@ Result<> Service::kill_host(const std::string& name) {
     std::lock_guard lock(mutex_);
     if (std::exchange(running_[name].down, true))
       return fail(Errc::conflict, name + " is down already");
+    running_[name].ready = false;
   }
   TRY_DO(links_.member_down(name).during("kill " + name));
   // The link first: a machine without power sends no FIN for its dying processes.
@@ -220,7 +199,7 @@ Result<> Service::start_host(const std::string& name) {
   TRY_DO(fabric_.restore(name).during("start " + name));
   links_.member_up(name);
   TRY_DO(links_.settle().during("start " + name));
-  TRY_DO(prepare_member(*member).during("start " + name));
+  TRY_DO(ensure_ready(*member).during("start " + name));
   {
     std::lock_guard lock(mutex_);
     running_[name].down = false;
@@ -270,15 +249,17 @@ std::map<std::string, std::string> Service::environment(const plan::Member& memb
     out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
   const std::string path = out.contains("PATH") ? out["PATH"] : "/usr/sbin:/usr/bin:/sbin:/bin";
-  out["PATH"] = program_dir_ + ":" + path;
+  out["PATH"] = options_.program_dir + ":" + path;
   for (const auto& [key, value] : member.env) out[key] = value;
   return out;
 }
 
 Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member, UniqueFd& netns) {
+  TRY_DO(ensure_ready(member).during(member.name));
   process::SpawnRequest request;
   request.env = environment(member);
   request.directory = lab_.directory;
+  request.open_files = options_.open_files;
   request.cgroup = member.cgroup + "/commands";
   if (!member.netns.empty()) {
     TRY(netns, netns::open(member.netns));
@@ -291,6 +272,7 @@ Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member,
   } else if (member.kind == plan::Member::Kind::host) {
     request.hostname = member.name;
   }
+  if (member.node) request.user = member.node->user;
   return request;
 }
 

@@ -64,6 +64,12 @@ Reply Service::handle(const control::Request& request, const Gone& gone) {
       return reply_of(kill_daemon(request.target));
     case Op::restart_daemon:
       return reply_of(restart_daemon(request.target));
+    case Op::update: {
+      auto did = update(request);
+      if (!did) return reply_of(std::unexpected(std::move(did).error()));
+      reply.did = *std::move(did);
+      return reply;
+    }
     case Op::enter: {
       auto entry = enter(request.target);
       if (!entry) return reply_of(std::unexpected(std::move(entry).error()));
@@ -90,17 +96,17 @@ Reply Service::handle(const control::Request& request, const Gone& gone) {
 }
 
 Result<control::ExecResult> Service::exec(const control::Request& request, const Gone& gone) {
-  TRY(const plan::Member* member, need_member(request.target));
+  TRY(const plan::Member member, copy_member(request.target));
   if (!request.background.empty()) {
     std::lock_guard lock(mutex_);
     const auto found = background_.find(request.background);
     if (found != background_.end() && !found->second.child->ending())
       return fail(Errc::exists, "a background process \"" + request.background + "\" runs already");
   }
-  TRY(const std::shared_ptr<Child> child, start_in(*member, request.command));
+  TRY(const std::shared_ptr<Child> child, start_in(member, request.command));
   if (request.background.empty()) return finish(*child, after(request.timeout), gone);
   std::lock_guard lock(mutex_);
-  background_[request.background] = {.on = member->name, .child = child};
+  background_[request.background] = {.on = member.name, .child = child};
   return control::ExecResult{};
 }
 
@@ -122,8 +128,8 @@ Result<control::ExecResult> Service::end_background(const control::Request& requ
 }
 
 control::LabStatus Service::status() {
-  control::LabStatus out{.name = lab_.name,
-                         .file = lab_.file,
+  control::LabStatus out{.name = "",
+                         .file = "",
                          .daemon_pid = ::getpid(),
                          .members = {},
                          .background = {},
@@ -131,6 +137,8 @@ control::LabStatus Service::status() {
   links_.add_to(out.fidelity);
   heartbeat_.add_to(out.fidelity);
   std::lock_guard lock(mutex_);
+  out.name = lab_.name;
+  out.file = lab_.file;
   for (const plan::Member& member : plan_.members) {
     const Running& running = running_[member.name];
     control::MemberStatus status;
@@ -160,28 +168,40 @@ control::LabStatus Service::status() {
 }
 
 Result<control::Entry> Service::enter(const std::string& name) {
-  TRY(const plan::Member* member, need_member(name));
+  TRY(const plan::Member member, copy_member(name));
+  TRY_DO(ensure_ready(member).during(name));
   std::lock_guard lock(mutex_);
   const Running& running = running_[name];
   const std::string fds = "/proc/" + std::to_string(::getpid()) + "/fd/";
   control::Entry entry;
-  entry.netns = member->netns;
-  entry.cgroup = member->cgroup + "/commands";
+  entry.netns = member.netns;
+  entry.cgroup = member.cgroup + "/commands";
   entry.directory = lab_.directory;
-  entry.env = environment(*member);
-  if (member->own_mounts) {
+  entry.env = environment(member);
+  if (member.own_mounts) {
     entry.mounts = fds + std::to_string(running.namespaces.mounts.get());
     entry.uts = fds + std::to_string(running.namespaces.uts.get());
-  } else if (member->kind == plan::Member::Kind::host) {
-    entry.hostname = member->name;
+  } else if (member.kind == plan::Member::Kind::host) {
+    entry.hostname = member.name;
   }
+  if (member.node) entry.user = member.node->user;
   return entry;
 }
 
+Result<plan::Member> Service::copy_member(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  TRY(const plan::Member* member, find_member(name));
+  return *member;
+}
+
 Result<const plan::Member*> Service::need_member(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  return find_member(name);
+}
+
+Result<const plan::Member*> Service::find_member(const std::string& name) {
   const plan::Member* member = plan_.find(name);
   if (!member) return fail(Errc::not_found, "lab " + lab_.name + " has no host or node " + name);
-  std::lock_guard lock(mutex_);
   if (running_[name].down)
     return fail(Errc::unavailable, name + " is down (its power was cut); start it first");
   return member;

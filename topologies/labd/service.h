@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/resource.h>
+
 #include <chrono>
 #include <functional>
 #include <map>
@@ -9,6 +11,7 @@
 #include "common/base/result.h"
 #include "topologies/engine/control/message.h"
 #include "topologies/engine/fabric/fabric.h"
+#include "topologies/engine/plan/diff.h"
 #include "topologies/engine/plan/plan.h"
 #include "topologies/engine/process/supervisor.h"
 #include "topologies/labd/heartbeat.h"
@@ -25,8 +28,11 @@ class Service final {
   using OnProgress = std::function<void(std::string did, std::chrono::milliseconds time)>;
   using Gone = std::function<bool()>;
 
-  // `program_dir`: where heddled and heddle are; it leads the PATH of every command.
-  Service(format::Lab lab, plan::Plan plan, std::string program_dir);
+  struct Options {
+    std::string program_dir;  // where heddled and heddle are; it leads the PATH of every command
+    rlim_t open_files = 0;    // soft limit of what is started; 0: as this program has it
+  };
+  Service(format::Lab lab, plan::Plan plan, Options options);
 
   // Errors: what could not be built, with the member's name; for a heddled, the end of its log.
   Result<> build(const OnProgress& on_progress);
@@ -37,6 +43,7 @@ class Service final {
   struct Running {  // a member's mutable part
     std::shared_ptr<process::Child> daemon;
     fabric::NodeNamespaces namespaces;  // of linux nodes
+    bool ready = false;                 // processes can run on it
     bool down = false;                  // its power was cut
   };
   struct Background {
@@ -44,11 +51,34 @@ class Service final {
     std::shared_ptr<process::Child> child;
   };
 
+  class Startup;  // brings members up through their stages; startup.cc
+
+  // What processes on it need: directories, cgroups and, for a node, mounts. Made when first
+  // needed.
+  Result<> ensure_ready(const plan::Member& member);
   Result<> prepare_member(const plan::Member& member);
   Result<> start_daemons(const std::vector<const plan::Member*>& members);
   Result<> spawn_daemon(const plan::Member& member);
+  Result<bool> daemon_answers(const plan::Member& member, Deadline deadline);
   Result<> wait_daemon(const plan::Member& member);
-  Result<> start_node(const plan::Member& member);
+  Result<> start_command(const plan::Member& member);
+
+  // Overlays and services; application.cc. Errors name their key.
+  Result<std::string> run_on(const std::string& host, const std::vector<std::string>& words);
+  Result<> join_swarm(const plan::SwarmPlan& swarm);
+  Result<> create_network(const plan::NetworkPlan& network);
+  Result<> wait_healthy(const plan::WorkloadPlan& workload);
+  Result<> start_application(const plan::Application& added);
+  void stop_application(const plan::Application& removed);
+
+  // The rest of what changes a lab that is there; update.cc.
+  void change_plan(const std::function<void()>& change);
+  Result<std::vector<std::string>> update(const control::Request& request);
+  Result<> apply(const plan::Diff& diff, const plan::Plan& wanted);
+  Result<> take_away(const plan::Diff& diff);
+  Result<> add(const plan::Diff& diff, const plan::Plan& wanted);
+  Result<> remove_member(const std::string& name);
+  Result<> refresh_hosts(const plan::Diff& diff, const plan::Plan& wanted);
 
   Result<control::ExecResult> exec(const control::Request& request, const Gone& gone);
   Result<control::ExecResult> end_background(const control::Request& request, const Gone& gone);
@@ -59,23 +89,29 @@ class Service final {
   Result<control::Entry> enter(const std::string& name);
   control::LabStatus status();
 
+  // Holds until the next change; what runs beside changes takes a copy.
   Result<const plan::Member*> need_member(const std::string& name);
+  Result<plan::Member> copy_member(const std::string& name);
+  Result<const plan::Member*> find_member(const std::string& name);  // with mutex_ held
   Result<const plan::Member*> need_host(const std::string& name);
   Result<process::SpawnRequest> spawn_request(const plan::Member& member, UniqueFd& netns);
   Result<std::shared_ptr<process::Child>> start_in(const plan::Member& member,
                                                    const std::vector<std::string>& command);
   std::map<std::string, std::string> environment(const plan::Member& member) const;
 
-  const format::Lab lab_;
-  const plan::Plan plan_;
-  const std::string program_dir_;
+  // Written by one that holds both mutexes, so read by one that holds either.
+  format::Lab lab_;
+  plan::Plan plan_;
+  const Options options_;
   fabric::Fabric fabric_;
   Links links_;
   Heartbeat heartbeat_;
   process::Supervisor supervisor_;
 
   std::mutex change_mutex_;  // kill, start and daemon changes
-  std::mutex mutex_;         // the two maps
+  std::mutex ready_mutex_;   // held while a member is made ready
+  UniqueFd node_mounts_;     // made with the first node; see fabric::create_node_mounts
+  std::mutex mutex_;         // the two maps; locked last
   std::map<std::string, Running> running_;
   std::map<std::string, Background> background_;
 };

@@ -73,7 +73,7 @@ bool hung_up(int fd) {
 }
 
 Reply failure(Error error) {
-  return {.error = std::move(error), .result = {}, .status = {}, .entry = {}};
+  return {.error = std::move(error), .result = {}, .status = {}, .entry = {}, .did = {}};
 }
 
 }  // namespace

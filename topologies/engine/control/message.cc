@@ -11,12 +11,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxWords = 4096;
+constexpr std::size_t kMaxWords = 16'384;
 constexpr std::size_t kMaxSevered = 65'536;  // a partition of 500 hosts into halves
 constexpr std::size_t kMaxLinks = 65'536;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
-constexpr std::array<std::pair<Op, std::string_view>, 13> kOps{
+constexpr std::array<std::pair<Op, std::string_view>, 14> kOps{
     {{Op::inspect, "inspect"},
      {Op::exec, "exec"},
      {Op::stop, "stop"},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<Op, std::string_view>, 13> kOps{
      {Op::kill_daemon, "kill-daemon"},
      {Op::restart_daemon, "restart-daemon"},
      {Op::enter, "enter"},
+     {Op::update, "update"},
      {Op::cut, "cut"},
      {Op::mend, "mend"},
      {Op::impair, "impair"},
@@ -381,12 +382,16 @@ ExecResult result_from(const json::object& object) {
               static_cast<std::uint64_t>(reader.integer("dropped_bytes", 0, INT64_MAX / 2))};
 }
 
+json::object to_json(const std::map<std::string, std::string>& texts) {
+  json::object out;
+  for (const auto& [key, value] : texts) out[key] = value;
+  return out;
+}
+
 json::object to_json(const Entry& entry) {
-  json::object env;
-  for (const auto& [key, value] : entry.env) env[key] = value;
-  return {{"netns", entry.netns},       {"mounts", entry.mounts}, {"uts", entry.uts},
-          {"hostname", entry.hostname}, {"cgroup", entry.cgroup}, {"directory", entry.directory},
-          {"env", std::move(env)}};
+  return {{"netns", entry.netns},       {"mounts", entry.mounts},   {"uts", entry.uts},
+          {"hostname", entry.hostname}, {"cgroup", entry.cgroup},   {"directory", entry.directory},
+          {"user", entry.user},         {"env", to_json(entry.env)}};
 }
 
 Entry entry_from(const json::object& object) {
@@ -397,6 +402,7 @@ Entry entry_from(const json::object& object) {
           .hostname = reader.text("hostname"),
           .cgroup = reader.text("cgroup"),
           .directory = reader.text("directory"),
+          .user = reader.text("user"),
           .env = reader.text_map("env")};
 }
 
@@ -416,6 +422,12 @@ std::string encode(const Request& request) {
   json::array severed;
   for (const Severed& pair : request.severed) severed.push_back(json::array{pair.from, pair.to});
   if (!severed.empty()) out["severed"] = std::move(severed);
+  if (request.op == Op::update) {
+    out["text"] = request.text;
+    out["directory"] = request.directory;
+    out["dry_run"] = request.dry_run;
+    out["env"] = to_json(request.env);
+  }
   return json::serialize(out);
 }
 
@@ -438,6 +450,10 @@ Result<Request> decode_request(std::string_view text) {
   TRY_DO(read_impairment(reader, "forward", request.forward));
   TRY_DO(read_impairment(reader, "backward", request.backward));
   TRY(request.severed, severed_from(reader));
+  request.text = reader.text("text");
+  request.directory = reader.text("directory");
+  request.env = reader.text_map("env");
+  request.dry_run = reader.flag("dry_run");
   TRY_DO(reader.done());
   for (const std::string& word : request.command) {
     if (word.find('\0') != std::string::npos)
@@ -452,6 +468,7 @@ std::string encode(const Reply& reply) {
   if (reply.result) out["result"] = to_json(*reply.result);
   if (reply.status) out["status"] = to_json(*reply.status);
   if (reply.entry) out["entry"] = to_json(*reply.entry);
+  if (!reply.did.empty()) out["did"] = json::array(reply.did.begin(), reply.did.end());
   return json::serialize(out);
 }
 
@@ -463,6 +480,7 @@ Result<Reply> decode_reply(std::string_view text) {
   if (const auto* result = reader.object("result")) reply.result = result_from(*result);
   if (const auto* status = reader.object("status")) reply.status = status_from(*status);
   if (const auto* entry = reader.object("entry")) reply.entry = entry_from(*entry);
+  reply.did = reader.texts("did");
   TRY_DO(reader.done());
   return reply;
 }

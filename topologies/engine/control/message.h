@@ -24,6 +24,7 @@ enum class Op {
   kill_daemon,
   restart_daemon,
   enter,
+  update,  // to what another lab file says
   // Of links.
   cut,        // no carrier at both ends, until ...
   mend,       // ... this
@@ -47,6 +48,11 @@ struct Request {
   std::optional<format::Impairment> forward{};  // impair: absent: that way stays as it is
   std::optional<format::Impairment> backward{};
   std::vector<Severed> severed{};  // partition: all that is
+  // update: `target` is the file's name for messages.
+  std::string text{};                        // the new lab file
+  std::string directory{};                   // where relative paths in it begin
+  std::map<std::string, std::string> env{};  // what `${NAME}` in it stands for
+  bool dry_run = false;                      // only say what would change
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -138,6 +144,7 @@ struct Entry {
   std::string hostname;
   std::string cgroup;
   std::string directory;
+  std::string user{};
   std::map<std::string, std::string> env;
   friend bool operator==(const Entry&, const Entry&) = default;
 };
@@ -147,6 +154,7 @@ struct Reply {
   std::optional<ExecResult> result;  // exec, stop, await
   std::optional<LabStatus> status;   // inspect
   std::optional<Entry> entry;        // enter
+  std::vector<std::string> did{};    // update: a line for each change
 };
 
 // One line that a starting heddle-labd prints for each thing it did; the last has `ready` or
@@ -170,7 +178,7 @@ Result<Progress> decode_progress(std::string_view text);
 // A status as JSON for people's programs (`inspect --format json`).
 std::string format_json(const LabStatus& status);
 
-inline constexpr std::size_t kMaxRequest = 1U << 20;
+inline constexpr std::size_t kMaxRequest = 8U << 20;  // a lab file and an environment
 inline constexpr std::size_t kMaxReply = 16U << 20;
 
 }  // namespace heddle::control

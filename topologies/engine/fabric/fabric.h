@@ -1,7 +1,6 @@
 #pragma once
-#include <map>
-#include <memory>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -12,25 +11,32 @@ namespace heddle::fabric {
 // A lab's network in the kernel: namespaces pinned under its run directory, the switch with its
 // bridges, and links. What it makes lives in those namespaces, so removing their pins once no
 // process is left takes everything away, whoever made it.
-// Threads: one caller at a time; calls block for milliseconds.
+// Threads: one caller at a time; calls block, and use a few threads of their own.
 // Errors:  `exists` when something of that name is there already; `denied` without CAP_NET_ADMIN.
 class Fabric final {
  public:
-  explicit Fabric(const plan::Plan& plan) : plan_(plan) {}  // borrowed
+  // Borrowed; as it is when a call is made. The calls that are given parts of a plan need not find
+  // them in it.
+  explicit Fabric(const plan::Plan& plan) : plan_(plan) {}
 
-  // Namespaces, bridges and links of the whole lab.
-  Result<> create();
+  // The place for pins, and the switch's namespace without bridges. Once, before anything else.
+  Result<> create_base();
+  Result<> add_bridges(const std::vector<const plan::Bridge*>& bridges);
+  Result<> remove_bridge(const std::string& name);
+  Result<> add_members(const std::vector<const plan::Member*>& members);  // without their links
+  Result<> add_links(const std::vector<const plan::Veth*>& links);
+  Result<> add_devices(const std::vector<const plan::Device*>& devices);
+  Result<> remove_links(const std::vector<const plan::Veth*>& links);
+  Result<> remove_devices(const std::vector<const plan::Device*>& devices);
 
   // A power cut's network side: the member's links vanish from the others at once, as if pulled.
   Result<> cut(const std::string& member);
-  // Removes a cut member's namespace; its processes must be gone.
+  // Removes a cut member's namespace with its links; its processes must be gone.
   Result<> remove_member(const std::string& member);
   // Makes the namespace and the links of a removed member again, with equal addresses.
   Result<> restore(const std::string& member);
 
  private:
-  Result<> create_switch();
-  Result<> create_veth(const plan::Veth& veth);
   Result<> set_sysctls(const plan::Member& member);
   const plan::Plan& plan_;
 };
@@ -41,9 +47,18 @@ struct NodeNamespaces {
   UniqueFd mounts;
   UniqueFd uts;
 };
-// A copy of this machine's mounts with a sysfs that shows `netns`, and the node's binds. Mounts
-// that keep others' namespaces or BPF objects alive are left out of the copy.
-Result<NodeNamespaces> create_node_namespaces(const plan::Member& member,
-                                              const std::string& directory);
+
+// What nodes' mount namespaces are copies of: this machine's mounts without those that keep others'
+// namespaces or BPF objects alive, nor the lab's own pins, of which each copy would have them all.
+Result<UniqueFd> create_node_mounts(const plan::LabPaths& paths);
+
+struct NodePlaces {
+  std::string directory;  // where relative binds begin
+  std::string scratch;    // a directory of the lab's that the copies show
+};
+// A copy of `node_mounts` with a sysfs that shows the node's network namespace, its tmpfs, resolver
+// and binds.
+Result<NodeNamespaces> create_node_namespaces(const plan::Member& member, int node_mounts,
+                                              const NodePlaces& places);
 
 }  // namespace heddle::fabric

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "topologies/engine/format/sections.h"
 #include "topologies/engine/format/variables.h"
@@ -19,7 +20,13 @@ class Checker {
   void run() {
     check_names();
     give_addresses();
+    check_shares();
+    give_mgmt_addresses(lab_, diagnostics_);
+    check_stages(lab_, diagnostics_);
+    check_application(lab_, diagnostics_);
     for (std::size_t i = 0; i < lab_.links.size(); ++i) check_link(i);
+    for (const Device& device : lab_.devices) check_device(device);
+    check_ports();
     for (std::size_t i = 0; i < lab_.steps.size(); ++i) check_step(i);
   }
 
@@ -36,8 +43,21 @@ class Checker {
     }
     places_.assign(names.begin(), names.end());
     for (const std::string& place : places_) place_views_.push_back(place);
-    for (const Host& host : lab_.hosts) host_views_.push_back(host.name);
+    for (const Host& host : lab_.hosts) {
+      host_views_.push_back(host.name);
+      hosts_[host.name] = &host;
+    }
+    for (const Node& node : lab_.nodes) nodes_[node.name] = &node;
   }
+
+  template <class T>
+  static const T* find_in(const std::unordered_map<std::string_view, const T*>& map,
+                          const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? nullptr : found->second;
+  }
+  const Host* find_host(const std::string& name) const { return find_in(hosts_, name); }
+  const Node* find_node(const std::string& name) const { return find_in(nodes_, name); }
 
   void claim(const IpAddr& address, const std::string& owner, Mark mark, const std::string& path) {
     const Prefix& subnet = lab_.underlay->subnet;
@@ -115,26 +135,88 @@ class Checker {
     const Link& link = lab_.links[index];
     const std::string path = "topology.links[" + std::to_string(index) + "].endpoints";
     for (const LinkEnd* end : {&link.a, &link.b}) {
-      const bool machine =
-          end->node == "host" && !lab_.find_node("host") && !lab_.find_host("host");
-      if (!machine && !std::ranges::binary_search(place_views_, end->node))
+      const Node* node = find_node(end->node);
+      const bool pseudo =
+          (end->node == "host" || end->node == "mgmt-net") && !node && !find_host(end->node);
+      if (!pseudo && !std::ranges::binary_search(place_views_, end->node))
         diagnostics_.error(link.mark, path,
                            "no node or host \"" + end->node.substr(0, 80) + "\"" +
                                suggestion(end->node, place_views_));
-      if (!endpoints_.insert(end->node + ":" + end->interface).second)
-        diagnostics_.error(
-            link.mark, path,
-            end->node + ":" + end->interface + " is used twice; an interface has one link");
-      if (lab_.find_host(end->node) && end->interface == "eth0")
-        diagnostics_.error(link.mark, path,
-                           "eth0 of host " + end->node + " is its underlay interface; take eth1");
-      const Node* node = lab_.find_node(end->node);
-      if (node && node->underlay && end->interface == "eth0")
-        diagnostics_.error(link.mark, path,
-                           "eth0 of " + end->node + " is its underlay interface; take eth1");
       if (node && node->kind == NodeKind::bridge && !end->addresses.empty())
         diagnostics_.error(link.mark, path, "a bridge's port cannot have an address");
+      if (end->node == "mgmt-net" && pseudo) ++ports_["mgmt-net"];
+      if (node && node->kind == NodeKind::bridge) ++ports_[node->name];
+      check_interface(end->node, end->interface, link.mark, path);
       check_addresses(*end, link.mark, path);
+    }
+  }
+
+  void check_interface(const std::string& place, const std::string& interface, Mark mark,
+                       const std::string& path) {
+    if (!endpoints_.insert(place + ":" + interface).second)
+      diagnostics_.error(mark, path,
+                         place + ":" + interface + " is used twice; an interface has one link");
+    const Node* node = find_node(place);
+    if (interface == "eth0" && (find_host(place) || (node && node->underlay)))
+      diagnostics_.error(mark, path, "eth0 of " + place + " is its underlay interface; take eth1");
+    if (interface == "eth0" && node && node->mgmt)
+      diagnostics_.error(
+          mark, path,
+          "eth0 of " + place + " is its management interface; take eth1, or `network-mode: none`");
+    if (node && !node->shares.empty())
+      diagnostics_.error(mark, path,
+                         place + " has no interfaces of its own: it uses those of " + node->shares);
+  }
+
+  void check_device(const Device& device) {
+    const std::string path = "topology.links";
+    const Node* node = find_node(device.node);
+    if (!std::ranges::binary_search(place_views_, device.node))
+      diagnostics_.error(device.mark, path,
+                         "no node or host \"" + device.node.substr(0, 80) + "\"" +
+                             suggestion(device.node, place_views_));
+    if (node && node->kind != NodeKind::linux)
+      diagnostics_.error(device.mark, path,
+                         device.node + " is a " + std::string(name_of(node->kind)) +
+                             "; dummy, macvlan and vxlan links are for linux nodes and hosts");
+    check_interface(device.node, device.interface, device.mark, path);
+    check_addresses(
+        {.node = device.node, .interface = device.interface, .addresses = device.addresses},
+        device.mark, path);
+  }
+
+  void check_shares() {
+    for (const Node& node : lab_.nodes) {
+      if (node.shares.empty()) continue;
+      const Node* other = find_node(node.shares);
+      const std::string path = "topology.nodes." + node.name + ".network-mode";
+      if (node.kind != NodeKind::linux || node.underlay || node.mgmt_ipv4 || node.mgmt_ipv6)
+        diagnostics_.error(node.mark, path,
+                           "a node that uses another's network has no underlay or management "
+                           "address, and is a linux node");
+      if (!other || other->kind != NodeKind::linux || !other->shares.empty())
+        diagnostics_.error(node.mark, path,
+                           "\"" + node.shares.substr(0, 80) +
+                               "\" is no linux node with a network of its own" +
+                               suggestion(node.shares, place_views_));
+    }
+  }
+
+  // A Linux bridge has 1,023 ports (BR_MAX_PORTS); the next one is refused by the kernel.
+  void check_ports() {
+    constexpr std::size_t kMaxPorts = 1023;
+    std::size_t underlay = lab_.hosts.size();
+    for (const Node& node : lab_.nodes) {
+      underlay += node.underlay.has_value();
+      if (node.mgmt) ++ports_["mgmt-net"];
+    }
+    if (underlay) ports_["underlay"] = underlay;
+    for (const auto& [bridge, count] : ports_) {
+      if (count > kMaxPorts)
+        diagnostics_.error({}, bridge,
+                           std::to_string(count) +
+                               " links to one bridge; a Linux bridge has at "
+                               "most 1023 ports. Use several bridges");
     }
   }
 
@@ -173,7 +255,7 @@ class Checker {
 
   void check_run(const Step& step, const RunAction& run, const std::string& path) {
     for (const std::string& place : run.on) {
-      const Node* node = lab_.find_node(place);
+      const Node* node = find_node(place);
       if (!std::ranges::binary_search(place_views_, place)) {
         diagnostics_.error(
             step.mark, path + ".on",
@@ -223,7 +305,7 @@ class Checker {
                    const std::string& path) {
     if (hosts.empty()) diagnostics_.error(step.mark, path, "names no host");
     for (const std::string& host : hosts) {
-      if (lab_.find_host(host)) continue;
+      if (find_host(host)) continue;
       diagnostics_.error(step.mark, path,
                          "no host \"" + host.substr(0, 80) + "\"" + suggestion(host, host_views_));
     }
@@ -234,9 +316,12 @@ class Checker {
   std::vector<std::string> places_;
   std::vector<std::string_view> place_views_;
   std::vector<std::string_view> host_views_;
+  std::unordered_map<std::string_view, const Host*> hosts_;
+  std::unordered_map<std::string_view, const Node*> nodes_;
   std::map<IpAddr, std::string> owners_;
   std::map<IpAddr, std::string> link_addresses_;
   std::set<std::string> endpoints_;
+  std::map<std::string, std::size_t> ports_;  // by bridge
   std::set<std::string, std::less<>> captured_;
   std::set<std::string, std::less<>> running_;
 };

@@ -22,32 +22,23 @@ inline constexpr auto kNode = std::to_array<std::string_view>(
      "mgmt-ipv4",      "mgmt-ipv6", "network-mode", "dns",           "healthcheck",
      "stages",         "underlay",  "impair"});
 // Those that this runtime has no use for. A warning names them.
-inline constexpr auto kNodeIgnored = std::to_array<std::string_view>({"type",
-                                                                      "image",
-                                                                      "image-pull-policy",
-                                                                      "restart-policy",
-                                                                      "hostname",
-                                                                      "user",
-                                                                      "volumes",
-                                                                      "ports",
-                                                                      "env-files",
-                                                                      "aliases",
-                                                                      "cap-add",
-                                                                      "devices",
-                                                                      "security-opts",
-                                                                      "tmpfs",
-                                                                      "cpu",
-                                                                      "memory",
-                                                                      "cpu-set",
-                                                                      "shm-size",
-                                                                      "privileged",
-                                                                      "auto-remove",
-                                                                      "startup-delay",
-                                                                      "mgmt-ipv4",
-                                                                      "mgmt-ipv6",
-                                                                      "network-mode",
-                                                                      "dns",
-                                                                      "healthcheck"});
+inline constexpr auto kNodeIgnored = std::to_array<std::string_view>(
+    {"type", "image", "image-pull-policy", "restart-policy", "volumes", "ports", "aliases",
+     "cap-add", "devices", "security-opts", "shm-size", "privileged", "auto-remove"});
+inline constexpr auto kDns = std::to_array<std::string_view>({"servers", "search", "options"});
+inline constexpr auto kHealthcheck =
+    std::to_array<std::string_view>({"test", "interval", "timeout", "retries", "start-period"});
+inline constexpr auto kStages =
+    std::to_array<std::string_view>({"create", "create-links", "configure", "healthy", "exit"});
+inline constexpr auto kStage = std::to_array<std::string_view>({"wait-for", "exec"});
+inline constexpr auto kStageWait = std::to_array<std::string_view>({"node", "stage"});
+inline constexpr auto kStageExec = std::to_array<std::string_view>({"command", "phase", "target"});
+inline constexpr auto kMgmt = std::to_array<std::string_view>(
+    {"network", "bridge", "ipv4-subnet", "ipv6-subnet", "ipv4-gw", "ipv6-gw", "ipv4-range",
+     "ipv6-range", "mtu", "external-access", "skip-when-unused", "driver-opts"});
+inline constexpr auto kSingleLink =
+    std::to_array<std::string_view>({"type", "endpoint", "host-interface", "mode", "remote", "vni",
+                                     "dst-port", "src-port", "mtu", "vars", "labels"});
 
 inline constexpr auto kLink = std::to_array<std::string_view>(
     {"endpoints", "mtu", "ipv4", "ipv6", "vars", "labels", "type", "impair"});
@@ -64,6 +55,20 @@ inline constexpr auto kImpairWay =
     std::to_array<std::string_view>({"delay", "jitter", "distribution", "loss", "duplicate",
                                      "corrupt", "reorder", "rate", "limit"});
 inline constexpr auto kLoss = std::to_array<std::string_view>({"share", "burst"});
+
+// Compose's of `networks:` and of `services:`, those that labs know, and `hosts`.
+inline constexpr auto kOverlay = std::to_array<std::string_view>(
+    {"driver", "internal", "attachable", "ipam", "labels", "driver_opts"});
+inline constexpr auto kIpam = std::to_array<std::string_view>({"config"});
+inline constexpr auto kIpamConfig = std::to_array<std::string_view>({"subnet", "gateway"});
+inline constexpr auto kService = std::to_array<std::string_view>(
+    {"hosts", "deploy", "command", "networks", "ports", "expose", "environment", "labels",
+     "restart", "working_dir", "healthcheck"});
+inline constexpr auto kDeploy = std::to_array<std::string_view>({"replicas"});
+inline constexpr auto kServiceNetwork =
+    std::to_array<std::string_view>({"aliases", "ipv4_address"});
+inline constexpr auto kServiceCheck =
+    std::to_array<std::string_view>({"test", "interval", "timeout", "retries", "start_period"});
 
 inline constexpr auto kStep = std::to_array<std::string_view>(
     {"name", "on", "run", "background", "timeout", "stop", "await", "kill", "start", "kill-daemon",

@@ -11,9 +11,11 @@
 #include "common/base/result.h"
 #include "common/net/ip.h"
 #include "common/net/link.h"
+#include "topologies/engine/format/application.h"
 #include "topologies/engine/format/checks.h"
 #include "topologies/engine/format/faults.h"
 #include "topologies/engine/format/impair.h"
+#include "topologies/engine/format/node.h"
 #include "topologies/engine/format/yaml.h"
 
 // A lab file as values. The format is a superset of containerlab's `topology:`; docs/labs.md has
@@ -51,13 +53,27 @@ struct Node {
   std::string name;
   NodeKind kind = NodeKind::linux;
   std::optional<IpAddr> underlay;  // also joined to the underlay, with this address
-  std::vector<std::string> exec;   // run in order once the lab's links are up
-  std::string command;             // entrypoint and cmd: kept running, empty for none
+  std::vector<std::string> exec;   // run in order once its links are up
+  std::string command;             // entrypoint and cmd: kept running from its creation on
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> sysctls;
-  std::vector<std::string> binds;        // SOURCE:DESTINATION[:ro]
-  std::optional<LinkImpairment> impair;  // of its link to the underlay
+  std::vector<std::string> binds;              // SOURCE:DESTINATION[:ro]
+  std::optional<LinkImpairment> impair;        // of its link to the underlay
+  std::string hostname{};                      // empty: its name
+  std::string user{};                          // NAME or UID, with :GROUP; empty: root
+  std::vector<std::string> env_files{};        // read into `env` by read_env_files
+  std::map<std::string, std::string> tmpfs{};  // path -> mount options
+  Dns dns{};
+  Limits limits{};
+  std::optional<Healthcheck> healthcheck{};
+  Stages stages{};
+  std::chrono::seconds startup_delay{0};
+  bool mgmt = true;                   // joins the management network, if there is one
+  std::optional<IpAddr> mgmt_ipv4{};  // complete once the lab was checked
+  std::optional<IpAddr> mgmt_ipv6{};
+  std::string shares{};  // the node whose network namespace it uses
   Mark mark;
+  friend bool operator==(const Node&, const Node&) = default;
 };
 
 struct LinkEnd {
@@ -153,9 +169,13 @@ struct Lab {
   std::string file;                  // as given, for messages
   std::string directory;             // of the file, absolute: steps run in it
   std::optional<Underlay> underlay;  // present when something joins it
+  std::optional<Mgmt> mgmt{};        // present when something names it
   std::vector<Host> hosts;
   std::vector<Node> nodes;
   std::vector<Link> links;
+  std::vector<Device> devices{};
+  std::vector<Overlay> overlays{};
+  std::vector<Service> services{};
   std::vector<Step> steps;
   std::vector<Fault> faults;
   std::vector<Check> checks;
@@ -174,8 +194,18 @@ using Environment = std::map<std::string, std::string>;
 Result<Lab> parse_lab(std::string_view text, const std::string& file,
                       const Environment& environment);
 
-// The same from disk. Errors also: `not_found`, `denied`.
-Result<Lab> load_lab(const std::string& path);
+// The same from disk, with this program's environment. Errors also: `not_found`, `denied`.
+// `directory`: where relative paths in it begin; empty: its own.
+Result<Lab> load_lab(const std::string& path, const std::string& directory = "");
+// The same from text: what a lab's daemon is sent.
+struct LabSource {
+  std::string text;
+  std::string file;       // for messages
+  std::string directory;  // absolute
+  Environment environment;
+};
+Result<Lab> load_lab(const LabSource& source);
+Environment own_environment();
 // The file's bytes, at most kMaxFileBytes.
 Result<std::string> read_lab_file(const std::string& path);
 

@@ -51,7 +51,7 @@ void expand_root(YamlNode& root, const Environment& environment, Diagnostics& di
 }
 
 void refuse_later_keys(const MapReader& root) {
-  for (std::string_view key : {"overlays", "services", "faults", "checks", "seed"}) {
+  for (std::string_view key : {"faults", "checks", "seed"}) {
     if (root.find(key)) root.error(key, std::string(kNotYet));
   }
 }
@@ -68,13 +68,14 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
     diagnostics.error(root.mark, "name", "missing: every lab has a name");
   }
   refuse_later_keys(map);
-  for (std::string_view key : {"mgmt", "settings"}) {
-    if (const YamlNode* value = map.find(key))
-      diagnostics.warn(value->mark, std::string(key), "ignored: labs here have no such network");
-  }
+  if (const YamlNode* value = map.find("settings"))
+    diagnostics.warn(value->mark, "settings", "ignored: nothing here needs them");
+  read_mgmt(map.find("mgmt"), lab, diagnostics);
   read_underlay(map.find("underlay"), lab, diagnostics);
   if (const YamlNode* hosts = map.find("hosts")) read_hosts(*hosts, lab, diagnostics);
   if (const YamlNode* topology = map.find("topology")) read_topology(*topology, lab, diagnostics);
+  if (const YamlNode* overlays = map.find("overlays")) read_overlays(*overlays, lab, diagnostics);
+  if (const YamlNode* services = map.find("services")) read_services(*services, lab, diagnostics);
   if (const YamlNode* steps = map.find("steps")) read_steps(*steps, lab, diagnostics);
 }
 
@@ -141,8 +142,7 @@ Result<std::string> read_lab_file(const std::string& path) {
   }
 }
 
-Result<Lab> load_lab(const std::string& path) {
-  TRY(const std::string text, read_lab_file(path));
+Environment own_environment() {
   Environment environment;
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view pair(*entry);
@@ -150,10 +150,26 @@ Result<Lab> load_lab(const std::string& path) {
     if (equals != std::string_view::npos)
       environment.emplace(pair.substr(0, equals), pair.substr(equals + 1));
   }
-  TRY(Lab lab, parse_lab(text, path, environment));
-  std::error_code ignored;
-  lab.directory = std::filesystem::absolute(path, ignored).parent_path().string();
+  return environment;
+}
+
+Result<Lab> load_lab(const LabSource& source) {
+  TRY(Lab lab, parse_lab(source.text, source.file, source.environment));
+  lab.directory = source.directory;
+  TRY_DO(read_env_files(lab));
   return lab;
+}
+
+Result<Lab> load_lab(const std::string& path, const std::string& directory) {
+  TRY(std::string text, read_lab_file(path));
+  std::error_code ignored;
+  return load_lab(
+      LabSource{.text = std::move(text),
+                .file = path,
+                .directory = directory.empty()
+                                 ? std::filesystem::absolute(path, ignored).parent_path().string()
+                                 : directory,
+                .environment = own_environment()});
 }
 
 }  // namespace heddle::format

@@ -40,11 +40,15 @@ void Diagnostics::error(Mark mark, const std::string& path, const std::string& t
     ++more_;
     return;
   }
-  errors_.push_back(line(mark, path, text));
+  // What many nodes have from one level is wrong once.
+  std::string whole = line(mark, path, text);
+  if (std::ranges::find(errors_, whole) == errors_.end()) errors_.push_back(std::move(whole));
 }
 
 void Diagnostics::warn(Mark mark, const std::string& path, const std::string& text) {
-  if (warnings_.size() < kMaxShown) warnings_.push_back(line(mark, path, text));
+  if (warnings_.size() == kMaxShown) return;
+  std::string whole = line(mark, path, text);
+  if (std::ranges::find(warnings_, whole) == warnings_.end()) warnings_.push_back(std::move(whole));
 }
 
 Error Diagnostics::as_error() const {
@@ -198,6 +202,11 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   constexpr double kMaxMs = 24.0 * 3'600'000;
   if (number * scale > kMaxMs) return fail(Errc::invalid, "must be at most 24h");
   return std::chrono::milliseconds(static_cast<std::int64_t>(number * scale + 0.5));
+}
+
+bool is_interface_name(std::string_view name) {
+  return !name.empty() && name.size() <= 63 && name != "." && name != ".." && name != "lo" &&
+         name.find_first_of(" \t\n:/") == std::string_view::npos;
 }
 
 bool is_name(std::string_view text) {

@@ -72,6 +72,9 @@ class MapReader final {
 // `250ms`, `3s`, `1.5s`, `2m`. A bare number is not accepted: it would leave the unit open.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
+// Of a link's end; longer than the kernel's are shortened.
+bool is_interface_name(std::string_view name);
+
 // Names of labs, hosts, nodes and background processes: a letter or digit, then letters, digits,
 // `-`, `_` and `.`, at most 63 bytes.
 bool is_name(std::string_view text);

@@ -5,6 +5,7 @@
 
 namespace heddle::format {
 
+void read_mgmt(const YamlNode* mgmt, Lab& lab, Diagnostics& diagnostics);
 void read_topology(const YamlNode& topology, Lab& lab, Diagnostics& diagnostics);
 void read_underlay(const YamlNode* underlay, Lab& lab, Diagnostics& diagnostics);
 void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics);
@@ -13,6 +14,31 @@ void read_steps(const YamlNode& steps, Lab& lab, Diagnostics& diagnostics);
 // `impair:` of a link, a host, a node, the underlay or a fault. `path` is its place.
 LinkImpairment read_impairment(const YamlNode& node, const std::string& path,
                                Diagnostics& diagnostics);
+
+// All of `topology:` but its links.
+void read_nodes(const MapReader& topology, Lab& lab, Diagnostics& diagnostics);
+
+// A link of containerlab's extended form whose other side is no node: `type` is its type.
+inline constexpr std::string_view kSingleTypes[] = {"host", "mgmt-net", "macvlan", "dummy",
+                                                    "vxlan"};
+void read_single_link(const YamlNode& link, const std::string& path, Lab& lab,
+                      Diagnostics& diagnostics);
+
+// Of a stage of a node, and its health check.
+StageRules read_stage(const MapReader& stages, std::string_view stage, Diagnostics& diagnostics);
+std::optional<Healthcheck> read_healthcheck(const YamlNode& node, const std::string& path,
+                                            Diagnostics& diagnostics);
+
+void read_overlays(const YamlNode& overlays, Lab& lab, Diagnostics& diagnostics);
+void read_services(const YamlNode& services, Lab& lab, Diagnostics& diagnostics);
+void check_application(Lab& lab, Diagnostics& diagnostics);  // and says where services run
+
+// Reads what `env-files` name into `env`, which wins. Errors: `invalid`, with file and line.
+Result<> read_env_files(Lab& lab);
+
+// Addresses of the management network, and what stages wait for. After check_lab's names.
+void give_mgmt_addresses(Lab& lab, Diagnostics& diagnostics);
+void check_stages(const Lab& lab, Diagnostics& diagnostics);
 
 // After all sections: names, addresses and references that must agree with each other. Gives
 // automatic underlay addresses.

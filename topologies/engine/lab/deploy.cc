@@ -14,17 +14,19 @@
 #include "topologies/engine/format/reader.h"
 #include "topologies/engine/lab/lab.h"
 #include "topologies/engine/lab/root.h"
+#include "topologies/engine/plan/diff.h"
 #include "topologies/engine/process/cgroup.h"
 #include "topologies/engine/process/spawn.h"
-
-extern char** environ;
 
 namespace heddle::lab {
 namespace {
 
 namespace fs = std::filesystem;
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kMaxLine = 1U << 20;
+constexpr auto kUpdateTime = 600s;
 
 Result<> write_file(const std::string& path, std::string_view text) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
@@ -50,17 +52,6 @@ std::string find_daemon(const DeployRequest& request) {
   if (!request.daemon.empty()) return request.daemon;
   const std::string beside = own_directory() + "/heddle-labd";
   return ::access(beside.c_str(), X_OK) == 0 ? beside : "heddle-labd";
-}
-
-std::map<std::string, std::string> own_environment() {
-  std::map<std::string, std::string> out;
-  for (char** entry = environ; *entry; ++entry) {
-    const std::string_view pair(*entry);
-    const std::size_t equals = pair.find('=');
-    if (equals != std::string_view::npos)
-      out.emplace(pair.substr(0, equals), pair.substr(equals + 1));
-  }
-  return out;
 }
 
 // A parent that was not there before is marked, so that the last destroy takes it away again, and
@@ -131,7 +122,7 @@ Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
     spawn.command.push_back("--lab-dir");
     spawn.command.push_back(request.lab_dir);
   }
-  spawn.env = own_environment();
+  spawn.env = format::own_environment();
   spawn.cgroup = paths.daemon_cgroup();
   spawn.output = write_end.get();
   spawn.error = log_fd.get();
@@ -140,18 +131,58 @@ Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
   return follow(read_end.get(), paths, on_progress);
 }
 
+// Lets the daemon of a lab that is there change it.
+Result<Deployed> converge(const DeployRequest& request, const format::Lab& lab,
+                          const plan::LabPaths& paths, std::string text) {
+  const control::Client client(paths.socket());
+  if (!client.answers()) {
+    const bool starts = !process::processes_in(paths.daemon_cgroup()).empty();
+    return starts ? fail(Errc::exists, "lab " + paths.lab() +
+                                           " is just being deployed; try again "
+                                           "when that is done")
+                  : fail(Errc::unavailable, "lab " + paths.lab() +
+                                                " has lost its heddle-labd; take it down first: "
+                                                "heddle lab destroy --name " +
+                                                paths.lab());
+  }
+  TRY(control::Reply reply,
+      client.ask({.op = control::Op::update,
+                  .target = lab.file,
+                  .timeout = kUpdateTime,
+                  .text = std::move(text),
+                  .directory = lab.directory,
+                  .env = format::own_environment(),
+                  .dry_run = request.if_there == DeployRequest::IfThere::compare}));
+  return Deployed{.paths = paths, .was_there = true, .changes = std::move(reply.did)};
+}
+
 }  // namespace
 
-Result<plan::LabPaths> deploy(const DeployRequest& request, const OnProgress& on_progress) {
-  TRY(const std::string text, format::read_lab_file(request.file));
+Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progress) {
+  using IfThere = DeployRequest::IfThere;
+  TRY(std::string text, format::read_lab_file(request.file));
   TRY(const format::Lab lab, format::load_lab(request.file));
   if (::geteuid() != 0)
     return fail(Errc::denied, "labs are network namespaces and cgroups: run this as root (sudo)");
   TRY(const plan::LabPaths paths, locate(lab.name, request.lab_dir));
-  auto built = claim(paths, text);
-  if (!built && built.error().code() == Errc::exists) return std::unexpected(built.error());
+  if (request.if_there == IfThere::compare && !need_deployed(paths)) {
+    TRY(const plan::Plan plan, plan::plan_lab(lab, paths));
+    return Deployed{.paths = paths,
+                    .was_there = false,
+                    .changes = plan::describe(plan::diff(plan::Plan{.paths = paths}, plan))};
+  }
+  Result<> built;
+  if (request.if_there == IfThere::compare) {
+    built = fail(Errc::exists, "");
+  } else {
+    built = claim(paths, text);
+  }
+  if (!built && built.error().code() == Errc::exists) {
+    if (request.if_there == IfThere::refuse) return std::unexpected(built.error());
+    return converge(request, lab, paths, std::move(text)).during("deploy " + lab.name);
+  }
   if (built) built = start_daemon(request, lab, paths, on_progress);
-  if (built) return paths;
+  if (built) return Deployed{.paths = paths, .was_there = false, .changes = {}};
   (void)destroy(paths, [](const control::Progress&) {});
   return std::unexpected(std::move(built).error().during("deploy " + lab.name));
 }

@@ -18,13 +18,24 @@ struct DeployRequest {
   std::string file;     // the lab file
   std::string lab_dir;  // empty: the machine's own directories
   std::string daemon;   // heddle-labd; empty: beside this program, else in PATH
+  // A lab of that name that is there: refused, changed to what the file says, or only compared.
+  enum class IfThere { refuse, converge, compare };
+  IfThere if_there = IfThere::refuse;
+};
+
+struct Deployed {
+  plan::LabPaths paths;
+  bool was_there = false;
+  std::vector<std::string> changes;  // what differed, or with `compare` differs; a line each
 };
 
 // Starts the lab's daemon and waits until it has built everything. On failure what was built is
-// taken away again.
-// Errors: `invalid` for the file; `exists` when a lab of that name is deployed; `denied` without
-//         root; `unsupported` without cgroup2.
-Result<plan::LabPaths> deploy(const DeployRequest& request, const OnProgress& on_progress);
+// taken away again. A lab that is there is changed by its own daemon where it differs; the rest of
+// it is left alone, also when that fails.
+// Errors: `invalid` for the file; `exists` when a lab of that name is deployed, or is just being;
+//         `conflict` for what cannot change; `unavailable` when its daemon is gone; `denied`
+//         without root; `unsupported` without cgroup2.
+Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progress);
 
 // Takes away everything that the lab has on this machine, whatever state it is in: processes (its
 // daemon too), mounts, namespaces with their links, the cgroup, run and state directories.

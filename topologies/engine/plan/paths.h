@@ -48,6 +48,8 @@ class LabPaths final {
   std::string host_state(std::string_view name) const;
   std::string host_socket(std::string_view name) const { return host_run(name) + "/heddled.sock"; }
   std::string host_files(std::string_view name) const;
+  // What `__clabDir__` stands for; `__clabNodeDir__` is the node's below it.
+  std::string node_dir() const { return state_dir() + "/.nodes"; }
 
  private:
   Roots roots_;

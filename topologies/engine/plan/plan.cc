@@ -1,11 +1,15 @@
 #include "topologies/engine/plan/plan.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "topologies/engine/format/variables.h"
 
 namespace heddle::plan {
 namespace {
+
+constexpr std::string_view kMgmtBridge = "mgmt";  // a node's bridge begins with `br-`
 
 // Stable over deploys, so that neighbours' caches survive a host's power cut as they would outside.
 Mac mac_for(std::string_view lab, std::string_view what) {
@@ -29,13 +33,18 @@ std::string bridge_name(std::string_view node) {
 class Planner {
  public:
   Planner(const format::Lab& lab, const LabPaths& paths)
-      : lab_(lab), variables_(built_in_variables(lab, paths)), plan_{.paths = paths} {}
+      : lab_(lab), variables_(built_in_variables(lab, paths)), plan_{.paths = paths} {
+    for (const format::Node& node : lab.nodes) nodes_[node.name] = &node;
+    for (const format::Host& host : lab.hosts) hosts_.insert(host.name);
+  }
 
   Result<Plan> run() {
     plan_switch();
     for (const format::Host& host : lab_.hosts) TRY_DO(plan_host(host));
     for (const format::Node& node : lab_.nodes) plan_node(node);
     for (const format::Link& link : lab_.links) plan_link(link);
+    for (const format::Device& device : lab_.devices) plan_device(device);
+    plan_.application = plan_application(lab_);
     plan_wires(lab_, plan_);
     return std::move(plan_);
   }
@@ -49,16 +58,26 @@ class Planner {
       plan_.bridges.push_back({.name = std::string(kUnderlayBridge),
                                .mac = mac_for(lab_.name, "underlay"),
                                .mtu = lab_.underlay->mtu,
-                               .address = IfAddr{lab_.underlay->gateway(), subnet.length()}});
+                               .addresses = {IfAddr{lab_.underlay->gateway(), subnet.length()}}});
     }
+    if (lab_.mgmt) plan_mgmt(*lab_.mgmt);
     for (const format::Node& node : lab_.nodes) {
       if (node.kind == format::NodeKind::bridge)
         plan_.bridges.push_back({.name = bridge_name(node.name),
                                  .mac = mac_for(lab_.name, "bridge " + node.name),
                                  .mtu = 65535,
-                                 .address = std::nullopt});
+                                 .addresses = {}});
     }
-    plan_.has_switch = !plan_.bridges.empty();
+  }
+
+  void plan_mgmt(const format::Mgmt& mgmt) {
+    Bridge bridge{.name = std::string(kMgmtBridge),
+                  .mac = mac_for(lab_.name, "mgmt"),
+                  .mtu = mgmt.mtu,
+                  .addresses = {}};
+    if (mgmt.ipv4) bridge.addresses.push_back({*mgmt.ipv4_gateway, mgmt.ipv4->length()});
+    if (mgmt.ipv6) bridge.addresses.push_back({*mgmt.ipv6_gateway, mgmt.ipv6->length()});
+    plan_.bridges.push_back(std::move(bridge));
   }
 
   void join_underlay(const Member& member) {
@@ -71,7 +90,7 @@ class Planner {
               .mac = mac_for(lab_.name, member.name + ":eth0"),
               .addresses = {IfAddr{*member.address, lab_.underlay->subnet.length()}},
               .master = "",
-              .gateway = lab_.underlay->gateway(),
+              .gateways = {lab_.underlay->gateway()},
               .label = member.name + ":eth0"};
     veth.b = {.member = "",
               .machine = false,
@@ -80,8 +99,41 @@ class Planner {
               .mac = mac_for(lab_.name, member.name + ":switch"),
               .addresses = {},
               .master = std::string(kUnderlayBridge),
-              .gateway = std::nullopt,
+              .gateways = {},
               .label = "underlay:" + member.name};
+    plan_.veths.push_back(std::move(veth));
+  }
+
+  void join_mgmt(const Member& member, const format::Node& node) {
+    const format::Mgmt& mgmt = *lab_.mgmt;
+    Veth veth;
+    veth.mtu = mgmt.mtu;
+    veth.a = {.member = member.name,
+              .machine = false,
+              .netns = member.netns,
+              .interface = "eth0",
+              .mac = mac_for(lab_.name, member.name + ":eth0"),
+              .addresses = {},
+              .master = "",
+              .gateways = {},
+              .label = member.name + ":eth0"};
+    if (node.mgmt_ipv4) {
+      veth.a.addresses.push_back({*node.mgmt_ipv4, mgmt.ipv4->length()});
+      veth.a.gateways.push_back(*mgmt.ipv4_gateway);
+    }
+    if (node.mgmt_ipv6 && mgmt.ipv6) {
+      veth.a.addresses.push_back({*node.mgmt_ipv6, mgmt.ipv6->length()});
+      veth.a.gateways.push_back(*mgmt.ipv6_gateway);
+    }
+    veth.b = {.member = "",
+              .machine = false,
+              .netns = paths().switch_netns(),
+              .interface = short_name("m-" + member.name, kMaxIfName),
+              .mac = mac_for(lab_.name, member.name + ":mgmt"),
+              .addresses = {},
+              .master = std::string(kMgmtBridge),
+              .gateways = {},
+              .label = "mgmt-net:" + member.name};
     plan_.veths.push_back(std::move(veth));
   }
 
@@ -90,6 +142,8 @@ class Planner {
     member.name = host.name;
     member.kind = Member::Kind::host;
     member.netns = paths().netns(host.name);
+    member.owns_netns = true;
+    member.hostname = host.name;
     member.cgroup = paths().member_cgroup(host.name);
     member.address = host.address;
     member.daemon = host.daemon;
@@ -127,17 +181,20 @@ class Planner {
         format::Unknown::refuse);
   }
 
-  void plan_node(const format::Node& node) {
-    if (node.kind == format::NodeKind::bridge) return;
+  void plan_node(const format::Node& given) {
+    if (given.kind == format::NodeKind::bridge) return;
     Member member;
+    format::Node node = with_directories(given, member);
     member.name = node.name;
     member.kind = node.kind == format::NodeKind::host ? Member::Kind::machine : Member::Kind::linux;
     member.cgroup = paths().member_cgroup(node.name);
+    member.hostname = node.hostname.empty() ? node.name : node.hostname;
     member.log = paths().log(node.name);
     member.env = {{"HEDDLE_HOST", node.name}, {"HEDDLE_LAB", lab_.name}};
     for (const auto& [key, value] : node.env) member.env[key] = value;
     if (member.kind == Member::Kind::linux) {
-      member.netns = paths().netns(node.name);
+      member.owns_netns = node.shares.empty();
+      member.netns = paths().netns(member.owns_netns ? node.name : node.shares);
       member.own_mounts = true;
       member.binds = node.binds;
       member.sysctls = node.sysctls;
@@ -146,8 +203,34 @@ class Planner {
         member.env["HEDDLE_ADDRESS"] = member.address->format();
         join_underlay(member);
       }
+      if (node.mgmt && lab_.mgmt) join_mgmt(member, node);
     }
+    node.impair.reset();  // of a link
+    member.node = std::move(node);
     plan_.members.push_back(std::move(member));
+  }
+
+  // containerlab's names for a lab's and a node's directory.
+  format::Node with_directories(const format::Node& given, Member& member) const {
+    format::Node node = given;
+    const std::string own = paths().node_dir() + "/" + node.name;
+    bool used = false;
+    const auto fill = [&](std::string& text) {
+      for (const auto& [name, path] :
+           {std::pair<std::string_view, std::string>("__clabNodeDir__", own),
+            {"__clabDir__", paths().node_dir()}}) {
+        for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at)) {
+          text.replace(at, name.size(), path);
+          used = true;
+        }
+      }
+    };
+    std::ranges::for_each(node.binds, fill);
+    std::ranges::for_each(node.exec, fill);
+    fill(node.command);
+    for (auto& [key, value] : node.env) fill(value);
+    if (used) member.directories.push_back(own);
+    return node;
   }
 
   End plan_end(const format::LinkEnd& link_end) const {
@@ -157,18 +240,38 @@ class Planner {
     end.mac = link_end.mac.value_or(mac_for(lab_.name, link_end.node + ":" + link_end.interface));
     end.addresses = link_end.addresses;
     end.label = link_end.node + ":" + link_end.interface;
-    const format::Node* node = lab_.find_node(link_end.node);
+    if (is_mgmt_net(link_end.node)) {
+      end.member.clear();
+      end.netns = paths().switch_netns();
+      end.interface = short_name(link_end.node + "-" + link_end.interface, kMaxIfName);
+      end.master = kMgmtBridge;
+      return end;
+    }
+    const auto found = nodes_.find(link_end.node);
+    const format::Node* node = found == nodes_.end() ? nullptr : found->second;
     if (node && node->kind == format::NodeKind::bridge) {
       end.member.clear();
       end.netns = paths().switch_netns();
       end.interface = short_name(link_end.node + "-" + link_end.interface, kMaxIfName);
       end.master = bridge_name(link_end.node);
-    } else if (node ? node->kind == format::NodeKind::host : !lab_.find_host(link_end.node)) {
+    } else if (node ? node->kind == format::NodeKind::host : !hosts_.contains(link_end.node)) {
       end.machine = true;
     } else {
       end.netns = paths().netns(link_end.node);
     }
     return end;
+  }
+
+  bool is_mgmt_net(const std::string& name) const {
+    return name == "mgmt-net" && !nodes_.contains(name) && !hosts_.contains(name);
+  }
+
+  void plan_device(const format::Device& device) {
+    plan_.devices.push_back({.end = plan_end({.node = device.node,
+                                              .interface = device.interface,
+                                              .mac = device.mac,
+                                              .addresses = device.addresses}),
+                             .what = device});
   }
 
   void plan_link(const format::Link& link) {
@@ -177,6 +280,8 @@ class Planner {
 
   const format::Lab& lab_;
   std::map<std::string, std::string> variables_;
+  std::unordered_map<std::string_view, const format::Node*> nodes_;
+  std::unordered_set<std::string_view> hosts_;
   Plan plan_;
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "topologies/engine/format/lab.h"
+#include "topologies/engine/plan/application.h"
 #include "topologies/engine/plan/paths.h"
 
 // What a lab needs of the kernel. Pure: equal labs give equal plans, names and addresses included.
@@ -16,7 +17,8 @@ struct Bridge {
   std::string name;  // in the switch namespace
   Mac mac;
   std::uint32_t mtu = 1500;
-  std::optional<IfAddr> address;
+  std::vector<IfAddr> addresses;
+  friend bool operator==(const Bridge&, const Bridge&) = default;
 };
 
 struct End {
@@ -27,14 +29,23 @@ struct End {
   Mac mac;
   std::vector<IfAddr> addresses;
   std::string master;  // bridge that it is a port of
-  std::optional<IpAddr> gateway;
+  std::vector<IpAddr> gateways;
   std::string label;   // as people name it: `a:eth1`; of the underlay's side: `underlay:h1`
   bool quiet = false;  // a wire's: left down, and without IPv6; who sets it up raises it
+  friend bool operator==(const End&, const End&) = default;
 };
 struct Veth {
   End a;
   End b;
   std::uint32_t mtu = 1500;
+  friend bool operator==(const Veth&, const Veth&) = default;
+};
+
+// An interface without another end in the lab.
+struct Device {
+  End end;
+  format::Device what;
+  friend bool operator==(const Device&, const Device&) = default;
 };
 
 // A link in two halves, veths that meet in the switch namespace, where its packets can be lost,
@@ -48,6 +59,7 @@ struct Wire {
   format::LinkImpairment impair;
   std::uint64_t forward_key = 0;  // what the n-th packet's fate follows from, with n
   std::uint64_t backward_key = 0;
+  friend bool operator==(const Wire&, const Wire&) = default;
 };
 
 // Something that processes run on.
@@ -56,9 +68,12 @@ struct Member {
   std::string name;
   Kind kind = Kind::host;
   std::string netns;        // path; empty for `machine`
+  bool owns_netns = false;  // else it is the machine's, or another node's
   std::string cgroup;       // directory
+  std::string hostname;
   bool own_mounts = false;  // a mount namespace of its own
   std::vector<std::string> binds;
+  std::vector<std::string> directories;    // of its own, for binds; made with it
   std::map<std::string, std::string> env;  // complete but for what the caller adds
   std::map<std::string, std::string> sysctls;
   std::map<std::string, std::string> files;  // path -> content, variables expanded
@@ -69,15 +84,18 @@ struct Member {
   std::string files_dir;  // `files` are below it; survives a power cut
   std::string socket;
   std::string log;
+  std::optional<format::Node> node{};  // linux and machine: what the file says of it
+  friend bool operator==(const Member&, const Member&) = default;
 };
 
 struct Plan {
   LabPaths paths;
-  bool has_switch = false;
   std::vector<Bridge> bridges{};
   std::vector<Member> members{};
   std::vector<Veth> veths{};  // in order; of each wire its two halves
   std::vector<Wire> wires{};
+  std::vector<Device> devices{};
+  Application application{};
 
   const Member* find(std::string_view name) const;
   std::vector<Veth> veths_of(std::string_view member) const;
@@ -94,6 +112,7 @@ struct LinkView {
   const End* a = nullptr;  // of a link to the underlay: the host or node
   const End* b = nullptr;
   const Wire* wire = nullptr;  // absent: one veth
+  std::uint32_t mtu = 0;
   std::string name() const { return a->label + " - " + b->label; }
   bool joins_underlay() const { return b->master == kUnderlayBridge; }
 };

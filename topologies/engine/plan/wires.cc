@@ -97,16 +97,16 @@ void plan_wires(const format::Lab& lab, Plan& plan) {
                           .backward_key = key_of(seed, link, 1)});
     plan.veths.push_back({.a = std::move(veth.a), .b = near, .mtu = veth.mtu});
     plan.veths.push_back({.a = std::move(veth.b), .b = far, .mtu = veth.mtu});
-    plan.has_switch = true;
   }
 }
 
 std::vector<LinkView> links(const Plan& plan) {
   std::vector<LinkView> out;
   for (const Veth& veth : plan.veths) {
-    if (!veth.b.quiet) out.push_back({.a = &veth.a, .b = &veth.b});
+    if (!veth.b.quiet) out.push_back({.a = &veth.a, .b = &veth.b, .mtu = veth.mtu});
   }
-  for (const Wire& wire : plan.wires) out.push_back({.a = &wire.a, .b = &wire.b, .wire = &wire});
+  for (const Wire& wire : plan.wires)
+    out.push_back({.a = &wire.a, .b = &wire.b, .wire = &wire, .mtu = wire.mtu});
   return out;
 }
 

@@ -89,7 +89,9 @@ topology:
   EXPECT_EQ(lab.links.size(), 2U);
   EXPECT_EQ(lab.links[1].a.mac->format(), "02:00:00:00:00:01");
   EXPECT_EQ(lab.links[1].mtu, 9000U);
-  EXPECT_EQ(lab.warnings.size(), 3U);  // mgmt, image, mgmt-ipv4
+  EXPECT_THAT(lab.warnings, ElementsAre(HasSubstr("image: ignored")));
+  EXPECT_EQ(lab.nodes[0].mgmt_ipv4->format(), "172.100.100.2");
+  EXPECT_FALSE(lab.nodes[1].mgmt);
 }
 
 TEST(Lab, EnvironmentIsExpandedOutsideStepsAndFiles) {

@@ -34,7 +34,7 @@ TEST(Plan, EverythingHasItsPlace) {
   ASSERT_TRUE(plan) << plan.error().text();
   ASSERT_EQ(plan->bridges.size(), 2U);
   EXPECT_EQ(plan->bridges[0].name, "underlay");
-  EXPECT_EQ(plan->bridges[0].address->format(), "10.99.0.1/24");
+  EXPECT_EQ(plan->bridges[0].addresses.at(0).format(), "10.99.0.1/24");
   EXPECT_EQ(plan->bridges[1].name, "br-br");
   const Member* h1 = plan->find("h1");
   EXPECT_EQ(h1->netns, "/run/heddle/labs/demo/netns/h1");
