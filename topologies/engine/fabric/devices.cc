@@ -25,13 +25,35 @@ dataplane::ParentMode mode_of(const std::string& mode) {
   return dataplane::ParentMode::bridge;
 }
 
+// What a dummy is where the kernel has none: one end of a pair whose other end nobody uses.
+Result<> create_dead_end(const netlink::Dummy& dummy, const std::string& switch_netns) {
+  TRY(const UniqueFd space, netns::open(switch_netns));
+  TRY(Socket socket, Socket::open_in(space.get()));
+  TRY(const netlink::Link other,
+      netlink::create_veth(socket, {.name = plan::short_name("d-" + dummy.name, kMaxIfName),
+                                    .mac = Mac{{0x02, 0, 0, 0, 0, 1}},
+                                    .mtu = dummy.mtu,
+                                    .group = 0,
+                                    .master = {},
+                                    .peer_name = dummy.name,
+                                    .peer_mac = dummy.mac,
+                                    .peer_netns = dummy.netns}));
+  return netlink::raise_without_ipv6(socket, other.index);
+}
+
 // Under a name of the lab's own first: Linux before 6.13 wants it to be free on the machine too.
-Result<> create(Socket& machine, const plan::Device& device, const std::string& name, int netns) {
+Result<> create(Socket& machine, const plan::Device& device, const std::string& name, int netns,
+                const std::string& switch_netns) {
   const format::Device& what = device.what;
   switch (what.kind) {
-    case Kind::dummy:
-      return netlink::create_dummy(
-          machine, {.name = name, .mac = device.end.mac, .mtu = what.mtu, .netns = netns});
+    case Kind::dummy: {
+      const netlink::Dummy dummy{
+          .name = name, .mac = device.end.mac, .mtu = what.mtu, .netns = netns};
+      auto created = netlink::create_dummy(machine, dummy);
+      if (!created && created.error().code() == Errc::unsupported)
+        return create_dead_end(dummy, switch_netns);
+      return created;
+    }
     case Kind::macvlan: {
       TRY(const IfIndex parent, parent_of(machine, what));
       netlink::OnParent link{.kind = dataplane::LinkKind::macvlan,
@@ -58,11 +80,11 @@ Result<> create(Socket& machine, const plan::Device& device, const std::string& 
   return {};
 }
 
-Result<> create_one(Socket& machine, const plan::Device& device) {
+Result<> create_one(Socket& machine, const plan::Device& device, const std::string& switch_netns) {
   const plan::End& end = device.end;
   const std::string name = plan::short_name("hl-" + end.member + "-" + end.interface, kMaxIfName);
   TRY(const UniqueFd netns, netns::open(end.netns));
-  TRY_DO(create(machine, device, name, netns.get()));
+  TRY_DO(create(machine, device, name, netns.get(), switch_netns));
   TRY(Socket socket, Socket::open_in(netns.get()));
   TRY(const auto link, netlink::find_link(socket, name));
   if (!link) return fail(Errc::conflict, "it vanished meanwhile");
@@ -73,11 +95,13 @@ Result<> create_one(Socket& machine, const plan::Device& device) {
 
 }  // namespace
 
-Result<> create_devices(const std::vector<const plan::Device*>& devices) {
+Result<> create_devices(const std::vector<const plan::Device*>& devices,
+                        const std::string& switch_netns) {
   if (devices.empty()) return {};
   TRY(Socket machine, Socket::open());
   for (const plan::Device* device : devices)
-    TRY_DO(create_one(machine, *device).during(device->end.member + ":" + device->end.interface));
+    TRY_DO(create_one(machine, *device, switch_netns)
+               .during(device->end.member + ":" + device->end.interface));
   return {};
 }
 

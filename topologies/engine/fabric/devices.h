@@ -7,8 +7,10 @@
 // Inside this folder only: interfaces without another end in the lab.
 namespace heddle::fabric {
 
-// Up, with their addresses, in namespaces that are there.
-Result<> create_devices(const std::vector<const plan::Device*>& devices);
+// Up, with their addresses, in namespaces that are there. `switch_netns`: where the other side of a
+// dummy is on a kernel without dummies.
+Result<> create_devices(const std::vector<const plan::Device*>& devices,
+                        const std::string& switch_netns);
 Result<> delete_devices(const std::vector<const plan::Device*>& devices);  // absence is success
 
 }  // namespace heddle::fabric

@@ -79,7 +79,7 @@ Result<> Fabric::remove_links(const std::vector<const plan::Veth*>& links) {
 }
 
 Result<> Fabric::add_devices(const std::vector<const plan::Device*>& devices) {
-  return create_devices(devices).during("make interfaces");
+  return create_devices(devices, plan_.paths.switch_netns()).during("make interfaces");
 }
 
 Result<> Fabric::remove_devices(const std::vector<const plan::Device*>& devices) {

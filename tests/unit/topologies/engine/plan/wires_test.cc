@@ -38,7 +38,6 @@ topology:
 
 TEST(Wires, AnImpairedLinkIsTwoVethsThatMeetInTheSwitch) {
   const Plan plan = wired_plan(kWired);
-  EXPECT_TRUE(plan.has_switch);
   const Wire* wire = wire_of(plan, "b:eth1");
   ASSERT_TRUE(wire);
   EXPECT_EQ(wire->near, "w-a-eth1");
