@@ -20,5 +20,6 @@ void register_lb(CLI::App& app, Context& context);
 void register_system(CLI::App& app, Context& context);  // verify, system, completion, version
 void register_lab(CLI::App& app, Context& context);
 void register_lab_link(CLI::App& app, Context& context);
+void register_lab_generate(CLI::App& app, Context& context);
 
 }  // namespace heddle::cmd
