@@ -21,5 +21,7 @@ void register_system(CLI::App& app, Context& context);  // verify, system, compl
 void register_lab(CLI::App& app, Context& context);
 void register_lab_link(CLI::App& app, Context& context);
 void register_lab_generate(CLI::App& app, Context& context);
+void register_lab_events(CLI::App& app, Context& context);
+void register_lab_save(CLI::App& app, Context& context);
 
 }  // namespace heddle::cmd

@@ -39,17 +39,37 @@ Result<plan::LabPaths> meant(const Arguments& arguments, const std::string& file
   return fail(Errc::conflict, "several labs are deployed (" + names + "); choose one with --name");
 }
 
-Result<control::LabStatus> ask_status(const plan::LabPaths& paths) {
+namespace {
+
+Result<control::Reply> ask(const plan::LabPaths& paths, control::Op op) {
   TRY_DO(lab::need_deployed(paths));
-  auto reply = control::Client(paths.socket()).ask({.op = control::Op::inspect});
-  if (!reply)
+  auto reply = control::Client(paths.socket()).ask({.op = op});
+  if (!reply && reply.error().code() == Errc::unavailable)
     return fail(Errc::unavailable, "lab " + paths.lab() + " has lost its heddle-labd (" +
                                        reply.error().text() +
                                        "); take it down: heddle lab destroy "
                                        "--name " +
                                        paths.lab());
-  if (!reply->status) return fail(Errc::internal, "heddle-labd sent no status");
-  return *std::move(reply->status);
+  return reply;
+}
+
+}  // namespace
+
+Result<control::LabStatus> ask_status(const plan::LabPaths& paths) {
+  TRY(control::Reply reply, ask(paths, control::Op::inspect));
+  if (!reply.status) return fail(Errc::internal, "heddle-labd sent no status");
+  return *std::move(reply.status);
+}
+
+Result<std::string> ask_saved(const plan::LabPaths& paths) {
+  TRY(control::Reply reply, ask(paths, control::Op::save));
+  if (!reply.text) return fail(Errc::internal, "heddle-labd sent no file");
+  return *std::move(reply.text);
+}
+
+Result<format::Lab> load_deployed(const plan::LabPaths& paths) {
+  TRY(const std::string text, ask_saved(paths));
+  return format::parse_lab(text, paths.lab_file(), {});
 }
 
 }  // namespace heddle::cmd

@@ -29,4 +29,9 @@ Result<plan::LabPaths> meant(const Arguments& arguments, const std::string& file
 // Errors: `not_found` when it is not deployed; `unavailable` when its heddle-labd has gone.
 Result<control::LabStatus> ask_status(const plan::LabPaths& paths);
 
+// The file of a deployed lab as it is now, which needs no environment, and what it says.
+// Errors: as above.
+Result<std::string> ask_saved(const plan::LabPaths& paths);
+Result<format::Lab> load_deployed(const plan::LabPaths& paths);
+
 }  // namespace heddle::cmd

@@ -21,6 +21,7 @@ HEDDLE_FUZZ_TARGET(lab_control, data, size) {
   if (const auto reply = decode_reply(text)) {
     const auto again = decode_reply(encode(*reply));
     if (!again || again->result != reply->result || again->status != reply->status) std::abort();
+    if (again->events != reply->events || again->text != reply->text) std::abort();
   }
   (void)decode_progress(text);
   return 0;

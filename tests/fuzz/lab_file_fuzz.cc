@@ -1,6 +1,6 @@
 // link: heddle_topologies_engine_plan
 // Whatever a lab file holds, it is read or refused, in bounded time; and what was read can be
-// planned.
+// planned; and saved, it is a file of the same lab.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 
 #include "tests/fuzz/support/seeded.h"
 #include "tests/fuzz/support/target.h"
+#include "topologies/engine/format/save.h"
 #include "topologies/engine/plan/plan.h"
 
 HEDDLE_FUZZ_TARGET(lab_file, data, size) {
@@ -17,6 +18,13 @@ HEDDLE_FUZZ_TARGET(lab_file, data, size) {
   if (!lab) {
     if (lab.error().text().find("fuzz.lab.yml") == std::string::npos) std::abort();
     return 0;
+  }
+  if (const auto saved = format::save_lab(text, "fuzz.lab.yml", {{"A", "b"}}, {})) {
+    const auto again = format::parse_lab(*saved, "again", {});
+    if (!again || again->name != lab->name || again->hosts.size() != lab->hosts.size() ||
+        again->nodes.size() != lab->nodes.size() || again->links.size() != lab->links.size() ||
+        again->steps.size() != lab->steps.size())
+      std::abort();
   }
   const plan::LabPaths paths(plan::roots_for("", "/cgroup"), lab->name);
   auto planned = plan::plan_lab(*lab, paths);

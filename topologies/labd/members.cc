@@ -130,7 +130,9 @@ Result<> Service::spawn_daemon(const plan::Member& member) {
   if (!log) return fail_errno(errno, "open " + member.log);
   request.output = log.get();
   request.error = log.get();
-  TRY(auto child, supervisor_.start(request, process::Supervisor::Streams::as_given));
+  TRY(auto child, supervisor_.start(request, process::Supervisor::Streams::as_given,
+                                    record_end(member.name, "heddled")));
+  events_.add("started", member.name, "heddled, pid " + std::to_string(child->pid()));
   std::lock_guard lock(mutex_);
   running_[member.name].daemon = std::move(child);
   return {};
@@ -164,7 +166,9 @@ Result<> Service::wait_daemon(const plan::Member& member) {
 // What a node keeps running, from its creation on.
 Result<> Service::start_command(const plan::Member& member) {
   if (!member.node || member.node->command.empty()) return {};
-  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + member.node->command}));
+  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + member.node->command},
+                           record_end(member.name, "cmd")));
+  events_.add("started", member.name, "cmd: " + member.node->command);
   std::lock_guard lock(mutex_);
   background_["cmd." + member.name] = {.on = member.name, .child = std::move(child)};
   return {};
@@ -277,11 +281,12 @@ Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member,
 }
 
 Result<std::shared_ptr<Child>> Service::start_in(const plan::Member& member,
-                                                 const std::vector<std::string>& command) {
+                                                 const std::vector<std::string>& command,
+                                                 process::Supervisor::OnEnded on_ended) {
   UniqueFd netns;
   TRY(process::SpawnRequest request, spawn_request(member, netns));
   request.command = command;
-  return supervisor_.start(request, process::Supervisor::Streams::capture);
+  return supervisor_.start(request, process::Supervisor::Streams::capture, std::move(on_ended));
 }
 
 }  // namespace heddle::labd

@@ -51,6 +51,12 @@ Reply reply_of(Result<> done) {
 }  // namespace
 
 Reply Service::handle(const control::Request& request, const Gone& gone) {
+  Reply reply = answer(request, gone);
+  if (!reply.error) record(request, reply);
+  return reply;
+}
+
+Reply Service::answer(const control::Request& request, const Gone& gone) {
   Reply reply;
   switch (request.op) {
     case Op::inspect:
@@ -84,6 +90,17 @@ Reply Service::handle(const control::Request& request, const Gone& gone) {
       return reply_of(links_.impair(request.target, request.forward, request.backward));
     case Op::partition:
       return reply_of(links_.partition(request.severed));
+    case Op::events:
+      reply.events = events_.after(request.after, after(request.timeout), gone);
+      return reply;
+    case Op::note:
+      return reply_of(note(request));
+    case Op::save: {
+      auto text = save();
+      if (!text) return reply_of(std::unexpected(std::move(text).error()));
+      reply.text = *std::move(text);
+      return reply;
+    }
     case Op::exec:
     case Op::stop:
     case Op::await:
@@ -103,7 +120,9 @@ Result<control::ExecResult> Service::exec(const control::Request& request, const
     if (found != background_.end() && !found->second.child->ending())
       return fail(Errc::exists, "a background process \"" + request.background + "\" runs already");
   }
-  TRY(const std::shared_ptr<Child> child, start_in(member, request.command));
+  process::Supervisor::OnEnded on_ended;
+  if (!request.background.empty()) on_ended = record_end(request.target, request.background);
+  TRY(const std::shared_ptr<Child> child, start_in(member, request.command, std::move(on_ended)));
   if (request.background.empty()) return finish(*child, after(request.timeout), gone);
   std::lock_guard lock(mutex_);
   background_[request.background] = {.on = member.name, .child = child};

@@ -16,6 +16,7 @@
 #include "topologies/engine/process/supervisor.h"
 #include "topologies/labd/heartbeat.h"
 #include "topologies/labd/links.h"
+#include "topologies/labd/event_log.h"
 
 namespace heddle::labd {
 
@@ -40,6 +41,14 @@ class Service final {
   control::Reply handle(const control::Request& request, const Gone& gone);
 
  private:
+  control::Reply answer(const control::Request& request, const Gone& gone);
+  // events.cc
+  void record(const control::Request& request, const control::Reply& reply);  // what was done
+  void record_deployed();
+  process::Supervisor::OnEnded record_end(std::string subject, std::string what);
+  Result<> note(const control::Request& request);
+  Result<std::string> save();
+
   struct Running {  // a member's mutable part
     std::shared_ptr<process::Child> daemon;
     fabric::NodeNamespaces namespaces;  // of linux nodes
@@ -96,7 +105,8 @@ class Service final {
   Result<const plan::Member*> need_host(const std::string& name);
   Result<process::SpawnRequest> spawn_request(const plan::Member& member, UniqueFd& netns);
   Result<std::shared_ptr<process::Child>> start_in(const plan::Member& member,
-                                                   const std::vector<std::string>& command);
+                                                   const std::vector<std::string>& command,
+                                                   process::Supervisor::OnEnded on_ended = {});
   std::map<std::string, std::string> environment(const plan::Member& member) const;
 
   // Written by one that holds both mutexes, so read by one that holds either.
@@ -106,6 +116,8 @@ class Service final {
   fabric::Fabric fabric_;
   Links links_;
   Heartbeat heartbeat_;
+  EventLog events_;
+  format::Environment environment_ = format::own_environment();  // of the file's `${NAME}`
   process::Supervisor supervisor_;
 
   std::mutex change_mutex_;  // kill, start and daemon changes

@@ -56,7 +56,10 @@ Result<> Service::build(const OnProgress& on_progress) {
                   on_progress);
   TRY_DO(startup.run());
   const plan::Application wanted = std::exchange(plan_.application, {});
-  if (wanted.networks.empty() && wanted.workloads.empty()) return {};
+  if (wanted.networks.empty() && wanted.workloads.empty()) {
+    record_deployed();
+    return {};
+  }
   const auto begin = std::chrono::steady_clock::now();
   TRY_DO(start_application(wanted));
   plan_.application.swarm = wanted.swarm;
@@ -64,6 +67,7 @@ Result<> Service::build(const OnProgress& on_progress) {
                   std::to_string(wanted.workloads.size()) + " workloads",
               std::chrono::duration_cast<std::chrono::milliseconds>(
                   std::chrono::steady_clock::now() - begin));
+  record_deployed();
   return {};
 }
 
@@ -95,6 +99,7 @@ Result<std::vector<std::string>> Service::update(const control::Request& request
   change_plan([&] {
     lab_ = std::move(lab);
     plan_ = std::move(wanted);
+    environment_ = request.env;
   });
   links_.forget_gone();
   TRY_DO(links_.settle());

@@ -1,9 +1,11 @@
 #include "topologies/engine/control/message.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/net/rate.h"
 
 namespace heddle::control {
@@ -16,7 +18,7 @@ constexpr std::size_t kMaxSevered = 65'536;  // a partition of 500 hosts into ha
 constexpr std::size_t kMaxLinks = 65'536;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
-constexpr std::array<std::pair<Op, std::string_view>, 14> kOps{
+constexpr std::array<std::pair<Op, std::string_view>, 17> kOps{
     {{Op::inspect, "inspect"},
      {Op::exec, "exec"},
      {Op::stop, "stop"},
@@ -30,7 +32,10 @@ constexpr std::array<std::pair<Op, std::string_view>, 14> kOps{
      {Op::cut, "cut"},
      {Op::mend, "mend"},
      {Op::impair, "impair"},
-     {Op::partition, "partition"}}};
+     {Op::partition, "partition"},
+     {Op::events, "events"},
+     {Op::note, "note"},
+     {Op::save, "save"}}};
 constexpr std::array<std::pair<format::Distribution, std::string_view>, 3> kDistributions{
     {{format::Distribution::uniform, "uniform"},
      {format::Distribution::normal, "normal"},
@@ -406,16 +411,47 @@ Entry entry_from(const json::object& object) {
           .env = reader.text_map("env")};
 }
 
+json::object to_json(const Event& event) {
+  return {{"number", event.number},
+          {"unix_ms", event.unix_ms},
+          {"kind", event.kind},
+          {"subject", event.subject},
+          {"text", event.text}};
+}
+
+Event event_from(const json::object& object) {
+  Reader reader(object);
+  return {.number = static_cast<std::uint64_t>(reader.integer("number", 0, INT64_MAX / 2)),
+          .unix_ms = reader.integer("unix_ms", 0, INT64_MAX / 2),
+          .kind = reader.text("kind"),
+          .subject = reader.text("subject"),
+          .text = reader.text("text")};
+}
+
+std::vector<Event> events_from(const json::array& list) {
+  std::vector<Event> out;
+  for (const json::value& value : list) {
+    if (value.is_object()) out.push_back(event_from(value.as_object()));
+  }
+  return out;
+}
+
 }  // namespace
 
+std::string_view name_of(Op op) {
+  const auto found = std::ranges::find(kOps, op, &std::pair<Op, std::string_view>::first);
+  CHECK(found != kOps.end());
+  return found->second;
+}
+
 std::string encode(const Request& request) {
-  json::object out{{"op", ""},
+  json::object out{{"op", std::string(name_of(request.op))},
                    {"target", request.target},
                    {"background", request.background},
-                   {"timeout_ms", request.timeout.count()}};
-  for (const auto& [op, name] : kOps) {
-    if (op == request.op) out["op"] = std::string(name);
-  }
+                   {"timeout_ms", request.timeout.count()},
+                   {"after", request.after},
+                   {"kind", request.kind},
+                   {"text", request.text}};
   out["command"] = json::array(request.command.begin(), request.command.end());
   if (request.forward) out["forward"] = to_json(*request.forward);
   if (request.backward) out["backward"] = to_json(*request.backward);
@@ -423,7 +459,6 @@ std::string encode(const Request& request) {
   for (const Severed& pair : request.severed) severed.push_back(json::array{pair.from, pair.to});
   if (!severed.empty()) out["severed"] = std::move(severed);
   if (request.op == Op::update) {
-    out["text"] = request.text;
     out["directory"] = request.directory;
     out["dry_run"] = request.dry_run;
     out["env"] = to_json(request.env);
@@ -446,6 +481,8 @@ Result<Request> decode_request(std::string_view text) {
   request.target = reader.text("target");
   request.background = reader.text("background");
   request.command = reader.texts("command");
+  request.after = static_cast<std::uint64_t>(reader.integer("after", 0, INT64_MAX / 2));
+  request.kind = reader.text("kind");
   request.timeout = std::chrono::milliseconds(reader.integer("timeout_ms", 0, kMaxTimeoutMs));
   TRY_DO(read_impairment(reader, "forward", request.forward));
   TRY_DO(read_impairment(reader, "backward", request.backward));
@@ -469,6 +506,11 @@ std::string encode(const Reply& reply) {
   if (reply.status) out["status"] = to_json(*reply.status);
   if (reply.entry) out["entry"] = to_json(*reply.entry);
   if (!reply.did.empty()) out["did"] = json::array(reply.did.begin(), reply.did.end());
+  if (reply.events) {
+    json::array& list = out["events"].emplace_array();
+    for (const Event& event : *reply.events) list.push_back(to_json(event));
+  }
+  if (reply.text) out["text"] = *reply.text;
   return json::serialize(out);
 }
 
@@ -481,6 +523,8 @@ Result<Reply> decode_reply(std::string_view text) {
   if (const auto* status = reader.object("status")) reply.status = status_from(*status);
   if (const auto* entry = reader.object("entry")) reply.entry = entry_from(*entry);
   reply.did = reader.texts("did");
+  if (const auto* events = reader.array("events")) reply.events = events_from(*events);
+  if (object.contains("text")) reply.text = reader.text("text");
   TRY_DO(reader.done());
   return reply;
 }
@@ -502,6 +546,10 @@ Result<Progress> decode_progress(std::string_view text) {
   if (const auto* error = reader.object("error")) progress.error = error_from(*error);
   TRY_DO(reader.done());
   return progress;
+}
+
+std::string format_json(const Event& event) {
+  return json::serialize(to_json(event));
 }
 
 std::string format_json(const LabStatus& status) {

@@ -30,7 +30,12 @@ enum class Op {
   mend,       // ... this
   impair,     // `forward` and `backward`; both absent: again what the file says
   partition,  // the underlay drops frames as `severed` says; empty: no more
+  // Of the lab as a whole.
+  events,  // those after `after`; waits for one, at most `timeout`
+  note,    // adds an event: `kind`, `target` as its subject, `text`
+  save,    // the lab file as it is now
 };
+std::string_view name_of(Op op);  // `kill-daemon`
 
 // Frames from one host or node to another are dropped on the underlay.
 struct Severed {
@@ -48,11 +53,13 @@ struct Request {
   std::optional<format::Impairment> forward{};  // impair: absent: that way stays as it is
   std::optional<format::Impairment> backward{};
   std::vector<Severed> severed{};  // partition: all that is
+  std::string text{};              // note; update: the new lab file
   // update: `target` is the file's name for messages.
-  std::string text{};                        // the new lab file
   std::string directory{};                   // where relative paths in it begin
   std::map<std::string, std::string> env{};  // what `${NAME}` in it stands for
   bool dry_run = false;                      // only say what would change
+  std::uint64_t after = 0;  // events: the number of the last one that is known
+  std::string kind{};       // note
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -149,12 +156,24 @@ struct Entry {
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 
+// Something that happened to a lab since its deploy.
+struct Event {
+  std::uint64_t number = 0;  // from 1; what is missing between two was forgotten for want of room
+  std::int64_t unix_ms = 0;
+  std::string kind;     // deployed, kill, start, ended, ...
+  std::string subject;  // host, node, link or process
+  std::string text;
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
 struct Reply {
   std::optional<Error> error;
   std::optional<ExecResult> result;  // exec, stop, await
   std::optional<LabStatus> status;   // inspect
   std::optional<Entry> entry;        // enter
   std::vector<std::string> did{};    // update: a line for each change
+  std::optional<std::vector<Event>> events{};
+  std::optional<std::string> text{};  // save
 };
 
 // One line that a starting heddle-labd prints for each thing it did; the last has `ready` or
@@ -174,6 +193,9 @@ std::string encode(const Reply& reply);
 Result<Reply> decode_reply(std::string_view text);
 std::string encode(const Progress& progress);
 Result<Progress> decode_progress(std::string_view text);
+
+// An event as one line of JSON (`events --format json`).
+std::string format_json(const Event& event);
 
 // A status as JSON for people's programs (`inspect --format json`).
 std::string format_json(const LabStatus& status);

@@ -43,13 +43,6 @@ void expand_texts(YamlNode& node, const std::string& path, const Environment& en
   }
 }
 
-void expand_root(YamlNode& root, const Environment& environment, Diagnostics& diagnostics) {
-  for (YamlNode::Entry& entry : root.entries) {
-    if (entry.key == "steps") continue;  // theirs are captured while they run
-    expand_texts(entry.value, entry.key, environment, diagnostics);
-  }
-}
-
 void refuse_later_keys(const MapReader& root) {
   for (std::string_view key : {"faults", "checks", "seed"}) {
     if (root.find(key)) root.error(key, std::string(kNotYet));
@@ -80,6 +73,13 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
 }
 
 }  // namespace
+
+void expand_root(YamlNode& root, const Environment& environment, Diagnostics& diagnostics) {
+  for (YamlNode::Entry& entry : root.entries) {
+    if (entry.key == "steps") continue;  // theirs are captured while they run
+    expand_texts(entry.value, entry.key, environment, diagnostics);
+  }
+}
 
 std::string_view name_of(NodeKind kind) {
   switch (kind) {

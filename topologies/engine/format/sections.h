@@ -6,6 +6,9 @@
 namespace heddle::format {
 
 void read_mgmt(const YamlNode* mgmt, Lab& lab, Diagnostics& diagnostics);
+// Replaces `${NAME}` wherever the file's texts have it, but for those that are replaced later.
+void expand_root(YamlNode& root, const Environment& environment, Diagnostics& diagnostics);
+
 void read_topology(const YamlNode& topology, Lab& lab, Diagnostics& diagnostics);
 void read_underlay(const YamlNode* underlay, Lab& lab, Diagnostics& diagnostics);
 void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics);

@@ -24,7 +24,8 @@ using SteadyClock = std::chrono::steady_clock;
 // Shared by the child's owner, the reader and the reaper.
 class Supervisor::Process final : public Child {
  public:
-  explicit Process(bool captured) : streams_open_(captured ? 2 : 0) {}
+  Process(bool captured, OnEnded on_ended)
+      : on_ended_(std::move(on_ended)), streams_open_(captured ? 2 : 0) {}
 
   int pid() const override { return pid_; }
   void started(int pid) { pid_ = pid; }
@@ -61,6 +62,7 @@ class Supervisor::Process final : public Child {
     ending.exit = ending.signal ? 128 + ending.signal : WEXITSTATUS(status);
     ending.time =
         std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - start_);
+    if (on_ended_) on_ended_(ending);
     ending_ = ending;
     changed_.notify_all();
   }
@@ -120,6 +122,7 @@ class Supervisor::Process final : public Child {
   }
 
   const SteadyClock::time_point start_ = SteadyClock::now();
+  const OnEnded on_ended_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   UniqueFd out_;  // ours of its pipes
@@ -241,7 +244,8 @@ Supervisor::~Supervisor() {
   reaper_.detach();  // it may sit in waitid; the table lives as long as it does
 }
 
-Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, Streams streams) {
+Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, Streams streams,
+                                                 OnEnded on_ended) {
   SpawnRequest with_pipes = request;
   UniqueFd out_read;
   UniqueFd out_write;
@@ -258,7 +262,7 @@ Result<std::shared_ptr<Child>> Supervisor::start(const SpawnRequest& request, St
     with_pipes.output = out_write.get();
     with_pipes.error = err_write.get();
   }
-  auto process = std::make_shared<Process>(streams == Streams::capture);
+  auto process = std::make_shared<Process>(streams == Streams::capture, std::move(on_ended));
   process->reads_from(std::move(out_read), std::move(err_read));
   {
     std::lock_guard lock(table_->mutex);

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -57,7 +58,11 @@ class Supervisor final {
 
   // `capture`: output and error are collected; otherwise the request's descriptors are used.
   enum class Streams { capture, as_given };
-  Result<std::shared_ptr<Child>> start(const SpawnRequest& request, Streams streams);
+  // `on_ended` runs on the reaping thread, before anybody's wait() ends; it must not start
+  // anything.
+  using OnEnded = std::function<void(const Ending&)>;
+  Result<std::shared_ptr<Child>> start(const SpawnRequest& request, Streams streams,
+                                       OnEnded on_ended = {});
 
  private:
   class Process;

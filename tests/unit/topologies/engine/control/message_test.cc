@@ -10,7 +10,10 @@ TEST(Message, RequestsSurviveTheWire) {
                         .target = "h1",
                         .command = {"sh", "-c", "echo \"\xff\""},
                         .background = "bg",
-                        .timeout = std::chrono::milliseconds(1234)};
+                        .timeout = std::chrono::milliseconds(1234),
+                        .after = 1ULL << 40,
+                        .kind = "check",
+                        .text = "t"};
   const auto back = decode_request(encode(request));
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(*back, request);
@@ -114,8 +117,16 @@ TEST(Message, RepliesSurviveTheWire) {
                       .cgroup = "c",
                       .directory = "d",
                       .env = {{"A", "1"}}};
+  reply.events = {{.number = 1ULL << 40,
+                   .unix_ms = 1'700'000'000'000,
+                   .kind = "k",
+                   .subject = "s",
+                   .text = "t"}};
+  reply.text = "";
   const auto back = decode_reply(encode(reply));
   ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(back->events, reply.events);
+  EXPECT_EQ(back->text, "");
   EXPECT_EQ(back->result, reply.result);
   EXPECT_EQ(back->status, reply.status);
   EXPECT_EQ(back->entry, reply.entry);

@@ -1,0 +1,74 @@
+// What is written down of what happens to a lab, and what is asked of it as a whole.
+#include <string.h>
+
+#include "topologies/engine/format/save.h"
+#include "topologies/labd/service.h"
+
+namespace heddle::labd {
+namespace {
+
+using control::Op;
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+}  // namespace
+
+// Reading changes nothing; the ends of processes have events of their own.
+void Service::record(const control::Request& request, const control::Reply& reply) {
+  switch (request.op) {
+    case Op::inspect:
+    case Op::enter:
+    case Op::events:
+    case Op::save:
+    case Op::note:
+    case Op::stop:
+    case Op::await:
+      return;
+    case Op::exec:
+      if (!request.background.empty())
+        events_.add("started", request.target, request.background + ": " + joined(request.command));
+      return;
+    case Op::update:
+      for (const std::string& line : reply.did) {
+        if (!request.dry_run) events_.add("change", lab_.name, line);
+      }
+      return;
+    default:
+      events_.add(std::string(name_of(request.op)), request.target, "");
+  }
+}
+
+process::Supervisor::OnEnded Service::record_end(std::string subject, std::string what) {
+  return [this, subject = std::move(subject), what = std::move(what)](const process::Ending& end) {
+    events_.add("ended", subject,
+                what + (end.signal ? ", by signal " + std::to_string(end.signal) + " (" +
+                                         ::strsignal(end.signal) + ")"
+                                   : ", with status " + std::to_string(end.exit)));
+  };
+}
+
+void Service::record_deployed() {
+  events_.add("deployed", lab_.name,
+              std::to_string(lab_.hosts.size()) + " hosts, " + std::to_string(lab_.nodes.size()) +
+                  " nodes, " + std::to_string(plan_.veths.size()) + " links");
+}
+
+Result<> Service::note(const control::Request& request) {
+  if (request.kind.empty()) return fail(Errc::invalid, "a note has a kind");
+  events_.add(request.kind, request.target, request.text);
+  return {};
+}
+
+// The file as deployed: it stands in the run directory.
+Result<std::string> Service::save() {
+  std::lock_guard change(change_mutex_);
+  const std::string path = plan_.paths.lab_file();
+  TRY(const std::string text, format::read_lab_file(path));
+  return format::save_lab(text, path, environment_, {});
+}
+
+}  // namespace heddle::labd
