@@ -20,6 +20,7 @@ void register_lb(CLI::App& app, Context& context);
 void register_system(CLI::App& app, Context& context);  // verify, system, completion, version
 void register_lab(CLI::App& app, Context& context);
 void register_lab_link(CLI::App& app, Context& context);
+void register_lab_graph(CLI::App& app, Context& context);
 void register_lab_generate(CLI::App& app, Context& context);
 void register_lab_events(CLI::App& app, Context& context);
 void register_lab_save(CLI::App& app, Context& context);

@@ -52,6 +52,7 @@ std::string_view name_of(NodeKind kind);
 struct Node {
   std::string name;
   NodeKind kind = NodeKind::linux;
+  std::string group;               // as the file has it
   std::optional<IpAddr> underlay;  // also joined to the underlay, with this address
   std::vector<std::string> exec;   // run in order once its links are up
   std::string command;             // entrypoint and cmd: kept running from its creation on

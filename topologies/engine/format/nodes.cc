@@ -96,6 +96,7 @@ class NodeReader {
     Node node;
     node.name = entry.key;
     node.mark = entry.mark;
+    node.group = group;
     set_kind(node, kind, own);
     merge(node);
     read_runtime(node);
