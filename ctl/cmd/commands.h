@@ -22,6 +22,7 @@ void register_lab(CLI::App& app, Context& context);
 void register_lab_link(CLI::App& app, Context& context);
 void register_lab_graph(CLI::App& app, Context& context);
 void register_lab_generate(CLI::App& app, Context& context);
+void register_lab_capture(CLI::App& app, Context& context);
 void register_lab_events(CLI::App& app, Context& context);
 void register_lab_save(CLI::App& app, Context& context);
 

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 
+#include "ctl/cmd/lab_words.h"
 #include "ctl/cmd/program.h"
 
 namespace heddle::cmd {
@@ -104,16 +105,11 @@ Words filters_of(const CLI::App* app, const std::string& typed, Context& context
   return {};
 }
 
-Words flag_values(const CLI::App* app, const CLI::Option& flag, const std::string& typed,
-                  Context& context) {
-  const std::string type = flag.get_type_name();
-  return type == "FILTER" ? filters_of(app, typed, context) : values_of(type, context);
-}
-
 struct Position {
   const CLI::App* app;
   const CLI::Option* pending = nullptr;  // a flag whose value comes next
   std::size_t positionals = 0;           // seen so far
+  LabTyped lab{};
 };
 
 const CLI::App* child(const CLI::App* app, const std::string& name) {
@@ -128,6 +124,8 @@ Position walk(const CLI::App* root, const Words& words, Context& context) {
     const auto& word = words[i];
     if (at.pending != nullptr) {
       if (at.pending->check_name("--socket")) context.socket = word;
+      if (at.pending->check_name("--lab-dir")) at.lab.lab_dir = word;
+      if (at.pending->check_name("--name")) at.lab.name = word;
       at.pending = nullptr;
     } else if (word.starts_with("-")) {
       const auto* option = at.app->get_option_no_throw(word.substr(0, word.find('=')));
@@ -154,6 +152,16 @@ std::string group_of(const CLI::App* app) {
   return app->get_parent() == nullptr ? "" : app->get_parent()->get_name();
 }
 
+Words flag_values(const Position& at, const CLI::Option& flag, const std::string& typed,
+                  Context& context) {
+  const std::string type = flag.get_type_name();
+  if (type == "FILTER") return filters_of(at.app, typed, context);
+  // A lab that is there; `generate` gives a name to one that is not.
+  if (type == "LAB" && group_of(at.app) == "lab") return lab_words(type, at.lab);
+  if (type == "KIND") return {"linux", "bridge"};
+  return values_of(type, context);
+}
+
 // Where a workload may be one that heddled does not know yet.
 Words connectable(Context& context) {
   Words words = values_of("WORKLOAD", context);
@@ -176,6 +184,9 @@ Words positional_values(const Position& at, Context& context) {
       const std::string group = group_of(at.app);
       if (group == "network" && command == "connect" && name == "WORKLOAD") {
         return connectable(context);
+      }
+      if (group == "lab") {
+        return name == "NODE" || name == "LINK" ? lab_words(name, at.lab) : Words{};
       }
       const bool balancer = group == "lb" && command != "create" && name == "NAME";
       return values_of(balancer ? "BALANCER" : name, context);
@@ -201,12 +212,12 @@ std::string complete(const std::vector<std::string>& words, Context& context) {
   Words candidates;
   const auto equals = last.find('=');
   if (at.pending != nullptr) {
-    candidates = flag_values(at.app, *at.pending, last, context);
+    candidates = flag_values(at, *at.pending, last, context);
   } else if (last.starts_with("--") && equals != std::string::npos) {
     const auto* option = at.app->get_option_no_throw(last.substr(0, equals));
     if (option == nullptr) return "";
     candidates = with_prefix(last.substr(0, equals + 1),
-                             flag_values(at.app, *option, last.substr(equals + 1), context));
+                             flag_values(at, *option, last.substr(equals + 1), context));
   } else if (last.starts_with("-")) {
     candidates = flags_of(at.app);
   } else {

@@ -157,6 +157,7 @@ std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context) {
   register_lab_link(*app, context);
   register_lab_graph(*app, context);
   register_lab_generate(*app, context);
+  register_lab_capture(*app, context);
   register_lab_events(*app, context);
   register_lab_save(*app, context);
   register_system(*app, context);

@@ -42,6 +42,16 @@ TEST(Completion, CommandsAndFlagsComeFromTheTree) {
   EXPECT_EQ(completed(nowhere, {}), "");
 }
 
+TEST(Completion, LabsThatAreNotThereAreSilent) {
+  const std::string nowhere = "/tmp/heddle-no-such.sock";
+  EXPECT_EQ(completed(nowhere, {"lab", "gen"}), "generate\n");
+  EXPECT_EQ(completed(nowhere, {"lab", "generate", "s"}), "star\nswarm\n");
+  EXPECT_EQ(completed(nowhere, {"lab", "generate", "star", "--kind", ""}), "bridge\nlinux\n");
+  EXPECT_EQ(completed(nowhere, {"lab", "exec", "--lab-dir", "/tmp/heddle-no-labs", ""}), "");
+  EXPECT_EQ(
+      completed(nowhere, {"lab", "capture", "--lab-dir", "/tmp/heddle-no-labs", "--name", ""}), "");
+}
+
 TEST(Completion, NamesComeFromTheDaemon) {
   test::FakeDaemon daemon;
   daemon.reply("ListNetworks",
