@@ -15,6 +15,20 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+// Of an impairment.
+std::string text_of(const control::Request& request) {
+  if (!request.forward && !request.backward) return "as the file says";
+  std::string out;
+  const auto say = [&](const char* way, const std::optional<format::Impairment>& impairment) {
+    if (!impairment) return;
+    const std::string what = format::describe(*impairment);
+    out += (out.empty() ? "" : "; ") + std::string(way) + " " + (what.empty() ? "nothing" : what);
+  };
+  say("forward", request.forward);
+  say("backward", request.backward);
+  return out;
+}
+
 }  // namespace
 
 // Reading changes nothing; the ends of processes have events of their own.
@@ -36,6 +50,14 @@ void Service::record(const control::Request& request, const control::Reply& repl
       for (const std::string& line : reply.did) {
         if (!request.dry_run) events_.add("change", lab_.name, line);
       }
+      return;
+    case Op::impair:
+      events_.add("impair", request.target, text_of(request));
+      return;
+    case Op::partition:
+      for (const control::Severed& pair : request.severed)
+        events_.add("partition", pair.from, "nothing gets from " + pair.from + " to " + pair.to);
+      if (request.severed.empty()) events_.add("heal", "", "no partition any more");
       return;
     default:
       events_.add(std::string(name_of(request.op)), request.target, "");
@@ -68,7 +90,14 @@ Result<std::string> Service::save() {
   std::lock_guard change(change_mutex_);
   const std::string path = plan_.paths.lab_file();
   TRY(const std::string text, format::read_lab_file(path));
-  return format::save_lab(text, path, environment_, {});
+  std::vector<format::LiveLink> links;
+  for (const control::LinkStatus& link : links_.status()) {
+    if (link.wire)
+      links.push_back({.a = link.a,
+                       .b = link.b,
+                       .impairment = {link.forward.impairment, link.backward.impairment}});
+  }
+  return format::save_lab(text, path, environment_, links);
 }
 
 }  // namespace heddle::labd

@@ -245,6 +245,27 @@ TEST_F(Verbs, ASavedLabNeedsNothingToBeReadAgain) {
   EXPECT_EQ(in_lab("save", "--name verbs").out.substr(0, 12), "name: verbs\n");
 }
 
+TEST_F(Verbs, WhatWasImpairedIsSavedShownAndTold) {
+  const std::string file = write("a.lab.yml", R"(
+name: verbs
+topology:
+  nodes: {n1: {}, n2: {}}
+  links: [{endpoints: ["n1:eth1", "n2:eth1"], impair: {}}]
+)");
+  const Outcome deployed = in_lab("deploy", file);
+  ASSERT_EQ(deployed.status, 0) << deployed.err;
+  ask({.op = control::Op::impair,
+       .target = "n2:eth1",
+       .forward = format::Impairment{.loss = 0.25}});
+  ask({.op = control::Op::cut, .target = "n1:eth1"});
+  EXPECT_THAT(
+      in_lab("save", "").out,
+      HasSubstr("      impair:\n        forward:\n          loss: 25%\n        backward: {}\n"));
+  EXPECT_THAT(in_lab("graph", "").out,
+              AllOf(HasSubstr("n0 -.-"), HasSubstr("\u2192 loss 25%<br/>cut")));
+  EXPECT_THAT(in_lab("events", "").out, AllOf(HasSubstr("forward loss 25%"), HasSubstr("cut ")));
+}
+
 TEST_F(Verbs, AGraphShowsADeployedLabsState) {
   deploy();
   ask({.op = control::Op::kill, .target = "h2"});

@@ -4,7 +4,8 @@
 #include <functional>
 #include <set>
 
-#include "topologies/engine/format/reader.h"
+#include "topologies/engine/format/emit.h"
+#include "topologies/engine/format/sections.h"
 
 namespace heddle::format {
 namespace {
@@ -18,14 +19,21 @@ Names all_names(const Lab& lab) {
   return names;
 }
 
+// Which of a list were left out, by their place in it.
+struct Dropped {
+  std::set<std::size_t> steps;
+  std::set<std::size_t> faults;
+  std::set<std::size_t> checks;
+};
+
 class Filter {
  public:
   Filter(Lab& lab, Names kept) : lab_(lab), all_(all_names(lab)), kept_(std::move(kept)) {}
 
-  void run() {
-    drop_steps();
-    drop("fault", lab_.faults, [&](const Fault& fault) { return left_out(fault); });
-    drop("check", lab_.checks, [&](const Check& check) { return left_out(check); });
+  Dropped run() {
+    drop("step", lab_.steps, dropped_.steps, [&](const Step& step) { return left_out(step); });
+    drop("fault", lab_.faults, dropped_.faults, [&](const Fault& f) { return left_out(f); });
+    drop("check", lab_.checks, dropped_.checks, [&](const Check& c) { return left_out(c); });
     std::erase_if(lab_.links, [&](const Link& link) {
       return !left_out(link.a.node).empty() || !left_out(link.b.node).empty();
     });
@@ -35,6 +43,7 @@ class Filter {
         !lab_.hosts.empty() ||
         std::ranges::any_of(lab_.nodes, [](const Node& node) { return node.underlay.has_value(); });
     if (!joined) lab_.underlay.reset();
+    return std::move(dropped_);
   }
 
  private:
@@ -86,12 +95,8 @@ class Filter {
     return processes_.contains(background) ? background : "";
   }
 
-  void drop_steps() {
-    drop("step", lab_.steps, [&](const Step& step) { return left_out(step); });
-  }
-
   template <class T, class Why>
-  void drop(const char* what, std::vector<T>& list, Why why) {
+  void drop(const char* what, std::vector<T>& list, std::set<std::size_t>& dropped, Why why) {
     std::vector<T> kept;
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::string gone = why(list[i]);
@@ -99,6 +104,7 @@ class Filter {
         kept.push_back(std::move(list[i]));
         continue;
       }
+      dropped.insert(i);
       const std::string name = list[i].name.empty() ? "" : " (" + list[i].name + ")";
       lab_.warnings.push_back(std::string(what) + " " + std::to_string(i + 1) + name +
                               " is left out: it is about " + gone);
@@ -106,15 +112,90 @@ class Filter {
     list = std::move(kept);
   }
 
+  Dropped dropped_;
   Lab& lab_;
   const Names all_;
   const Names kept_;
   Names processes_;  // in the background, of steps that were left out
 };
 
-}  // namespace
+YamlNode* child(YamlNode* map, std::string_view key) {
+  if (!map) return nullptr;
+  const auto found = std::ranges::find(map->entries, key, &YamlNode::Entry::key);
+  return found == map->entries.end() ? nullptr : &found->value;
+}
 
-Result<Lab> filter_nodes(Lab lab, const std::vector<std::string>& names) {
+// Every text that stands anywhere below.
+void collect(const YamlNode& node, std::vector<std::string>& out) {
+  if (node.kind == YamlNode::Kind::scalar) out.push_back(node.scalar);
+  for (const YamlNode& item : node.items) collect(item, out);
+  for (const YamlNode::Entry& entry : node.entries) collect(entry.value, out);
+}
+
+class FileFilter {
+ public:
+  FileFilter(YamlNode& root, const Lab& whole, const Names& kept)
+      : root_(root), all_(all_names(whole)), kept_(kept) {}
+
+  void run(const Lab& filtered, const Dropped& dropped) {
+    YamlNode* topology = child(&root_, "topology");
+    keep_members(child(&root_, "hosts"));
+    keep_members(child(topology, "nodes"));
+    if (YamlNode* links = child(topology, "links"))
+      std::erase_if(links->items, [&](const YamlNode& link) { return leaves(link); });
+    drop("steps", dropped.steps);
+    drop("faults", dropped.faults);
+    drop("checks", dropped.checks);
+    for (const Host& host : filtered.hosts)
+      fix(child(child(&root_, "hosts"), host.name), "address", host.address);
+    for (const Node& node : filtered.nodes) {
+      if (node.underlay)
+        fix(child(child(topology, "nodes"), node.name), "underlay", *node.underlay);
+    }
+  }
+
+ private:
+  void keep_members(YamlNode* members) {
+    if (!members) return;
+    std::erase_if(members->entries,
+                  [&](const YamlNode::Entry& entry) { return !kept_.contains(entry.key); });
+  }
+  // Whether an end is of something that goes: `a:eth1`, or a map with `node`.
+  bool leaves(const YamlNode& link) const {
+    std::vector<std::string> texts;
+    for (std::string_view key : {"endpoints", "endpoint"}) {
+      if (const YamlNode* ends = link.find(key)) collect(*ends, texts);
+    }
+    return std::ranges::any_of(texts, [&](const std::string& text) {
+      const auto name = std::string_view(text).substr(0, text.find(':'));
+      return all_.contains(name) && !kept_.contains(name);
+    });
+  }
+  void drop(std::string_view key, const std::set<std::size_t>& which) {
+    YamlNode* list = child(&root_, key);
+    for (auto at = which.rbegin(); list && at != which.rend(); ++at)
+      list->items.erase(list->items.begin() + static_cast<std::ptrdiff_t>(*at));
+  }
+  // An address that the whole lab gave stays.
+  static void fix(YamlNode* member, std::string_view key, const IpAddr& address) {
+    if (!member) return;
+    YamlNode value;
+    value.kind = YamlNode::Kind::scalar;
+    value.scalar = address.format();
+    if (YamlNode* there = child(member, key)) {
+      *there = std::move(value);
+      return;
+    }
+    member->kind = YamlNode::Kind::map;  // `h1:` alone is null
+    member->entries.push_back({std::string(key), {}, std::move(value)});
+  }
+
+  YamlNode& root_;
+  const Names all_;
+  const Names& kept_;
+};
+
+Result<Names> checked(const Lab& lab, const std::vector<std::string>& names) {
   const Names all = all_names(lab);
   const std::vector<std::string_view> views(all.begin(), all.end());
   if (names.empty()) return fail(Errc::invalid, "the filter names no host and no node");
@@ -123,8 +204,31 @@ Result<Lab> filter_nodes(Lab lab, const std::vector<std::string>& names) {
       return fail(Errc::invalid, "lab " + lab.name + " has no host or node \"" +
                                      name.substr(0, 80) + "\"" + suggestion(name, views));
   }
-  Filter(lab, Names(names.begin(), names.end())).run();
+  return Names(names.begin(), names.end());
+}
+
+}  // namespace
+
+Result<Lab> filter_nodes(Lab lab, const std::vector<std::string>& names) {
+  TRY(Names kept, checked(lab, names));
+  Filter(lab, std::move(kept)).run();
   return lab;
+}
+
+Result<std::string> filter_file(std::string_view text, const std::string& file,
+                                const Environment& environment,
+                                const std::vector<std::string>& names) {
+  TRY(const Lab whole, parse_lab(text, file, environment));
+  TRY(const Names kept, checked(whole, names));
+  Lab filtered = whole;
+  const Dropped dropped = Filter(filtered, kept).run();
+  TRY(YamlNode root, parse_yaml(text, file));
+  const YamlNode before = root;
+  Diagnostics diagnostics(file);
+  expand_root(root, environment, diagnostics);  // parse_lab has done the same
+  escape_replaced(root, before);
+  FileFilter(root, whole, kept).run(filtered, dropped);
+  return emit_yaml(root);
 }
 
 }  // namespace heddle::format

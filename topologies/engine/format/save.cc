@@ -32,21 +32,6 @@ void put(YamlNode& map, std::string_view key, YamlNode value) {
   }
 }
 
-// What stays of `$${x}` is `${x}`, which would be replaced when the file is read again.
-void escape_replaced(YamlNode& now, const YamlNode& before) {
-  if (now.scalar != before.scalar) {
-    std::string out;
-    for (std::size_t i = 0; i < now.scalar.size(); ++i) {
-      if (now.scalar.compare(i, 2, "${") == 0) out += '$';
-      out += now.scalar[i];
-    }
-    now.scalar = std::move(out);
-  }
-  for (std::size_t i = 0; i < now.items.size(); ++i) escape_replaced(now.items[i], before.items[i]);
-  for (std::size_t i = 0; i < now.entries.size(); ++i)
-    escape_replaced(now.entries[i].value, before.entries[i].value);
-}
-
 // One way, by the words of `describe`, which are the file's.
 YamlNode to_yaml(const Impairment& impairment) {
   YamlNode map;
@@ -134,6 +119,21 @@ class Saver {
 };
 
 }  // namespace
+
+// What stays of `$${x}` is `${x}`, which would be replaced when the file is read again.
+void escape_replaced(YamlNode& now, const YamlNode& before) {
+  if (now.scalar != before.scalar) {
+    std::string out;
+    for (std::size_t i = 0; i < now.scalar.size(); ++i) {
+      if (now.scalar.compare(i, 2, "${") == 0) out += '$';
+      out += now.scalar[i];
+    }
+    now.scalar = std::move(out);
+  }
+  for (std::size_t i = 0; i < now.items.size(); ++i) escape_replaced(now.items[i], before.items[i]);
+  for (std::size_t i = 0; i < now.entries.size(); ++i)
+    escape_replaced(now.entries[i].value, before.entries[i].value);
+}
 
 Result<std::string> save_lab(std::string_view text, const std::string& file,
                              const Environment& environment, const std::vector<LiveLink>& links) {

@@ -154,7 +154,16 @@ void add_status(Graph& graph, const control::LabStatus& status) {
     const auto found = states.find(node.name);
     node.state = found == states.end() ? "running" : std::string(found->second);
   }
+  std::map<std::string_view, const control::LinkStatus*> links;
+  for (const control::LinkStatus& link : status.links) links[link.a] = &link;
   for (Link& link : graph.links) {
+    const auto live = links.find(graph.nodes[link.a.node].name + ":" + link.a.interface);
+    if (live != links.end()) {
+      link.state = live->second->state;
+      link.forward = format::describe(live->second->forward.impairment);
+      link.backward = format::describe(live->second->backward.impairment);
+      continue;
+    }
     const bool dark =
         graph.nodes[link.a.node].state == "down" || graph.nodes[link.b.node].state == "down";
     link.state = dark ? "cut" : "up";

@@ -36,7 +36,7 @@ struct Link {
   std::string
       forward;  // what it does to packets from `a` to `b`, see format::describe; empty: nothing
   std::string backward;  // and to those from `b`
-  std::string state;     // of a deployed lab: up, cut; empty: not deployed
+  std::string state;     // of a deployed lab: up, cut, down; empty: not deployed
   std::vector<std::string> commands;
 };
 
@@ -50,7 +50,7 @@ struct Graph {
 
 Graph graph_of(const format::Lab& lab);
 
-// Adds how a deployed lab's hosts and nodes are.
+// Adds how a deployed lab's hosts, nodes and links are.
 void add_status(Graph& graph, const control::LabStatus& status);
 
 // A word as a POSIX shell takes it unchanged.

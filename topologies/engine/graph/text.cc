@@ -35,6 +35,10 @@ std::string class_of(const Node& node) {
   return node.state.empty() || node.state == "running" ? "" : "odd";
 }
 
+bool is_dark(const Link& link) {
+  return link.state == "cut" || link.state == "down";
+}
+
 std::string impairment_of(const Link& link) {
   if (link.forward == link.backward) return link.forward;
   std::string out;
@@ -65,9 +69,9 @@ std::string format_mermaid(const Graph& graph) {
     if (!link.b.interface.empty()) label += " \u00b7 " + mermaid_text(link.b.interface);
     if (const std::string impairment = impairment_of(link); !impairment.empty())
       label += "<br/>" + mermaid_text(impairment);
-    if (link.state == "cut") label += "<br/>cut";
-    out += "  n" + std::to_string(link.a.node) + (link.state == "cut" ? " -.-|\"" : " ---|\"") +
-           label + "\"| n" + std::to_string(link.b.node) + "\n";
+    if (is_dark(link)) label += "<br/>" + link.state;
+    out += "  n" + std::to_string(link.a.node) + (is_dark(link) ? " -.-|\"" : " ---|\"") + label +
+           "\"| n" + std::to_string(link.b.node) + "\n";
   }
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (const std::string kind = class_of(graph.nodes[i]); !kind.empty())
@@ -103,7 +107,7 @@ std::string format_dot(const Graph& graph) {
            ", headlabel=" + dot_text(link.b.interface);
     if (const std::string impairment = impairment_of(link); !impairment.empty())
       out += ", label=" + dot_text(impairment);
-    if (link.state == "cut") out += ", style=dashed, color=\"#b3261e\"";
+    if (is_dark(link)) out += ", style=dashed, color=\"#b3261e\"";
     out += "];\n";
   }
   return out + "}\n";

@@ -11,8 +11,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, 9> kEffects{"note",     "down",    "up",     "cut", "mended",
-                                                   "impaired", "cleared", "failed", "held"};
+constexpr std::array<std::string_view, 10> kEffects{
+    "note", "down", "up", "cut", "mended", "impaired", "cleared", "failed", "held", "restored"};
 
 struct KindEffect {
   std::string_view kind;
@@ -59,7 +59,7 @@ std::optional<bool> flag_of(const json::object& object, std::string_view key) {
 
 class Reader {
  public:
-  explicit Reader(const Graph& graph) : graph_(graph) {
+  explicit Reader(const Graph& graph) {
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) nodes_[graph.nodes[i].name] = i;
     for (std::size_t i = 0; i < graph.links.size(); ++i) {
       for (const End* end : {&graph.links[i].a, &graph.links[i].b})
@@ -105,7 +105,53 @@ class Reader {
     return event;
   }
 
+  // An entry of the timeline of faults: `what` it is, and a sentence.
+  Event read_entry(const json::object& entry, std::int64_t at_ms) {
+    Event event;
+    event.at_ms = at_ms;
+    event.kind = text_of(entry, "what");
+    event.text = text_of(entry, "text");
+    event.subject = event.text;
+    find_subjects(event);
+    event.subject.clear();
+    if (event.kind == "broke" || event.kind == "problem") event.effect = Effect::failed;
+    if (event.kind == "recovered" || event.kind == "held") event.effect = Effect::held;
+    if (event.kind == "fault") {
+      event.effect = effect_of_fault(event.text);
+      if (event.effect == Effect::cut) severed_ = event;
+    }
+    if (event.kind == "undo") {
+      event.effect = Effect::restored;
+      // `the partition heals` names nobody.
+      if (event.nodes.empty() && event.links.empty()) event.nodes = severed_.nodes;
+    }
+    return event;
+  }
+
  private:
+  static Effect effect_of_fault(std::string_view text) {
+    constexpr auto kWords =
+        std::to_array<std::pair<std::string_view, Effect>>({{"kill", Effect::down},
+                                                            {"kill-daemon", Effect::down},
+                                                            {"pause", Effect::down},
+                                                            {"stop", Effect::down},
+                                                            {"cut", Effect::cut},
+                                                            {"partition:", Effect::cut},
+                                                            {"passes", Effect::cut},
+                                                            {"impair", Effect::impaired},
+                                                            {"disk", Effect::impaired},
+                                                            {"clock", Effect::impaired}});
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t end = std::min(text.find(' ', at), text.size());
+      const auto word = text.substr(at, end - at);
+      const auto known =
+          std::ranges::find(kWords, word, &std::pair<std::string_view, Effect>::first);
+      if (known != kWords.end()) return known->second;
+      at = end + 1;
+    }
+    return Effect::note;
+  }
+
   static Effect effect_of(const std::string& kind, const std::string& effect,
                           std::optional<bool> ok) {
     if (const auto named = std::ranges::find(kEffects, effect); named != kEffects.end())
@@ -120,6 +166,7 @@ class Reader {
   void find_subjects(Event& event) const {
     std::string word;
     const auto take = [&] {
+      while (word.ends_with(':') || word.ends_with('.')) word.pop_back();  // of a sentence
       if (const auto node = nodes_.find(word); node != nodes_.end())
         event.nodes.push_back(node->second);
       if (const auto link = links_.find(word); link != links_.end())
@@ -127,7 +174,7 @@ class Reader {
       word.clear();
     };
     for (const char c : event.subject) {
-      if (c == ',' || c == ' ') {
+      if (std::string_view(", ()|").find(c) != std::string_view::npos) {
         take();
       } else {
         word += c;
@@ -136,10 +183,37 @@ class Reader {
     take();
   }
 
-  const Graph& graph_;
   std::map<std::string, std::size_t, std::less<>> nodes_;
   std::map<std::string, std::size_t, std::less<>> links_;
+  Event severed_;  // the last partition
 };
+
+const json::array* array_of(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value && value->is_array() ? &value->as_array() : nullptr;
+}
+
+// A step stands where it ended.
+void read_steps(const json::array& steps, const Reader& reader, std::vector<Event>& out) {
+  std::int64_t end = 0;
+  for (const json::value& value : steps) {
+    if (!value.is_object()) continue;
+    const json::object& step = value.as_object();
+    end = number_of(step, "at_ms").value_or(end) + number_of(step, "time_ms").value_or(0);
+    out.push_back(reader.read_step(step, end));
+  }
+}
+
+void read_timeline(const json::object& timeline, Reader& reader, std::vector<Event>& out) {
+  const std::int64_t began = number_of(timeline, "began_ms").value_or(0);
+  const json::array* entries = array_of(timeline, "entries");
+  if (!entries) return;
+  for (const json::value& value : *entries) {
+    if (!value.is_object()) continue;
+    if (const auto at = number_of(value.as_object(), "at_ms"))
+      out.push_back(reader.read_entry(value.as_object(), began + *at));
+  }
+}
 
 Result<json::object> parse(std::string_view text) {
   if (text.size() > kMaxReport)
@@ -167,26 +241,23 @@ Result<std::vector<Event>> read_report(std::string_view text, const Graph& graph
   if (const std::string lab = text_of(root, "lab"); !lab.empty() && lab != graph.lab)
     return fail(Errc::invalid,
                 "this is the report of lab " + lab + ", and the file's is " + graph.lab);
-  const json::value* events = root.if_contains("events");
-  const json::value* steps = root.if_contains("steps");
-  if ((!events || !events->is_array()) && (!steps || !steps->is_array()))
+  const json::array* events = array_of(root, "events");
+  const json::array* steps = array_of(root, "steps");
+  if (!events && !steps)
     return fail(Errc::invalid,
-                "has neither \"events\" nor \"steps\"; `heddle lab run --format json` prints both");
-  const Reader reader(graph);
+                "has neither \"events\" nor \"steps\"; `heddle lab run --format json` prints them");
+  Reader reader(graph);
   std::vector<Event> out;
-  if (events && events->is_array()) {
-    for (const json::value& value : events->as_array()) {
+  if (events) {
+    for (const json::value& value : *events) {
       if (!value.is_object()) continue;
       if (const auto at = number_of(value.as_object(), "at_ms"))
         out.push_back(reader.read(value.as_object(), *at));
     }
   } else {
-    std::int64_t at = 0;
-    for (const json::value& value : steps->as_array()) {
-      if (!value.is_object()) continue;
-      at += number_of(value.as_object(), "time_ms").value_or(0);
-      out.push_back(reader.read_step(value.as_object(), at));
-    }
+    read_steps(*steps, reader, out);
+    const json::value* timeline = root.if_contains("timeline");
+    if (timeline && timeline->is_object()) read_timeline(timeline->as_object(), reader, out);
   }
   std::ranges::stable_sort(out, {}, &Event::at_ms);
   if (out.size() > kMaxEvents) out.resize(kMaxEvents);

@@ -10,8 +10,9 @@
 
 namespace heddle::graph {
 
-// What an event does to how its subjects look from then on. note: nothing.
-enum class Effect { note, down, up, cut, mended, impaired, cleared, failed, held };
+// What an event does to how its subjects look from then on. note: nothing. restored: a fault's
+// effect, whichever it was, is over.
+enum class Effect { note, down, up, cut, mended, impaired, cleared, failed, held, restored };
 std::string_view name_of(Effect effect);
 
 // Something that happened in a run, on nodes and links of a graph.
@@ -25,10 +26,11 @@ struct Event {
   std::vector<std::size_t> links;
 };
 
-// Reads what `heddle lab run --format json` printed: its `events`, objects with `at_ms`, `kind`,
-// `subject`, `text` and `ok`; in a report without those its `steps`, one after the other. What an
-// event lacks is taken for empty, what it has beyond is left alone. In order of time.
-// Errors: `invalid` when it is no report, or one of another lab.
+// Reads what `heddle lab run --format json` printed: its `steps` (at their `at_ms`, or one after
+// the other) and the `entries` of its `timeline`, whose subjects are the hosts, nodes and links
+// that their texts name; or, where there are, `events`, objects with `at_ms`, `kind`, `subject`,
+// `text` and `ok`. What an event lacks is taken for empty, what it has beyond is left alone. In
+// order of time. Errors: `invalid` when it is no report, or one of another lab.
 Result<std::vector<Event>> read_report(std::string_view json, const Graph& graph);
 
 inline constexpr std::size_t kMaxReport = 64U << 20;  // bytes

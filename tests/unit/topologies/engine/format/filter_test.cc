@@ -89,6 +89,26 @@ TEST(FilterNodes, FaultsAndChecksTooByNodeAndByLink) {
   EXPECT_THAT(names_of(filtered->checks), ElementsAre("near"));
 }
 
+TEST(FilterFile, IsTheFileOfTheFilteredLab) {
+  for (const std::vector<std::string>& names : std::initializer_list<std::vector<std::string>>{
+           {"a", "sw", "h2"}, {"h1", "h2"}, {"b"}, {"h1", "h2", "h3", "a", "b", "sw"}}) {
+    const auto text = filter_file(kSix, "f.yml", {}, names);
+    ASSERT_TRUE(text) << text.error().text();
+    const Lab lab = six(text->c_str());
+    const auto wanted = filter_nodes(six(kSix), names);
+    EXPECT_EQ(names_of(lab.hosts), names_of(wanted->hosts));
+    EXPECT_EQ(names_of(lab.nodes), names_of(wanted->nodes));
+    EXPECT_EQ(lab.links.size(), wanted->links.size());
+    EXPECT_EQ(lab.steps.size(), wanted->steps.size());
+    EXPECT_EQ(lab.underlay.has_value(), wanted->underlay.has_value());
+    for (std::size_t i = 0; i < lab.hosts.size(); ++i)
+      EXPECT_EQ(lab.hosts[i].address, wanted->hosts[i].address);
+    if (lab.find_node("a"))
+      EXPECT_EQ(lab.find_node("a")->underlay, wanted->find_node("a")->underlay);
+  }
+  EXPECT_FALSE(filter_file(kSix, "f.yml", {}, {"nobody"}));
+}
+
 TEST(FilterNodes, ANameThatIsNoneIsRefusedWithTheNearest) {
   const auto lab = filter_nodes(six(kSix), {"a", "h4"});
   ASSERT_FALSE(lab);

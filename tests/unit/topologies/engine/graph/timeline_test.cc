@@ -74,6 +74,43 @@ TEST(ReadReport, StepsServeWhereThereAreNoEvents) {
   EXPECT_EQ(events[3].at_ms, 162);
 }
 
+// As a run with faults and checks prints it.
+TEST(ReadReport, FaultsAndChecksStandBetweenTheSteps) {
+  const auto events = events_of(R"({"lab": "two", "steps": [
+    {"name": "a", "on": "h1", "command": "true", "passed": true, "at_ms": 10, "time_ms": 5},
+    {"name": "b", "on": "h1", "command": "true", "passed": true, "at_ms": 900, "time_ms": 5}],
+    "timeline": {"began_ms": 100, "lasted_ms": 700, "entries": [
+      {"at_ms": 0, "what": "began", "text": "the timeline"},
+      {"at_ms": 10, "what": "fault", "text": "power: kill h2"},
+      {"at_ms": 20, "what": "broke", "text": "web (h1): no answer"},
+      {"at_ms": 30, "what": "undo", "text": "start h2"},
+      {"at_ms": 40, "what": "recovered", "text": "web (h1)"},
+      {"at_ms": 50, "what": "fault", "text": "impair h1:eth1: delay 5ms"},
+      {"at_ms": 60, "what": "undo", "text": "h1:eth1 is as it was"},
+      {"at_ms": 70, "what": "fault", "text": "partition: h1 | h2, n"},
+      {"at_ms": 80, "what": "undo", "text": "the partition heals"},
+      {"at_ms": "x"}, 7]
+}
+})");
+  ASSERT_EQ(events.size(), 11U);
+EXPECT_EQ(events[0].at_ms, 15);
+EXPECT_EQ(events[1].effect, Effect::note);
+EXPECT_EQ(events[2].at_ms, 110);
+EXPECT_EQ(events[2].effect, Effect::down);
+EXPECT_THAT(events[2].nodes, ElementsAre(1));
+EXPECT_EQ(events[3].effect, Effect::failed);
+EXPECT_THAT(events[3].nodes, ElementsAre(0));
+EXPECT_EQ(events[4].effect, Effect::restored);
+EXPECT_EQ(events[5].effect, Effect::held);
+EXPECT_EQ(events[6].effect, Effect::impaired);
+EXPECT_THAT(events[6].links, ElementsAre(2));
+EXPECT_THAT(events[6].nodes, IsEmpty());
+EXPECT_THAT(events[7].links, ElementsAre(2));
+EXPECT_EQ(events[8].effect, Effect::cut);
+EXPECT_THAT(events[9].nodes, ElementsAre(0, 1, 2));
+EXPECT_EQ(events[10].at_ms, 905);
+}
+
 TEST(ReadReport, WhatIsNoReportIsRefused) {
   const auto refusal = [](const char* json) {
     const auto events = read_report(json, two());
