@@ -1,7 +1,11 @@
 #include "ctl/cmd/labs.h"
 
+#include <unistd.h>
+
+#include <memory>
 #include <ostream>
 
+#include "ctl/cmd/progress_bar.h"
 #include "topologies/engine/control/channel.h"
 #include "topologies/engine/steps/print.h"
 
@@ -17,8 +21,16 @@ void print_warnings(Context& context, const format::Lab& lab) {
 }
 
 lab::OnProgress progress_to(Context& context) {
-  return [&context](const control::Progress& progress) {
+  std::shared_ptr<ProgressBar> bar;
+  if (context.format == Format::table && ::isatty(STDOUT_FILENO))
+    bar = std::make_shared<ProgressBar>(context.out);
+  return [&context, bar](const control::Progress& progress) {
     if (context.format == Format::json) return;
+    if (progress.total > 0) {
+      if (bar) bar->show({progress.done, progress.total, progress.did});
+      return;
+    }
+    if (bar) bar->clear();
     context.out << "  " << progress.did << "  (" << steps::format_seconds(progress.time) << ")\n";
     context.out.flush();
   };

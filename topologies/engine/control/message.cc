@@ -532,6 +532,10 @@ Result<Reply> decode_reply(std::string_view text) {
 std::string encode(const Progress& progress) {
   json::object out{
       {"did", progress.did}, {"time_ms", progress.time.count()}, {"ready", progress.ready}};
+  if (progress.total > 0) {
+    out["done"] = progress.done;
+    out["total"] = progress.total;
+  }
   if (progress.error) out["error"] = to_json(*progress.error);
   return json::serialize(out);
 }
@@ -542,7 +546,9 @@ Result<Progress> decode_progress(std::string_view text) {
   Progress progress{.did = reader.text("did"),
                     .time = std::chrono::milliseconds(reader.integer("time_ms", 0, INT64_MAX / 2)),
                     .ready = reader.flag("ready"),
-                    .error = std::nullopt};
+                    .error = std::nullopt,
+                    .done = static_cast<std::size_t>(reader.integer("done", 0, INT32_MAX)),
+                    .total = static_cast<std::size_t>(reader.integer("total", 0, INT32_MAX))};
   if (const auto* error = reader.object("error")) progress.error = error_from(*error);
   TRY_DO(reader.done());
   return progress;

@@ -177,12 +177,14 @@ struct Reply {
 };
 
 // One line that a starting heddle-labd prints for each thing it did; the last has `ready` or
-// `error`.
+// `error`. With a `total` it only says how far it is: `done` of them, `did` the last one.
 struct Progress {
   std::string did;
   std::chrono::milliseconds time{0};
   bool ready = false;
   std::optional<Error> error;
+  std::size_t done = 0;
+  std::size_t total = 0;
 };
 
 // Decoding errors: `invalid`, saying which member of the object is wrong. Unknown members are

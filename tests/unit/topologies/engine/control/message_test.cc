@@ -153,11 +153,17 @@ TEST(Message, ForeignBytesAreRefused) {
 }
 
 TEST(Message, ProgressSurvivesTheWire) {
-  const auto back = decode_progress(encode(Progress{
-      .did = "built", .time = std::chrono::milliseconds(3), .ready = true, .error = std::nullopt}));
+  const auto back = decode_progress(encode(Progress{.did = "built",
+                                                    .time = std::chrono::milliseconds(3),
+                                                    .ready = true,
+                                                    .error = std::nullopt,
+                                                    .done = 3,
+                                                    .total = 4}));
   ASSERT_TRUE(back);
   EXPECT_EQ(back->did, "built");
   EXPECT_TRUE(back->ready);
+  EXPECT_EQ(back->done, 3U);
+  EXPECT_EQ(back->total, 4U);
 }
 
 }  // namespace
