@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 #include "topologies/engine/graph/page.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(lab_report, data, size) {
   using namespace heddle;
   static const graph::Graph graph = graph::graph_of(*format::parse_lab(
       "name: fuzz\nhosts: {h1: {}, h2: {}}\n"

@@ -11,9 +11,9 @@ TEST(Message, RequestsSurviveTheWire) {
                         .command = {"sh", "-c", "echo \"\xff\""},
                         .background = "bg",
                         .timeout = std::chrono::milliseconds(1234),
+                        .text = "t",
                         .after = 1ULL << 40,
-                        .kind = "check",
-                        .text = "t"};
+                        .kind = "check"};
   const auto back = decode_request(encode(request));
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(*back, request);

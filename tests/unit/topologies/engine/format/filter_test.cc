@@ -103,8 +103,9 @@ TEST(FilterFile, IsTheFileOfTheFilteredLab) {
     EXPECT_EQ(lab.underlay.has_value(), wanted->underlay.has_value());
     for (std::size_t i = 0; i < lab.hosts.size(); ++i)
       EXPECT_EQ(lab.hosts[i].address, wanted->hosts[i].address);
-    if (lab.find_node("a"))
+    if (lab.find_node("a")) {
       EXPECT_EQ(lab.find_node("a")->underlay, wanted->find_node("a")->underlay);
+    }
   }
   EXPECT_FALSE(filter_file(kSix, "f.yml", {}, {"nobody"}));
 }

@@ -24,7 +24,7 @@ LinkImpairment link_of(const std::string& impair) {
   const Lab lab = lab_of(impair);
   return lab.links.size() == 1 && lab.links[0].impair ? *lab.links[0].impair : LinkImpairment{};
 }
-std::string error_of(const std::string& impair) {
+std::string impair_error(const std::string& impair) {
   const auto lab = parse_lab("name: x\nhosts:\n  h:\n    impair: " + impair + "\n", "f.yml", {});
   return lab ? "" : lab.error().text();
 }
@@ -80,47 +80,55 @@ topology:
   EXPECT_EQ(lab->nodes[1].impair->forward.rate, 2'000'000u);
 }
 
-struct Bad {
+struct BadImpairText {
   const char* impair;
   const char* error;
 };
-class BadImpair : public ::testing::TestWithParam<Bad> {};
+class BadImpair : public ::testing::TestWithParam<BadImpairText> {};
 TEST_P(BadImpair, IsRefusedWithItsPlace) {
-  EXPECT_THAT(error_of(GetParam().impair), HasSubstr(GetParam().error));
+  EXPECT_THAT(impair_error(GetParam().impair), HasSubstr(GetParam().error));
 }
 INSTANTIATE_TEST_SUITE_P(
     Impairments, BadImpair,
     ::testing::Values(
-        Bad{"5ms", "f.yml:4:13: hosts.h.impair: must be a map"},
-        Bad{"{dealy: 5ms}",
-            "f.yml:4:14: hosts.h.impair.dealy: unknown key; did you mean \"delay\""},
-        Bad{"{delay: 5}", "hosts.h.impair.delay: must be a time such as 50ms, 200us or 1.5s"},
-        Bad{"{delay: -5ms}", "must be a time"}, Bad{"{delay: 61s}", "must be at most 60s"},
-        Bad{"{delay: 1ms, jitter: 2ms}",
-            "f.yml:4:34: hosts.h.impair.jitter: is 2ms, more than the delay of 1ms"},
-        Bad{"{jitter: 2ms}", "more than the delay of 0us"},
-        Bad{"{delay: 1ms, distribution: normal}", "there is none"},
-        Bad{"{delay: 1ms, jitter: 1ms, distribution: gauss}", "must be uniform, normal or pareto"},
-        Bad{"{loss: 1}", "hosts.h.impair.loss: must be a share such as 1% or 0.01, not \"1\""},
-        Bad{"{loss: 101%}", "a share from 0% to 100%"}, Bad{"{loss: 1.5}", "a share from 0%"},
-        Bad{"{loss: -1%}", "must be a share"}, Bad{"{loss: nan}", "must be a share"},
-        Bad{"{loss: {burst: 3}}", "needs `share`"},
-        Bad{"{loss: {share: 1%, burst: 0}}", "impair.loss.burst: must be the mean number"},
-        Bad{"{loss: {share: 0%, burst: 3}}", "`burst` needs a `share` above 0"},
-        Bad{"{loss: {share: 80%, burst: 3}}", "at most 75% can be lost in such bursts"},
-        Bad{"{loss: [1%]}", "must be text, not a list"}, Bad{"{duplicate: 2.0}", "a share from"},
-        Bad{"{corrupt: 5kg}", "must be a share"},
-        Bad{"{reorder: 5%}", "impair.reorder: needs `delay`"},
-        Bad{"{rate: 0}", "impair.rate: must be bits a second from 1kbit to 10tbit"},
-        Bad{"{rate: 10mb}", "must be bits a second"},
-        Bad{"{rate: 1mbit, limit: 0}", "a number of packets from 1 to 1000000"},
-        Bad{"{limit: 5}", "without `delay` and `rate` none does"},
-        Bad{"{forward: {forward: {}}}", "hosts.h.impair.forward.forward: unknown key"},
-        Bad{"{delay: 5ms, backward: {jitter: 6ms}}",
-            "hosts.h.impair.backward.jitter: is 6ms, more than the delay of 5ms"}));
+        BadImpairText{"5ms", "f.yml:4:13: hosts.h.impair: must be a map"},
+        BadImpairText{"{dealy: 5ms}",
+                      "f.yml:4:14: hosts.h.impair.dealy: unknown key; did you mean \"delay\""},
+        BadImpairText{"{delay: 5}",
+                      "hosts.h.impair.delay: must be a time such as 50ms, 200us or 1.5s"},
+        BadImpairText{"{delay: -5ms}", "must be a time"},
+        BadImpairText{"{delay: 61s}", "must be at most 60s"},
+        BadImpairText{"{delay: 1ms, jitter: 2ms}",
+                      "f.yml:4:34: hosts.h.impair.jitter: is 2ms, more than the delay of 1ms"},
+        BadImpairText{"{jitter: 2ms}", "more than the delay of 0us"},
+        BadImpairText{"{delay: 1ms, distribution: normal}", "there is none"},
+        BadImpairText{"{delay: 1ms, jitter: 1ms, distribution: gauss}",
+                      "must be uniform, normal or pareto"},
+        BadImpairText{"{loss: 1}",
+                      "hosts.h.impair.loss: must be a share such as 1% or 0.01, not \"1\""},
+        BadImpairText{"{loss: 101%}", "a share from 0% to 100%"},
+        BadImpairText{"{loss: 1.5}", "a share from 0%"},
+        BadImpairText{"{loss: -1%}", "must be a share"},
+        BadImpairText{"{loss: nan}", "must be a share"},
+        BadImpairText{"{loss: {burst: 3}}", "needs `share`"},
+        BadImpairText{"{loss: {share: 1%, burst: 0}}",
+                      "impair.loss.burst: must be the mean number"},
+        BadImpairText{"{loss: {share: 0%, burst: 3}}", "`burst` needs a `share` above 0"},
+        BadImpairText{"{loss: {share: 80%, burst: 3}}", "at most 75% can be lost in such bursts"},
+        BadImpairText{"{loss: [1%]}", "must be text, not a list"},
+        BadImpairText{"{duplicate: 2.0}", "a share from"},
+        BadImpairText{"{corrupt: 5kg}", "must be a share"},
+        BadImpairText{"{reorder: 5%}", "impair.reorder: needs `delay`"},
+        BadImpairText{"{rate: 0}", "impair.rate: must be bits a second from 1kbit to 10tbit"},
+        BadImpairText{"{rate: 10mb}", "must be bits a second"},
+        BadImpairText{"{rate: 1mbit, limit: 0}", "a number of packets from 1 to 1000000"},
+        BadImpairText{"{limit: 5}", "without `delay` and `rate` none does"},
+        BadImpairText{"{forward: {forward: {}}}", "hosts.h.impair.forward.forward: unknown key"},
+        BadImpairText{"{delay: 5ms, backward: {jitter: 6ms}}",
+                      "hosts.h.impair.backward.jitter: is 6ms, more than the delay of 5ms"}));
 
 TEST(Impair, WhatIsWrongBothWaysIsSaidOnce) {
-  const std::string error = error_of("{jitter: 2ms}");
+  const std::string error = impair_error("{jitter: 2ms}");
   EXPECT_EQ(error.find("jitter"), error.rfind("jitter")) << error;
 }
 

@@ -14,7 +14,7 @@ Lab parse_good(const std::string& text, const Environment& environment = {}) {
   EXPECT_TRUE(lab) << lab.error().text();
   return lab ? *std::move(lab) : Lab{};
 }
-std::string error_of(const std::string& text) {
+std::string lab_error(const std::string& text) {
   const auto lab = parse_lab(text, "f.yml", {});
   return lab ? "" : lab.error().text();
 }
@@ -35,8 +35,8 @@ TEST(Lab, SmallUnderlaysUseAllTheirAddresses) {
   const Lab lab =
       parse_good("name: x\nunderlay: {subnet: 10.0.0.0/29}\nhosts: {a: , b: , c: , d: , e: }\n");
   EXPECT_EQ(lab.hosts[4].address.format(), "10.0.0.6");
-  EXPECT_THAT(error_of("name: x\nunderlay: {subnet: 10.0.0.0/29}\n"
-                       "hosts: {a: , b: , c: , d: , e: , f: }\n"),
+  EXPECT_THAT(lab_error("name: x\nunderlay: {subnet: 10.0.0.0/29}\n"
+                        "hosts: {a: , b: , c: , d: , e: , f: }\n"),
               HasSubstr("no address left"));
 }
 
@@ -104,7 +104,7 @@ TEST(Lab, EnvironmentIsExpandedOutsideStepsAndFiles) {
   EXPECT_EQ(lab.nodes[0].env.at("V"), "1");
   EXPECT_EQ(lab.hosts[0].files.at("f"), "${host.name}");
   EXPECT_EQ(std::get<RunAction>(lab.steps[0].action).shown, "echo ${LATER}");
-  EXPECT_THAT(error_of("name: ${NOT_THERE}\n"),
+  EXPECT_THAT(lab_error("name: ${NOT_THERE}\n"),
               HasSubstr("f.yml:1:7: name: ${NOT_THERE} is not set"));
 }
 
@@ -114,7 +114,7 @@ struct Bad {
 };
 class BadLab : public ::testing::TestWithParam<Bad> {};
 TEST_P(BadLab, IsRefusedWithItsPlace) {
-  EXPECT_THAT(error_of(GetParam().text), HasSubstr(GetParam().error));
+  EXPECT_THAT(lab_error(GetParam().text), HasSubstr(GetParam().error));
 }
 INSTANTIATE_TEST_SUITE_P(
     Labs, BadLab,

@@ -19,7 +19,7 @@ Lab parse_good(const std::string& steps) {
   EXPECT_TRUE(lab) << lab.error().text();
   return lab ? *std::move(lab) : Lab{};
 }
-std::string error_of(const std::string& steps) {
+std::string step_error(const std::string& steps) {
   const auto lab = parse_lab(kHead + steps, "f.yml", {});
   return lab ? "" : lab.error().text();
 }
@@ -76,7 +76,7 @@ struct Bad {
 };
 class BadStep : public ::testing::TestWithParam<Bad> {};
 TEST_P(BadStep, IsRefused) {
-  EXPECT_THAT(error_of(GetParam().steps), HasSubstr(GetParam().error));
+  EXPECT_THAT(step_error(GetParam().steps), HasSubstr(GetParam().error));
 }
 INSTANTIATE_TEST_SUITE_P(
     Steps, BadStep,
@@ -104,7 +104,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Steps, AStoppedNameIsFreeAgain) {
   EXPECT_EQ(
-      error_of("- {on: h1, run: a, background: b}\n- stop: b\n- {on: h1, run: a, background: b}\n"),
+      step_error(
+          "- {on: h1, run: a, background: b}\n- stop: b\n- {on: h1, run: a, background: b}\n"),
       "");
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 // Goal: foreign YAML costs bounded time and memory, and errors tell where they are.
 
-std::string error_of(const std::string& text) {
+std::string yaml_error(const std::string& text) {
   const auto parsed = parse_yaml(text, "f.yml");
   return parsed ? "" : parsed.error().text();
 }
@@ -46,31 +46,32 @@ TEST(Yaml, BillionLaughsAreRefused) {
     for (int j = 0; j < 8; ++j) text += ", " + last;
     text += "]\n";
   }
-  EXPECT_NE(error_of(text).find("aliases nested in aliases"), std::string::npos) << error_of(text);
+  EXPECT_NE(yaml_error(text).find("aliases nested in aliases"), std::string::npos)
+      << yaml_error(text);
 }
 
 TEST(Yaml, DeepNestingIsRefusedWithItsPlace) {
-  const std::string error = error_of(std::string(1000, '['));
+  const std::string error = yaml_error(std::string(1000, '['));
   EXPECT_NE(error.find("f.yml:1:"), std::string::npos) << error;
   EXPECT_NE(error.find("nested deeper"), std::string::npos) << error;
 }
 
 TEST(Yaml, AnAliasInsideItsOwnValueIsRefused) {
-  EXPECT_NE(error_of("a: &a [*a]\n").find("inside the value"), std::string::npos);
+  EXPECT_NE(yaml_error("a: &a [*a]\n").find("inside the value"), std::string::npos);
 }
 
 TEST(Yaml, DuplicateKeysAreRefused) {
-  EXPECT_EQ(error_of("a: 1\nb: 2\na: 3\n"), "f.yml:3:1: key \"a\" stands twice in the same map");
+  EXPECT_EQ(yaml_error("a: 1\nb: 2\na: 3\n"), "f.yml:3:1: key \"a\" stands twice in the same map");
 }
 
 TEST(Yaml, SyntaxErrorsNameTheirPlace) {
-  EXPECT_NE(error_of("a: [1, 2\nb: 3\n").find("f.yml:2:"), std::string::npos);
+  EXPECT_NE(yaml_error("a: [1, 2\nb: 3\n").find("f.yml:2:"), std::string::npos);
 }
 
 TEST(Yaml, SizesZeroBytesAndSeveralDocumentsAreRefused) {
-  EXPECT_NE(error_of(std::string(kMaxFileBytes + 1, 'a')).find("larger than"), std::string::npos);
-  EXPECT_NE(error_of(std::string("a: b\0c", 6)).find("zero byte"), std::string::npos);
-  EXPECT_NE(error_of("a: 1\n---\nb: 2\n").find("more than one"), std::string::npos);
+  EXPECT_NE(yaml_error(std::string(kMaxFileBytes + 1, 'a')).find("larger than"), std::string::npos);
+  EXPECT_NE(yaml_error(std::string("a: b\0c", 6)).find("zero byte"), std::string::npos);
+  EXPECT_NE(yaml_error("a: 1\n---\nb: 2\n").find("more than one"), std::string::npos);
 }
 
 TEST(Yaml, AnEmptyFileIsNull) {

@@ -76,7 +76,7 @@ TEST(ReadReport, StepsServeWhereThereAreNoEvents) {
 
 // As a run with faults and checks prints it.
 TEST(ReadReport, FaultsAndChecksStandBetweenTheSteps) {
-  const auto events = events_of(R"({"lab": "two", "steps": [
+  const auto events = events_of(R"json({"lab": "two", "steps": [
     {"name": "a", "on": "h1", "command": "true", "passed": true, "at_ms": 10, "time_ms": 5},
     {"name": "b", "on": "h1", "command": "true", "passed": true, "at_ms": 900, "time_ms": 5}],
     "timeline": {"began_ms": 100, "lasted_ms": 700, "entries": [
@@ -91,24 +91,24 @@ TEST(ReadReport, FaultsAndChecksStandBetweenTheSteps) {
       {"at_ms": 80, "what": "undo", "text": "the partition heals"},
       {"at_ms": "x"}, 7]
 }
-})");
+})json");
   ASSERT_EQ(events.size(), 11U);
-EXPECT_EQ(events[0].at_ms, 15);
-EXPECT_EQ(events[1].effect, Effect::note);
-EXPECT_EQ(events[2].at_ms, 110);
-EXPECT_EQ(events[2].effect, Effect::down);
-EXPECT_THAT(events[2].nodes, ElementsAre(1));
-EXPECT_EQ(events[3].effect, Effect::failed);
-EXPECT_THAT(events[3].nodes, ElementsAre(0));
-EXPECT_EQ(events[4].effect, Effect::restored);
-EXPECT_EQ(events[5].effect, Effect::held);
-EXPECT_EQ(events[6].effect, Effect::impaired);
-EXPECT_THAT(events[6].links, ElementsAre(2));
-EXPECT_THAT(events[6].nodes, IsEmpty());
-EXPECT_THAT(events[7].links, ElementsAre(2));
-EXPECT_EQ(events[8].effect, Effect::cut);
-EXPECT_THAT(events[9].nodes, ElementsAre(0, 1, 2));
-EXPECT_EQ(events[10].at_ms, 905);
+  EXPECT_EQ(events[0].at_ms, 15);
+  EXPECT_EQ(events[1].effect, Effect::note);
+  EXPECT_EQ(events[2].at_ms, 110);
+  EXPECT_EQ(events[2].effect, Effect::down);
+  EXPECT_THAT(events[2].nodes, ElementsAre(1));
+  EXPECT_EQ(events[3].effect, Effect::failed);
+  EXPECT_THAT(events[3].nodes, ElementsAre(0));
+  EXPECT_EQ(events[4].effect, Effect::restored);
+  EXPECT_EQ(events[5].effect, Effect::held);
+  EXPECT_EQ(events[6].effect, Effect::impaired);
+  EXPECT_THAT(events[6].links, ElementsAre(2));
+  EXPECT_THAT(events[6].nodes, IsEmpty());
+  EXPECT_THAT(events[7].links, ElementsAre(2));
+  EXPECT_EQ(events[8].effect, Effect::cut);
+  EXPECT_THAT(events[9].nodes, ElementsAre(0, 1, 2));
+  EXPECT_EQ(events[10].at_ms, 905);
 }
 
 TEST(ReadReport, WhatIsNoReportIsRefused) {
