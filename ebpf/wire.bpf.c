@@ -25,7 +25,7 @@ struct {
 /* Full: the packet is lost, and counted, because a link that stalls would be worse. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 8 << 20); /* bytes: 5,000 frames of 1,500 */
+	__uint(max_entries, 4 << 20); /* bytes: 2,500 frames of 1,500 */
 } heddle_relay SEC(".maps");
 
 struct {

@@ -14,7 +14,7 @@
 /* Lengths of jitter are multiples of 2^-20 of the jitter. */
 #define HEDDLE_WIRE_UNIT (1LL << 20)
 #define HEDDLE_WIRE_MAX 65536 /* directions of a lab's links */
-#define HEDDLE_WIRE_SEVERED_MAX (1 << 20)
+#define HEDDLE_WIRE_SEVERED_MAX 65536
 #define HEDDLE_WIRE_NOT_CORRUPT 0xffffffff
 #define HEDDLE_WIRE_ETH_BYTES 14
 

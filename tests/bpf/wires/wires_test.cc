@@ -148,7 +148,7 @@ TEST_F(WiresTest, PacketsThatTheRelayDoesNotFetchAreCounted) {
   std::uint64_t tries = 0;
   for (; tries < 20'000 && state().overrun == 0; ++tries) run(frame_of(1514));
   EXPECT_GT(state().overrun, 0U);
-  EXPECT_GT(state().relayed, 4'000U);
+  EXPECT_GT(state().relayed, 2'000U);
   auto ring = relay::Ring::open(wires_->ring_fd());
   std::uint64_t fetched = 0;
   ring->consume([&](const heddle_wire_record&, const std::byte*) { ++fetched; });
