@@ -61,7 +61,7 @@ static __always_inline bool relay(struct __sk_buff *skb, const struct packet *pa
 {
 	struct heddle_wire_record *record;
 	__u64 now = bpf_ktime_get_ns();
-	__u32 bytes = skb->len;
+	__u32 last = skb->len - 1; /* a packet has a byte at least */
 	__u64 wakes_at;
 
 	record = bpf_ringbuf_reserve(&heddle_relay, sizeof(*record) + room, 0);
@@ -70,13 +70,21 @@ static __always_inline bool relay(struct __sk_buff *skb, const struct packet *pa
 	record->arrived_ns = now;
 	record->number = packet->number;
 	record->from = skb->ifindex;
-	record->bytes = bytes;
+	record->bytes = skb->len;
 	record->vlan_tag = skb->vlan_present ? skb->vlan_tci : 0;
 	record->vlan_protocol = skb->vlan_present ? skb->vlan_proto : 0;
 	record->copies = packet->copies;
-	/* The verifier (6.1) forgets the bounds of a length that the compiler tests in a copy. */
-	asm volatile("" : "+r"(bytes));
-	if (bytes < 1 || bytes > room || bpf_skb_load_bytes(skb, 0, record + 1, bytes)) {
+	/*
+	 * The verifier (6.1) learns a least length from no comparison with 0, but from one that has
+	 * been made before 1 was added; the compiler must leave it so.
+	 */
+	asm volatile("" : "+r"(last));
+	if (last >= room) {
+		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+		return false;
+	}
+	asm volatile("" : "+r"(last));
+	if (bpf_skb_load_bytes(skb, 0, record + 1, last + 1)) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
 		return false;
 	}
@@ -134,7 +142,10 @@ int wire(struct __sk_buff *skb)
 			.copies = verdict.duplicated ? 2 : 1,
 		};
 
-		__sync_fetch_and_add(relay_any(skb, &packet) ? &state->relayed : &state->overrun, 1);
+		if (relay_any(skb, &packet))
+			__sync_fetch_and_add(&state->relayed, 1);
+		else
+			__sync_fetch_and_add(&state->overrun, 1);
 		return TC_ACT_SHOT; /* this one; its copy goes on */
 	}
 	if (verdict.duplicated)
