@@ -201,7 +201,7 @@ TEST(LabLinks, ARateIsKeptAndItsQueueIsBounded) {
   const auto arrived =
       world.send({.from = "a", .to = "b", .address = kThere, .count = 100, .bytes = 1000});
   EXPECT_GE(arrived.size(), 50U);
-  EXPECT_LE(arrived.size(), 56U);
+  EXPECT_LE(arrived.size(), 75U);  // some leave while others are still sent
   EXPECT_GE(arrived.back().took, 46 * 4100us);
   EXPECT_EQ(world.status("a:eth1").backend, "rate by tbf");
   // Both at once: the bucket drains behind the delay.
