@@ -1,5 +1,6 @@
 #pragma once
 #include <chrono>
+#include <string>
 
 namespace heddle {
 
@@ -15,14 +16,19 @@ class Clock {
   virtual std::chrono::system_clock::time_point wall() const = 0;    // certificates, created-at
 };
 
+// The machine's. In a lab, which cannot set that for one of its hosts, the wall clock is so many
+// milliseconds away from it as the file says that HEDDLE_CLOCK_OFFSET_FILE names; one that is
+// absent or holds no number says none.
 class SystemClock final : public Clock {
  public:
+  SystemClock();  // reads the environment
   std::chrono::steady_clock::time_point steady() const override {
     return std::chrono::steady_clock::now();
   }
-  std::chrono::system_clock::time_point wall() const override {
-    return std::chrono::system_clock::now();
-  }
+  std::chrono::system_clock::time_point wall() const override;
+
+ private:
+  std::string offset_file_;
 };
 
 // Moves only when told to.

@@ -43,6 +43,10 @@ class LabPaths final {
   std::string log(std::string_view name) const {
     return log_dir() + "/" + std::string(name) + ".log";
   }
+  // How far its clock is away from the machine's (HEDDLE_CLOCK_OFFSET_FILE); absent: not at all.
+  std::string clock(std::string_view name) const {
+    return run_dir() + "/clocks/" + std::string(name);
+  }
   std::string member_cgroup(std::string_view name) const;
   std::string host_run(std::string_view name) const;
   std::string host_state(std::string_view name) const;

@@ -156,7 +156,8 @@ class Planner {
                   {"HEDDLE_HOST", host.name},
                   {"HEDDLE_ADDRESS", host.address.format()},
                   {"HEDDLE_FILES", member.files_dir},
-                  {"HEDDLE_LAB", lab_.name}};
+                  {"HEDDLE_LAB", lab_.name},
+                  {"HEDDLE_CLOCK_OFFSET_FILE", paths().clock(host.name)}};
     for (const auto& [key, value] : host.env) member.env[key] = value;
     for (const auto& [path, content] : host.files) {
       TRY(member.files[member.files_dir + "/" + path],
