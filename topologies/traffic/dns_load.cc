@@ -132,32 +132,6 @@ class Load {
 
 }  // namespace
 
-Result<std::string> encode_dns_query(std::uint16_t id, const std::string& name) {
-  std::string out{static_cast<char>(id >> 8), static_cast<char>(id), 1, 0, 0, 1, 0, 0, 0, 0, 0, 0};
-  std::string trimmed = name;
-  if (trimmed.ends_with('.')) trimmed.pop_back();
-  for (std::size_t at = 0; at <= trimmed.size();) {
-    const std::size_t end = std::min(trimmed.find('.', at), trimmed.size());
-    if (end == at || end - at > 63 || trimmed.size() > 253)
-      return fail(Errc::invalid, "\"" + name + "\" is no domain name");
-    out += static_cast<char>(end - at);
-    out += trimmed.substr(at, end - at);
-    at = end + 1;
-  }
-  out += std::string{0, 0, 1, 0, 1};  // root, type A, class IN
-  return out;
-}
-
-std::optional<DnsAnswer> read_dns_answer(std::string_view packet) {
-  if (packet.size() < 12 || !(packet[2] & 0x80)) return std::nullopt;
-  const auto u16 = [&](std::size_t at) {
-    return (static_cast<unsigned char>(packet[at]) << 8) |
-           static_cast<unsigned char>(packet[at + 1]);
-  };
-  return DnsAnswer{
-      .id = static_cast<std::uint16_t>(u16(0)), .rcode = packet[3] & 0xf, .answers = u16(6)};
-}
-
 Result<int> run_dns_load(const DnsLoad& options) {
   TRY(const SocketAddr to, resolve(options.server, kDnsPort));
   TRY(UniqueFd fd, connect_udp(to));

@@ -56,7 +56,7 @@ bool ResponseParser::fail_with(std::string problem) {
 }
 
 void ResponseParser::keep(std::string_view bytes) {
-  if (body_start_.size() < kKept) body_start_ += bytes.substr(0, kKept - body_start_.size());
+  if (body_start_.size() < kept_) body_start_ += bytes.substr(0, kept_ - body_start_.size());
 }
 
 std::string ResponseParser::first_line() const {

@@ -19,6 +19,9 @@ Result<HttpUrl> parse_http_url(const std::string& url);
 // Bodies by Content-Length, chunked, or up to the close; 1xx responses are skipped.
 class ResponseParser final {
  public:
+  static constexpr std::size_t kKept = 80;
+  explicit ResponseParser(std::size_t kept = kKept) : kept_(kept) {}
+
   bool feed(std::string_view bytes);  // false: not HTTP, see problem()
   bool finish_at_close();             // true when the close completes the body
   bool done() const { return state_ == State::done; }
@@ -26,7 +29,8 @@ class ResponseParser final {
   int status() const { return status_; }
   bool closes() const { return closes_; }
   const std::string& problem() const { return problem_; }
-  std::string first_line() const;  // of the body, at most 80 bytes
+  const std::string& body() const { return body_start_; }  // its first `kept` bytes
+  std::string first_line() const;                          // of those
 
  private:
   enum class State { head, body, until_close, chunk_size, chunk, chunk_end, trailer, done, failed };
@@ -37,7 +41,7 @@ class ResponseParser final {
   void keep(std::string_view bytes);
 
   static constexpr std::size_t kMaxHead = 64 * 1024;
-  static constexpr std::size_t kKept = 80;
+  std::size_t kept_;
   State state_ = State::head;
   std::string head_;  // head, or the current line of the chunked coding
   std::string body_start_;

@@ -4,6 +4,7 @@
 
 #include "topologies/engine/format/reader.h"
 #include "topologies/traffic/loads.h"
+#include "topologies/traffic/probe.h"
 
 namespace {
 
@@ -103,6 +104,58 @@ void add_flows(CLI::App& app, Options& options) {
   add_limits(dns, options.dns.limits);
 }
 
+struct ProbeOptions {
+  Probe common;
+  PingProbe ping;
+  HttpProbe http;
+  TcpProbe tcp;
+  DnsProbe dns;
+  ThroughputProbe throughput;
+};
+
+void add_probes(CLI::App& app, ProbeOptions& options) {
+  auto& group = *app.add_subcommand("probe", "looks at one thing again and again, a line for each");
+  group.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) -> CLI::App& {
+    auto& probe = *group.add_subcommand(name, help);
+    add_time(probe, "--every", options.common.every, "from begin to begin (200ms)");
+    add_time(probe, "--timeout", options.common.timeout, "of one look (1s)");
+    probe.add_option("--looks", options.common.looks, "how many; default: until a signal");
+    return probe;
+  };
+  auto& ping = add("ping", "ICMP echoes");
+  ping.add_option("--to", options.ping.to, "a name or address")->required();
+  ping.add_option("--count", options.ping.count, "echoes of one look (1)")
+      ->check(CLI::Range(1, 100));
+  auto& http = add("http", "one GET over a connection of its own");
+  http.add_option("--url", options.http.url, "http://HOST[:PORT]/PATH")->required();
+  http.add_option("--status", options.http.status, "that it has to have (200)");
+  http.add_option("--contains", options.http.contains, "what the body has to contain");
+  auto& tcp = add("tcp", "a connection, made and ended");
+  tcp.add_option("--to", options.tcp.to, "HOST:PORT")->required();
+  auto& dns = add("dns", "one query");
+  dns.add_option("--server", options.dns.server, "address; default: as /etc/resolv.conf has it");
+  dns.add_option("--name", options.dns.name, "what to ask for")->required();
+  dns.add_option("--type", options.dns.type, "A (default) or AAAA")
+      ->check(CLI::IsMember({"A", "AAAA"}));
+  dns.add_option("--answer", options.dns.answers, "exactly these; repeatable");
+  dns.add_flag("--none", options.dns.none, "there has to be no answer");
+  auto& flow = add("throughput", "one TCP stream to a tcp-sink");
+  flow.add_option("--to", options.throughput.to, "HOST:PORT")->required();
+  flow.add_option("--at-least", options.throughput.at_least, "bits a second");
+  flow.add_option("--at-most", options.throughput.at_most, "bits a second");
+  add_time(flow, "--time", options.throughput.time, "of one look (2s)");
+}
+
+Result<int> run(const std::string& kind, ProbeOptions options) {
+  if (kind == "ping") options.common.what = options.ping;
+  if (kind == "http") options.common.what = options.http;
+  if (kind == "tcp") options.common.what = options.tcp;
+  if (kind == "dns") options.common.what = options.dns;
+  if (kind == "throughput") options.common.what = options.throughput;
+  return run_probe(options.common);
+}
+
 Result<int> run(const std::string& command, const Options& options) {
   if (command == "http-load") return run_http_load(options.http);
   if (command == "httpd") return run_httpd(options.httpd);
@@ -121,8 +174,13 @@ int main(int argc, char** argv) {
   Options options;
   add_http(app, options);
   add_flows(app, options);
+  ProbeOptions probes;
+  add_probes(app, probes);
   CLI11_PARSE(app, argc, argv);
-  const auto status = run(app.get_subcommands().front()->get_name(), options);
+  const CLI::App& chosen = *app.get_subcommands().front();
+  const auto status = chosen.get_name() == "probe"
+                          ? run(chosen.get_subcommands().front()->get_name(), probes)
+                          : run(chosen.get_name(), options);
   if (status) return *status;
   std::cerr << "heddle-traffic: " << status.error().text() << "\n";
   return 2;

@@ -91,6 +91,12 @@ class Pace final {
   double per_second_;
 };
 
+// What a tcp-sink answers when a stream has ended. Only these programs read it, on one machine.
+struct StreamVerdict {
+  std::uint64_t bytes = 0;
+  std::uint64_t wrong = 0;  // bytes that differ from the pattern
+};
+
 // The byte that a TCP stream has at an offset: a sink can check any piece without what came before.
 inline std::uint8_t stream_byte(std::uint64_t offset) {
   std::uint64_t x = (offset >> 3) * 0x9e3779b97f4a7c15ULL;

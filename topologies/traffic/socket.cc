@@ -16,22 +16,6 @@ namespace {
 constexpr int kBuffer = 8 << 20;
 constexpr int kBacklog = 1024;
 
-socklen_t fill(const SocketAddr& address, sockaddr_storage& out) {
-  std::memset(&out, 0, sizeof out);
-  if (address.address.is_v4()) {
-    auto& in = reinterpret_cast<sockaddr_in&>(out);
-    in.sin_family = AF_INET;
-    in.sin_port = htons(address.port);
-    in.sin_addr.s_addr = address.address.v4_be();
-    return sizeof in;
-  }
-  auto& in6 = reinterpret_cast<sockaddr_in6&>(out);
-  in6.sin6_family = AF_INET6;
-  in6.sin6_port = htons(address.port);
-  std::memcpy(&in6.sin6_addr, address.address.bytes().data(), 16);
-  return sizeof in6;
-}
-
 // Loss must be the network's, not this program's: large buffers, past the limits where root may.
 void widen(int fd) {
   for (const int option : {SO_RCVBUFFORCE, SO_SNDBUFFORCE})
@@ -51,7 +35,7 @@ Result<UniqueFd> bound(std::uint16_t port, int type) {
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage storage;
-  const socklen_t length = fill(any, storage);
+  const socklen_t length = fill_address(any, storage);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0)
     return fail_errno(errno, "bind port " + std::to_string(port));
   return fd;
@@ -61,7 +45,7 @@ Result<UniqueFd> connected(const SocketAddr& to, int type) {
   TRY(UniqueFd fd, open_socket(to, type));
   if (type == SOCK_DGRAM) widen(fd.get());
   sockaddr_storage storage;
-  const socklen_t length = fill(to, storage);
+  const socklen_t length = fill_address(to, storage);
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) < 0 &&
       errno != EINPROGRESS)
     return fail_errno(errno, "connect to " + to.format());
@@ -69,6 +53,22 @@ Result<UniqueFd> connected(const SocketAddr& to, int type) {
 }
 
 }  // namespace
+
+socklen_t fill_address(const SocketAddr& address, sockaddr_storage& out) {
+  std::memset(&out, 0, sizeof out);
+  if (address.address.is_v4()) {
+    auto& in = reinterpret_cast<sockaddr_in&>(out);
+    in.sin_family = AF_INET;
+    in.sin_port = htons(address.port);
+    in.sin_addr.s_addr = address.address.v4_be();
+    return sizeof in;
+  }
+  auto& in6 = reinterpret_cast<sockaddr_in6&>(out);
+  in6.sin6_family = AF_INET6;
+  in6.sin6_port = htons(address.port);
+  std::memcpy(&in6.sin6_addr, address.address.bytes().data(), 16);
+  return sizeof in6;
+}
 
 Result<SocketAddr> resolve(const std::string& host, std::uint16_t port) {
   if (const auto address = IpAddr::parse(host)) return SocketAddr{*address, port};

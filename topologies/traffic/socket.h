@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/socket.h>
+
 #include <string>
 
 #include "common/base/result.h"
@@ -16,6 +18,8 @@ Result<UniqueFd> connect_tcp(const SocketAddr& to);
 Result<UniqueFd> connect_udp(const SocketAddr& to);
 Result<UniqueFd> listen_tcp(std::uint16_t port);
 Result<UniqueFd> bind_udp(std::uint16_t port);
+
+socklen_t fill_address(const SocketAddr& address, sockaddr_storage& out);  // gives its length
 
 int pending_error(int fd);  // SO_ERROR
 

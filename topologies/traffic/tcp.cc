@@ -20,11 +20,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kPiece = 64 * 1024;
 constexpr auto kPatience = Milliseconds(5000);
 
-// What the sink answers when the stream has ended.
-struct Verdict {
-  std::uint64_t bytes;
-  std::uint64_t wrong;  // bytes that differ from the pattern
-};
+using Verdict = StreamVerdict;
 
 class Stream {
  public:
