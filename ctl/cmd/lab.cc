@@ -137,7 +137,8 @@ Result<int> validate(const Arguments& arguments, Context& context) {
     print_warnings(context, *lab);
     context.out << file << ": lab " << lab->name << ", " << lab->hosts.size() << " hosts, "
                 << lab->nodes.size() << " nodes, " << lab->links.size() << " links, "
-                << lab->steps.size() << " steps\n";
+                << lab->steps.size() << " steps, " << lab->faults.size() << " faults, "
+                << lab->checks.size() << " checks\n";
   }
   return status;
 }

@@ -1,143 +1,123 @@
 #include "ctl/cmd/lab_run.h"
 
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
+#include <charconv>
+#include <cstdint>
 #include <fstream>
 #include <ostream>
-#include <thread>
 
-#include "ctl/cmd/labs.h"
-#include "ctl/output/table.h"
+#include "ctl/cmd/lab_once.h"
+#include "ctl/cmd/lab_search.h"
 #include "topologies/engine/plan/plan.h"
-#include "topologies/engine/steps/print.h"
-#include "topologies/engine/steps/runner.h"
 
 namespace heddle::cmd {
 namespace {
 
-constexpr Flag kRunFlags[] = {{"--keep", "", "leave the lab as it is after the last step"},
-                              kLabDir};
+constexpr Flag kRunFlags[] = {
+    {"--keep", "", "leave the lab as it is after its run"},
+    {"--seed", "N", "of everything that is left to chance, in place of the file's"},
+    {"--junit", "FILE", "also write the result as JUnit XML"},
+    {"--repeat", "N",
+     "so many runs, each with a seed of its own; the status tells whether all held"},
+    {"--shrink", "",
+     "after a failure, find the fewest faults that still fail; written to "
+     "LAB.repro.lab.yml"},
+    {"--search", "",
+     "in place of the file's faults, each link cut and each host and node killed, "
+     "then every two of them: which breaks which checks"},
+    kLabDir};
 
-// Takes the lab away when the run is interrupted. The steps that are under way then fail; what they
-// would print is of no interest any more.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    sigemptyset(&signals_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals_, number);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  }
-  // `clean` runs on another thread, then the program ends with 128 + the signal's number.
-  void watch(std::function<void()> clean) {
-    std::thread([this, clean = std::move(clean)] {
-      int number = 0;
-      if (::sigwait(&signals_, &number) != 0) return;
-      interrupted_ = true;
-      clean();
-      ::_exit(128 + number);
-    }).detach();
-  }
-  // From here on nothing returns: the watching thread ends the program.
-  void wait_if_interrupted() const {
-    while (interrupted_) ::pause();
-  }
-
- private:
-  sigset_t signals_{};
-  std::atomic<bool> interrupted_{false};
+struct RunOptions {
+  std::uint64_t seed = 0;
+  unsigned repeat = 1;
 };
 
-// A listener that goes silent once the run was interrupted.
-class GuardedListener final : public steps::Listener {
- public:
-  GuardedListener(steps::Listener& listener, const InterruptGuard& guard)
-      : listener_(listener), guard_(guard) {}
-  void started(const steps::StepReport& step) override { listener_.started(step); }
-  void finished(const steps::StepReport& step) override {
-    guard_.wait_if_interrupted();
-    listener_.finished(step);
-  }
-
- private:
-  steps::Listener& listener_;
-  const InterruptGuard& guard_;
-};
-
-// The ends of the hosts' logs: what somebody looks at first when a step has failed.
-void print_logs(Context& context, const format::Lab& lab, const plan::LabPaths& paths) {
-  constexpr std::streamoff kTail = 1500;
-  for (const format::Host& host : lab.hosts) {
-    std::ifstream file(paths.log(host.name), std::ios::ate);
-    if (!host.daemon || !file) continue;
-    const std::streamoff size = file.tellg();
-    file.seekg(std::max<std::streamoff>(0, size - kTail));
-    std::string line;
-    if (size > kTail) std::getline(file, line);  // a part of a line
-    context.err << "heddled on " << host.name << " (" << paths.log(host.name) << "):\n";
-    while (std::getline(file, line)) context.err << "  | " << output::printable(line) << "\n";
-  }
+Result<std::uint64_t> parse_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, seed);
+  if (ec != std::errc() || stop != end || seed > INT64_MAX)
+    return fail(Errc::invalid, "--seed must be a whole number, not \"" + text + "\"");
+  return seed;
 }
 
-// deploy, steps, and destroy whatever happened.
+Result<RunOptions> options_of(const Arguments& arguments, const format::Lab& lab) {
+  RunOptions out{.seed = plan::seed_of(lab)};
+  if (arguments.has("--seed")) {
+    TRY(out.seed, parse_seed(arguments.text("--seed")));
+  }
+  if (arguments.has("--repeat")) {
+    TRY(out.repeat, parse_number("--repeat", arguments.text("--repeat"), {1, 100'000}));
+  }
+  const int modes =
+      arguments.has("--repeat") + arguments.has("--shrink") + arguments.has("--search");
+  if (modes > 1)
+    return fail(Errc::invalid, "--repeat, --shrink and --search are runs of their own; choose one");
+  if (modes == 1 && arguments.has("--keep"))
+    return fail(Errc::invalid, "--keep goes with a single run; leave it out");
+  if (arguments.has("--search") && lab.checks.empty())
+    return fail(Errc::invalid, "--search tells which checks break, and " + lab.file + " has none");
+  return out;
+}
+
+Result<> write_junit(const std::string& path, const scenario::Report& report) {
+  std::ofstream file(path);
+  file << scenario::format_junit(report);
+  file.close();
+  if (!file) return fail(Errc::denied, "cannot write " + path);
+  return {};
+}
+
+std::string again(const Arguments& arguments, const scenario::Report& report) {
+  std::string out = "heddle lab run --seed " + std::to_string(report.seed);
+  if (arguments.has("--lab-dir")) out += " --lab-dir " + arguments.text("--lab-dir");
+  return out + " " + arguments.text("FILE");
+}
+
+// One run, told as it goes.
+Result<int> run_once(const Arguments& arguments, Context& context, const format::Lab& lab,
+                     const RunOptions& options, LabRuns& runs) {
+  const bool human = context.format == Format::table;
+  auto report = runs.run(lab, options.seed, human ? LabRuns::Talk::yes : LabRuns::Talk::no);
+  if (!report) return failed(context, report.error());
+  if (arguments.has("--junit")) {
+    const auto written = write_junit(arguments.text("--junit"), *report);
+    if (!written) return failed(context, written.error());
+  }
+  context.out << (human ? "\n" + scenario::format_result(*report) : scenario::format_json(*report));
+  if (report->passed()) return kDone;
+  if (human) context.out << "again: " << again(arguments, *report) << "\n";
+  if (!report->held && arguments.has("--shrink"))
+    return shrink_run(context, lab, *std::move(report), runs);
+  return kFailed;
+}
+
 Result<int> run(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
-  const std::string& lab_dir = arguments.text("--lab-dir");
   const auto lab = format::load_lab(file);
   if (!lab) return failed(context, lab.error());
+  TRY(const RunOptions options, options_of(arguments, *lab));
   print_warnings(context, *lab);
-  const auto paths = lab::locate(lab->name, lab_dir);
-  if (!paths) return failed(context, paths.error());
-  if (lab::need_deployed(*paths))
-    return failed(context, {Errc::exists, "lab " + lab->name +
-                                              " is deployed already; take it down "
-                                              "first: heddle lab destroy --name " +
-                                              lab->name});
-
-  const bool human = context.format == Format::table;
-  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone must not leave the lab behind
-  InterruptGuard guard;
-  guard.watch([&] { (void)lab::destroy(*paths, [](const control::Progress&) {}); });
-  if (human) context.out << "lab " << lab->name << ": deploy\n";
-  const auto deployed =
-      lab::deploy({.file = file, .lab_dir = lab_dir, .daemon = ""}, progress_to(context));
-  guard.wait_if_interrupted();
-  if (!deployed) return failed(context, deployed.error());
-
-  steps::RemoteLab control(paths->socket());
-  const auto colour =
-      ::isatty(STDOUT_FILENO) ? steps::Printer::Colour::yes : steps::Printer::Colour::no;
-  steps::Printer printer(context.out, colour);
-  steps::Silent silent;
-  GuardedListener listener(human ? static_cast<steps::Listener&>(printer) : silent, guard);
-  const auto report =
-      steps::run_steps(*lab, plan::built_in_variables(*lab, *paths), control, listener);
-  if (!report.passed && human) print_logs(context, *lab, *paths);
-
-  int status = report.passed ? kDone : kFailed;
-  if (arguments.has("--keep")) {
-    if (human)
-      context.out << "\nlab " << lab->name
-                  << " is left as it is; take it down: heddle lab "
-                     "destroy --name "
-                  << lab->name << "\n";
-  } else {
-    if (human) context.out << "\nlab " << lab->name << ": destroy\n";
-    const auto destroyed = lab::destroy(*paths, progress_to(context));
-    if (!destroyed) status = failed(context, destroyed.error());
-  }
-  context.out << (human ? "\n" + steps::format_summary(lab->name, report)
-                        : steps::format_json(lab->name, report));
-  return status;
+  const auto runs = LabRuns::prepare(
+      *lab, {.file = file, .lab_dir = arguments.text("--lab-dir"), .keep = arguments.has("--keep")},
+      context);
+  if (!runs) return failed(context, runs.error());
+  if (arguments.has("--search")) return search_failures(context, *lab, options.seed, **runs);
+  if (arguments.has("--repeat"))
+    return repeat_runs(context, *lab, {.first_seed = options.seed, .runs = options.repeat}, **runs);
+  return run_once(arguments, context, *lab, options, **runs);
 }
 
 }  // namespace
 
 const Command kLabRun{
     .path = "lab run FILE",
-    .summary = "Deploy a lab, run its steps, and take it away; the status tells whether all held",
-    .example = "  heddle lab run demo.lab.yml\n  heddle lab run --keep demo.lab.yml",
+    .summary =
+        "Deploy a lab, run its steps and faults, watch its checks, and take it away; the "
+        "status tells whether all held",
+    .example =
+        "  heddle lab run demo.lab.yml\n  heddle lab run --keep demo.lab.yml\n"
+        "  heddle lab run --seed 7 --shrink failover.lab.yml\n"
+        "  heddle lab run --repeat 20 failover.lab.yml",
     .flags = kRunFlags,
     .run = run};
 

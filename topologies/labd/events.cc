@@ -35,6 +35,7 @@ std::string text_of(const control::Request& request) {
 void Service::record(const control::Request& request, const control::Reply& reply) {
   switch (request.op) {
     case Op::inspect:
+    case Op::peek:
     case Op::enter:
     case Op::events:
     case Op::save:
@@ -43,7 +44,8 @@ void Service::record(const control::Request& request, const control::Reply& repl
     case Op::await:
       return;
     case Op::exec:
-      if (!request.background.empty())
+      // A look of a check is no event of the lab.
+      if (!request.background.empty() && !request.background.starts_with("check."))
         events_.add("started", request.target, request.background + ": " + joined(request.command));
       return;
     case Op::update:

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "common/observe/log.h"
 #include "topologies/engine/control/channel.h"
@@ -22,6 +23,7 @@ struct Options {
   std::string file;
   std::string directory;
   std::string lab_dir;
+  std::optional<std::uint64_t> seed;
 };
 
 void tell(const control::Progress& progress) {
@@ -48,6 +50,7 @@ Result<> run(const Options& options) {
   TRY(const plan::LabPaths paths, lab::locate(options.name, options.lab_dir));
   TRY(format::Lab lab, format::load_lab(paths.lab_file(), options.directory));
   lab.file = options.file;  // where the user has it
+  if (options.seed) lab.seed = options.seed;
   TRY(plan::Plan plan, plan::plan_lab(lab, paths));
   labd::Service service(std::move(lab), std::move(plan),
                         {.program_dir = program_directory(), .open_files = raise_open_files()});
@@ -76,6 +79,7 @@ int main(int argc, char** argv) {
   app.add_option("--file", options.file, "the lab file as the user named it")->required();
   app.add_option("--directory", options.directory, "where steps run")->required();
   app.add_option("--lab-dir", options.lab_dir, "directory for run and state files");
+  app.add_option("--seed", options.seed, "of what is left to chance, in place of the file's");
   CLI11_PARSE(app, argc, argv);
   ::signal(SIGPIPE, SIG_IGN);
   if (auto logging = start_logging("heddle-labd", "info"); !logging) return 1;

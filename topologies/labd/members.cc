@@ -28,6 +28,7 @@ using process::Child;
 
 constexpr auto kDaemonStart = 20s;
 constexpr auto kKillTime = 10s;
+constexpr auto kExecTime = 60s;
 constexpr std::streamoff kLogTail = 2000;
 
 Result<> make_directories(const std::string& path) {
@@ -94,6 +95,7 @@ Result<> Service::prepare_member(const plan::Member& member) {
     TRY_DO(process::create_cgroup(member.cgroup + "/daemon"));
     TRY_DO(make_directories(member.run_dir));
     TRY_DO(make_directories(member.state_dir));
+    TRY_DO(prepare_disk(member));
     TRY_DO(make_directories(member.files_dir));
     for (const auto& [path, content] : member.files) TRY_DO(write_file(path, content));
   }
@@ -166,17 +168,18 @@ Result<> Service::wait_daemon(const plan::Member& member) {
 // What a node keeps running, from its creation on.
 Result<> Service::start_command(const plan::Member& member) {
   if (!member.node || member.node->command.empty()) return {};
-  TRY(auto child, start_in(member, {"/bin/sh", "-c", "exec " + member.node->command},
-                           record_end(member.name, "cmd")));
+  std::vector<std::string> command{"/bin/sh", "-c", "exec " + member.node->command};
+  TRY(auto child, start_in(member, command, record_end(member.name, "cmd")));
   events_.add("started", member.name, "cmd: " + member.node->command);
   std::lock_guard lock(mutex_);
-  background_["cmd." + member.name] = {.on = member.name, .child = std::move(child)};
+  background_["cmd." + member.name] = {
+      .on = member.name, .command = std::move(command), .child = std::move(child)};
   return {};
 }
 
-Result<> Service::kill_host(const std::string& name) {
+Result<> Service::kill_member(const std::string& name) {
   std::lock_guard change(change_mutex_);
-  TRY(const plan::Member* member, need_host(name));
+  TRY(const plan::Member* member, need_powered(name));
   {
     std::lock_guard lock(mutex_);
     if (std::exchange(running_[name].down, true))
@@ -187,15 +190,38 @@ Result<> Service::kill_host(const std::string& name) {
   // The link first: a machine without power sends no FIN for its dying processes.
   TRY_DO(fabric_.cut(name).during("kill " + name));
   TRY_DO(process::kill_cgroup(member->cgroup, after(kKillTime)).during("kill " + name));
-  TRY_DO(process::unmount_below(member->run_dir).during("kill " + name));
+  {
+    std::lock_guard lock(mutex_);
+    running_[name].frozen = false;
+    running_[name].namespaces = {};
+  }
+  if (!member->run_dir.empty())
+    TRY_DO(process::unmount_below(member->run_dir).during("kill " + name));
   TRY_DO(fabric_.remove_member(name).during("kill " + name));
-  TRY_DO(process::remove_tree(member->run_dir).during("kill " + name));
+  if (!member->run_dir.empty())
+    TRY_DO(process::remove_tree(member->run_dir).during("kill " + name));
   return process::remove_cgroup(member->cgroup).during("kill " + name);
 }
 
-Result<> Service::start_host(const std::string& name) {
+// What a node was given once all its links were there, as at its deploy.
+Result<> Service::configure_again(const plan::Member& member) {
+  TRY_DO(start_command(member));
+  if (!member.node) return {};
+  for (const std::string& line : member.node->exec) {
+    TRY(const auto child, start_in(member, {"/bin/sh", "-c", line}));
+    const auto ended = child->wait(after(kExecTime));
+    if (!ended) child->signal(SIGKILL, Child::Reach::group);
+    if (!ended) return fail(Errc::timeout, "exec \"" + line + "\" runs longer than 60 s");
+    if (ended->exit != 0)
+      return fail(Errc::internal, "exec \"" + line + "\" ended with status " +
+                                      std::to_string(ended->exit) + ": " + child->error().text);
+  }
+  return {};
+}
+
+Result<> Service::start_member(const std::string& name) {
   std::lock_guard change(change_mutex_);
-  TRY(const plan::Member* member, need_host(name));
+  TRY(const plan::Member* member, need_powered(name));
   {
     std::lock_guard lock(mutex_);
     if (!running_[name].down) return fail(Errc::conflict, name + " runs already");
@@ -208,7 +234,8 @@ Result<> Service::start_host(const std::string& name) {
     std::lock_guard lock(mutex_);
     running_[name].down = false;
   }
-  return member->daemon ? start_daemons({member}).during("start " + name) : Result<>{};
+  if (member->daemon) TRY_DO(start_daemons({member}).during("start " + name));
+  return configure_again(*member).during("start " + name);
 }
 
 Result<> Service::kill_daemon(const std::string& name) {
@@ -235,6 +262,7 @@ Result<> Service::restart_daemon(const std::string& name) {
     if (running_[name].down) return fail(Errc::unavailable, name + " is down; start it first");
     child = running_[name].daemon;
   }
+  TRY_DO(need_moving(name));
   if (child && !child->ending()) {
     child->signal(SIGTERM, Child::Reach::process);
     if (!child->wait(after(kKillTime)))
@@ -283,6 +311,8 @@ Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member,
 Result<std::shared_ptr<Child>> Service::start_in(const plan::Member& member,
                                                  const std::vector<std::string>& command,
                                                  process::Supervisor::OnEnded on_ended) {
+  std::shared_lock gate(spawn_gate_);
+  TRY_DO(need_moving(member.name));
   UniqueFd netns;
   TRY(process::SpawnRequest request, spawn_request(member, netns));
   request.command = command;

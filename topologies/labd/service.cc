@@ -63,13 +63,27 @@ Reply Service::answer(const control::Request& request, const Gone& gone) {
       reply.status = status();
       return reply;
     case Op::kill:
-      return reply_of(kill_host(request.target));
+      return reply_of(kill_member(request.target));
     case Op::start:
-      return reply_of(start_host(request.target));
+      return reply_of(start_member(request.target));
     case Op::kill_daemon:
       return reply_of(kill_daemon(request.target));
     case Op::restart_daemon:
       return reply_of(restart_daemon(request.target));
+    case Op::signal:
+      return reply_of(signal(request));
+    case Op::respawn:
+      return reply_of(respawn(request.target));
+    case Op::freeze:
+      return reply_of(set_frozen(request.target, true));
+    case Op::thaw:
+      return reply_of(set_frozen(request.target, false));
+    case Op::clock:
+      return reply_of(set_clock(request.target, request.value));
+    case Op::fill_disk:
+      return reply_of(set_disk_full(request.target, true));
+    case Op::free_disk:
+      return reply_of(set_disk_full(request.target, false));
     case Op::update: {
       auto did = update(request);
       if (!did) return reply_of(std::unexpected(std::move(did).error()));
@@ -104,9 +118,12 @@ Reply Service::answer(const control::Request& request, const Gone& gone) {
     case Op::exec:
     case Op::stop:
     case Op::await:
+    case Op::peek:
       break;
   }
-  auto result = request.op == Op::exec ? exec(request, gone) : end_background(request, gone);
+  auto result = request.op == Op::exec   ? exec(request, gone)
+                : request.op == Op::peek ? peek(request)
+                                         : end_background(request, gone);
   if (!result) return reply_of(std::unexpected(std::move(result).error()));
   reply.result = *std::move(result);
   return reply;
@@ -121,11 +138,13 @@ Result<control::ExecResult> Service::exec(const control::Request& request, const
       return fail(Errc::exists, "a background process \"" + request.background + "\" runs already");
   }
   process::Supervisor::OnEnded on_ended;
-  if (!request.background.empty()) on_ended = record_end(request.target, request.background);
+  // A look of a check is no event of the lab.
+  if (!request.background.empty() && !request.background.starts_with("check."))
+    on_ended = record_end(request.target, request.background);
   TRY(const std::shared_ptr<Child> child, start_in(member, request.command, std::move(on_ended)));
   if (request.background.empty()) return finish(*child, after(request.timeout), gone);
   std::lock_guard lock(mutex_);
-  background_[request.background] = {.on = member.name, .child = child};
+  background_[request.background] = {.on = member.name, .command = request.command, .child = child};
   return control::ExecResult{};
 }
 
@@ -170,6 +189,7 @@ control::LabStatus Service::status() {
       status.daemon_pid = running.daemon->ending() ? 0 : running.daemon->pid();
       if (!status.daemon_pid) status.state = "daemon dead";
     }
+    if (running.frozen) status.state = "stands still";
     if (running.down) status.state = "down";
     if (member.address) status.address = member.address->format();
     status.socket = member.socket;
@@ -188,6 +208,7 @@ control::LabStatus Service::status() {
 
 Result<control::Entry> Service::enter(const std::string& name) {
   TRY(const plan::Member member, copy_member(name));
+  TRY_DO(need_moving(name));
   TRY_DO(ensure_ready(member).during(name));
   std::lock_guard lock(mutex_);
   const Running& running = running_[name];
@@ -230,6 +251,13 @@ Result<const plan::Member*> Service::need_host(const std::string& name) {
   const plan::Member* member = plan_.find(name);
   if (!member || member->kind != plan::Member::Kind::host)
     return fail(Errc::not_found, "lab " + lab_.name + " has no host " + name);
+  return member;
+}
+
+Result<const plan::Member*> Service::need_powered(const std::string& name) {
+  const plan::Member* member = plan_.find(name);
+  if (!member || member->kind == plan::Member::Kind::machine)
+    return fail(Errc::not_found, "lab " + lab_.name + " has no host or linux node " + name);
   return member;
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include "common/base/result.h"
@@ -54,9 +55,12 @@ class Service final {
     fabric::NodeNamespaces namespaces;  // of linux nodes
     bool ready = false;                 // processes can run on it
     bool down = false;                  // its power was cut
+    bool frozen = false;
+    bool disk_full = false;
   };
   struct Background {
     std::string on;
+    std::vector<std::string> command;
     std::shared_ptr<process::Child> child;
   };
 
@@ -91,10 +95,20 @@ class Service final {
 
   Result<control::ExecResult> exec(const control::Request& request, const Gone& gone);
   Result<control::ExecResult> end_background(const control::Request& request, const Gone& gone);
-  Result<> kill_host(const std::string& name);
-  Result<> start_host(const std::string& name);
+  Result<> kill_member(const std::string& name);
+  Result<> start_member(const std::string& name);
+  Result<> configure_again(const plan::Member& member);
   Result<> kill_daemon(const std::string& name);
   Result<> restart_daemon(const std::string& name);
+  // faults.cc
+  Result<control::ExecResult> peek(const control::Request& request);
+  Result<> signal(const control::Request& request);
+  Result<> respawn(const std::string& name);
+  Result<> set_frozen(const std::string& name, bool frozen);
+  Result<> set_clock(const std::string& name, std::int64_t offset_ms);
+  Result<> set_disk_full(const std::string& name, bool full);
+  Result<> prepare_disk(const plan::Member& member);
+  Result<> need_moving(const std::string& name);  // Errors: `conflict` when it stands still
   Result<control::Entry> enter(const std::string& name);
   control::LabStatus status();
 
@@ -103,6 +117,7 @@ class Service final {
   Result<plan::Member> copy_member(const std::string& name);
   Result<const plan::Member*> find_member(const std::string& name);  // with mutex_ held
   Result<const plan::Member*> need_host(const std::string& name);
+  Result<const plan::Member*> need_powered(const std::string& name);  // a host or linux node
   Result<process::SpawnRequest> spawn_request(const plan::Member& member, UniqueFd& netns);
   Result<std::shared_ptr<process::Child>> start_in(const plan::Member& member,
                                                    const std::vector<std::string>& command,
@@ -124,6 +139,9 @@ class Service final {
   std::mutex ready_mutex_;   // held while a member is made ready
   UniqueFd node_mounts_;     // made with the first node; see fabric::create_node_mounts
   std::mutex mutex_;         // the two maps; locked last
+  // Shared while a process starts, so that none is frozen between fork and exec: who started it
+  // would wait for it, and others for that one.
+  std::shared_mutex spawn_gate_;
   std::map<std::string, Running> running_;
   std::map<std::string, Background> background_;
 };

@@ -55,7 +55,7 @@ class LabProgram : public ::testing::Test {
   }
   Outcome heddle(const std::string& arguments) {
     const auto child = start(arguments);
-    const auto ending = child->wait(after(std::chrono::seconds(60)));
+    const auto ending = child->wait(after(std::chrono::seconds(300)));
     EXPECT_TRUE(ending) << arguments << ": " << child->output().text;
     return {ending ? ending->exit : -1, child->output().text, child->error().text};
   }

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxSevered = 65'536;  // a partition of 500 hosts into ha
 constexpr std::size_t kMaxLinks = 65'536;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
-constexpr std::array<std::pair<Op, std::string_view>, 17> kOps{
+constexpr auto kOps = std::to_array<std::pair<Op, std::string_view>>(
     {{Op::inspect, "inspect"},
      {Op::exec, "exec"},
      {Op::stop, "stop"},
@@ -35,7 +35,15 @@ constexpr std::array<std::pair<Op, std::string_view>, 17> kOps{
      {Op::partition, "partition"},
      {Op::events, "events"},
      {Op::note, "note"},
-     {Op::save, "save"}}};
+     {Op::save, "save"},
+     {Op::peek, "peek"},
+     {Op::signal, "signal"},
+     {Op::respawn, "respawn"},
+     {Op::freeze, "freeze"},
+     {Op::thaw, "thaw"},
+     {Op::clock, "clock"},
+     {Op::fill_disk, "fill-disk"},
+     {Op::free_disk, "free-disk"}});
 constexpr std::array<std::pair<format::Distribution, std::string_view>, 3> kDistributions{
     {{format::Distribution::uniform, "uniform"},
      {format::Distribution::normal, "normal"},
@@ -372,7 +380,9 @@ json::object to_json(const ExecResult& result) {
           {"time_ms", result.time.count()},
           {"out", result.out},
           {"err", result.err},
-          {"dropped_bytes", result.dropped_bytes}};
+          {"dropped_bytes", result.dropped_bytes},
+          {"running", result.running},
+          {"printed_bytes", result.printed_bytes}};
 }
 
 ExecResult result_from(const json::object& object) {
@@ -384,7 +394,10 @@ ExecResult result_from(const json::object& object) {
           .out = reader.text("out"),
           .err = reader.text("err"),
           .dropped_bytes =
-              static_cast<std::uint64_t>(reader.integer("dropped_bytes", 0, INT64_MAX / 2))};
+              static_cast<std::uint64_t>(reader.integer("dropped_bytes", 0, INT64_MAX / 2)),
+          .running = reader.flag("running"),
+          .printed_bytes =
+              static_cast<std::uint64_t>(reader.integer("printed_bytes", 0, INT64_MAX / 2))};
 }
 
 json::object to_json(const std::map<std::string, std::string>& texts) {
@@ -451,7 +464,8 @@ std::string encode(const Request& request) {
                    {"timeout_ms", request.timeout.count()},
                    {"after", request.after},
                    {"kind", request.kind},
-                   {"text", request.text}};
+                   {"text", request.text},
+                   {"value", request.value}};
   out["command"] = json::array(request.command.begin(), request.command.end());
   if (request.forward) out["forward"] = to_json(*request.forward);
   if (request.backward) out["backward"] = to_json(*request.backward);
@@ -491,6 +505,7 @@ Result<Request> decode_request(std::string_view text) {
   request.directory = reader.text("directory");
   request.env = reader.text_map("env");
   request.dry_run = reader.flag("dry_run");
+  request.value = reader.integer("value", INT64_MIN / 2, INT64_MAX / 2);
   TRY_DO(reader.done());
   for (const std::string& word : request.command) {
     if (word.find('\0') != std::string::npos)

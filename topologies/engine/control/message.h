@@ -30,6 +30,15 @@ enum class Op {
   mend,       // ... this
   impair,     // `forward` and `backward`; both absent: again what the file says
   partition,  // the underlay drops frames as `severed` says; empty: no more
+  // Of processes, hosts and nodes.
+  peek,       // what a background process has printed since `value` bytes, and whether it runs
+  signal,     // to a background process: command is TERM, KILL, STOP or CONT
+  respawn,    // a background process again, with its command; ended first if it runs
+  freeze,     // all processes of a member stand still
+  thaw,       // they go on
+  clock,      // the programs that take a Clock see the time `value` ms away from the machine's
+  fill_disk,  // the host's state and run directories take no byte more
+  free_disk,  // they have their space again
   // Of the lab as a whole.
   events,  // those after `after`; waits for one, at most `timeout`
   note,    // adds an event: `kind`, `target` as its subject, `text`
@@ -60,6 +69,7 @@ struct Request {
   bool dry_run = false;                      // only say what would change
   std::uint64_t after = 0;  // events: the number of the last one that is known
   std::string kind{};       // note
+  std::int64_t value = 0;   // peek, clock
   friend bool operator==(const Request&, const Request&) = default;
 };
 
@@ -72,6 +82,8 @@ struct ExecResult {
   std::string out;
   std::string err;
   std::uint64_t dropped_bytes = 0;  // of both, from the beginning
+  bool running = false;             // peek: it goes on
+  std::uint64_t printed_bytes = 0;  // peek: of standard output, where the next one begins
   friend bool operator==(const ExecResult&, const ExecResult&) = default;
 };
 
@@ -168,7 +180,7 @@ struct Event {
 
 struct Reply {
   std::optional<Error> error;
-  std::optional<ExecResult> result;  // exec, stop, await
+  std::optional<ExecResult> result;  // exec, stop, await, peek
   std::optional<LabStatus> status;   // inspect
   std::optional<Entry> entry;        // enter
   std::vector<std::string> did{};    // update: a line for each change

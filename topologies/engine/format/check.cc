@@ -28,6 +28,7 @@ class Checker {
     for (const Device& device : lab_.devices) check_device(device);
     check_ports();
     for (std::size_t i = 0; i < lab_.steps.size(); ++i) check_step(i);
+    check_timeline(lab_, diagnostics_);
   }
 
  private:
@@ -47,7 +48,11 @@ class Checker {
       host_views_.push_back(host.name);
       hosts_[host.name] = &host;
     }
-    for (const Node& node : lab_.nodes) nodes_[node.name] = &node;
+    power_views_ = host_views_;
+    for (const Node& node : lab_.nodes) {
+      nodes_[node.name] = &node;
+      if (node.kind == NodeKind::linux) power_views_.push_back(node.name);
+    }
   }
 
   template <class T>
@@ -243,13 +248,13 @@ class Checker {
     if (const auto* await = std::get_if<AwaitAction>(&step.action))
       end_background(step, await->background, path + ".await");
     if (const auto* kill = std::get_if<KillAction>(&step.action))
-      check_hosts(step, kill->hosts, path + ".kill");
+      check_names(step, kill->hosts, {"host or linux node", power_views_}, path + ".kill");
     if (const auto* start = std::get_if<StartAction>(&step.action))
-      check_hosts(step, start->hosts, path + ".start");
+      check_names(step, start->hosts, {"host or linux node", power_views_}, path + ".start");
     if (const auto* kill = std::get_if<KillDaemonAction>(&step.action))
-      check_hosts(step, kill->hosts, path + ".kill-daemon");
+      check_names(step, kill->hosts, {"host", host_views_}, path + ".kill-daemon");
     if (const auto* restart = std::get_if<RestartDaemonAction>(&step.action))
-      check_hosts(step, restart->hosts, path + ".restart-daemon");
+      check_names(step, restart->hosts, {"host", host_views_}, path + ".restart-daemon");
     for (const Capture& capture : step.captures) captured_.insert(capture.variable);
   }
 
@@ -301,13 +306,18 @@ class Checker {
                            suggestion(name, views));
   }
 
-  void check_hosts(const Step& step, const std::vector<std::string>& hosts,
+  struct Known {
+    std::string what;
+    const std::vector<std::string_view>& names;
+  };
+  void check_names(const Step& step, const std::vector<std::string>& names, const Known& known,
                    const std::string& path) {
-    if (hosts.empty()) diagnostics_.error(step.mark, path, "names no host");
-    for (const std::string& host : hosts) {
-      if (find_host(host)) continue;
-      diagnostics_.error(step.mark, path,
-                         "no host \"" + host.substr(0, 80) + "\"" + suggestion(host, host_views_));
+    if (names.empty()) diagnostics_.error(step.mark, path, "names no " + known.what);
+    for (const std::string& name : names) {
+      if (std::ranges::find(known.names, name) != known.names.end()) continue;
+      diagnostics_.error(
+          step.mark, path,
+          "no " + known.what + " \"" + name.substr(0, 80) + "\"" + suggestion(name, known.names));
     }
   }
 
@@ -316,6 +326,7 @@ class Checker {
   std::vector<std::string> places_;
   std::vector<std::string_view> place_views_;
   std::vector<std::string_view> host_views_;
+  std::vector<std::string_view> power_views_;
   std::unordered_map<std::string_view, const Host*> hosts_;
   std::unordered_map<std::string_view, const Node*> nodes_;
   std::map<IpAddr, std::string> owners_;

@@ -26,6 +26,7 @@ struct Tcp {
   std::string to;  // HOST:PORT; a connection is made and ended
 };
 struct Dns {
+  std::string server;  // empty: the place's own
   std::string name;
   std::string type = "A";
   std::vector<std::string> answers;  // exactly these in any order; empty: any answer
@@ -55,7 +56,8 @@ struct Check {
   enum class When { eventually, always, never, sometimes };
   std::string name;
   Probe probe;
-  std::vector<std::string> on;  // hosts and nodes it is made from; it has to hold of each
+  // Hosts and nodes it is made from, or `h1/client` for a workload there; it has to hold of each.
+  std::vector<std::string> on;
   When when = When::eventually;
   std::chrono::milliseconds within{5000};
   std::chrono::milliseconds every{200};

@@ -13,8 +13,9 @@
 // What goes wrong in a lab, on purpose, and when.
 namespace heddle::format {
 
-// Whom a fault hits: named, or so many of a kind as the seed chooses when the fault strikes.
-// minority: fewer than half of them, at least one; majority: more than half.
+// Whom a fault hits, hosts, nodes, background processes or links: named, or so many of a kind as
+// the seed chooses when the fault strikes. minority: fewer than half of them, at least one;
+// majority: more than half.
 struct Target {
   enum class How { named, one, minority, majority, all };
   How how = How::named;
@@ -27,11 +28,12 @@ struct Target {
 // underlay.
 namespace fault {
 
-struct Kill {};           // power cut: links, then every process and the namespace
-struct Restart {};        // a power cut, and power back at once
-struct KillDaemon {};     // SIGKILL to heddled alone
+struct Kill {};        // power cut: links, then every process and the namespace; a process: SIGKILL
+struct Restart {};     // a power cut, and power back at once; a process: SIGTERM, then run again
+struct Stop {};        // SIGTERM to a background process
+struct KillDaemon {};  // SIGKILL to heddled alone
 struct RestartDaemon {};  // heddled ends and starts
-struct Pause {};          // every process of a host or node stands still (cgroup freezer)
+struct Pause {};          // every process of a host or node stands still (cgroup freezer), or one
 struct Cut {};            // a link has no carrier any more, at both ends
 struct Impair {           // a link; what it did before comes back at the end
   LinkImpairment impairment;
@@ -42,7 +44,7 @@ struct Partition {
     halves,    // as even as their number allows
     majority,  // the larger part and the rest
     isolate,   // one against all others
-    one_way,   // as halves, and only frames from the first side to the second are dropped
+    one_way,   // as halves (or `sides`, two), and only frames from the first to the second drop
     sides,     // as given
   };
   Shape shape = Shape::halves;
@@ -56,9 +58,9 @@ struct DiskFull {};  // the host's state and run directories take no byte more
 
 }  // namespace fault
 
-using FaultAction =
-    std::variant<fault::Kill, fault::Restart, fault::KillDaemon, fault::RestartDaemon, fault::Pause,
-                 fault::Cut, fault::Impair, fault::Partition, fault::ClockStep, fault::DiskFull>;
+using FaultAction = std::variant<fault::Kill, fault::Restart, fault::Stop, fault::KillDaemon,
+                                 fault::RestartDaemon, fault::Pause, fault::Cut, fault::Impair,
+                                 fault::Partition, fault::ClockStep, fault::DiskFull>;
 std::string_view name_of(const FaultAction& action);  // as the file has it: `kill-daemon`
 
 // One line of the timeline. Times count from the timeline's start.
@@ -71,10 +73,12 @@ struct Fault {
   std::optional<std::chrono::milliseconds> until{};  // ... to here; set with `every`
   // `between: [a, b]`: at a time that the seed chooses. `at` is a then, and this is b.
   std::optional<std::chrono::milliseconds> latest{};
-  // It is undone so long after it struck; nothing: it stays (restart and clock steps: nothing to
-  // undo).
+  // It is undone so long after it struck; nothing: it stays. Never set for restarts.
   std::optional<std::chrono::milliseconds> lasts{};
   Mark mark;
 };
+
+// When it strikes, of a fault whose times are not left to the seed.
+std::vector<std::chrono::milliseconds> fixed_times(const Fault& fault);
 
 }  // namespace heddle::format

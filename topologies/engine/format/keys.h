@@ -7,7 +7,7 @@ namespace heddle::format::keys {
 
 inline constexpr auto kLab = std::to_array<std::string_view>(
     {"name", "prefix", "mgmt", "topology", "underlay", "hosts", "steps", "settings", "overlays",
-     "services", "faults", "checks", "seed"});
+     "services", "faults", "checks", "seed", "fidelity"});
 inline constexpr auto kTopology =
     std::to_array<std::string_view>({"defaults", "kinds", "groups", "nodes", "links"});
 
@@ -71,14 +71,48 @@ inline constexpr auto kServiceCheck =
     std::to_array<std::string_view>({"test", "interval", "timeout", "retries", "start_period"});
 
 inline constexpr auto kStep = std::to_array<std::string_view>(
-    {"name", "on", "run", "background", "timeout", "stop", "await", "kill", "start", "kill-daemon",
-     "restart-daemon", "pause", "expect", "eventually", "every", "capture"});
+    {"name",      "on",        "run",         "background",     "timeout", "stop",   "await",
+     "kill",      "start",     "kill-daemon", "restart-daemon", "pause",   "cut",    "mend",
+     "impair",    "partition", "heal",        "freeze",         "thaw",    "clock",  "fill-disk",
+     "free-disk", "faults",    "expect",      "eventually",     "every",   "capture"});
 inline constexpr auto kStepActions = std::to_array<std::string_view>(
-    {"run", "stop", "await", "kill", "start", "kill-daemon", "restart-daemon", "pause"});
+    {"run", "stop", "await", "kill", "start", "kill-daemon", "restart-daemon", "pause", "cut",
+     "mend", "impair", "partition", "heal", "freeze", "thaw", "clock", "fill-disk", "free-disk",
+     "faults"});
+inline constexpr auto kStepFaults =
+    std::to_array<std::string_view>({"cut", "mend", "impair", "partition", "heal", "freeze", "thaw",
+                                     "clock", "fill-disk", "free-disk"});
 inline constexpr auto kExpect =
     std::to_array<std::string_view>({"exit", "stdout", "stderr", "json", "at-most"});
 inline constexpr auto kText =
     std::to_array<std::string_view>({"contains", "lacks", "equals", "matches", "lines"});
 inline constexpr auto kJson = std::to_array<std::string_view>({"equals", "at-least", "at-most"});
+
+inline constexpr auto kFault = std::to_array<std::string_view>(
+    {"name", "at", "every", "until", "between", "for", "kill", "restart", "stop", "kill-daemon",
+     "restart-daemon", "pause", "cut", "impair", "partition", "clock", "disk-full"});
+inline constexpr auto kFaultActions =
+    std::to_array<std::string_view>({"kill", "restart", "stop", "kill-daemon", "restart-daemon",
+                                     "pause", "cut", "impair", "partition", "clock", "disk-full"});
+inline constexpr auto kTarget =
+    std::to_array<std::string_view>({"one", "minority", "majority", "all"});
+inline constexpr auto kShapes =
+    std::to_array<std::string_view>({"halves", "majority", "isolate", "one-way"});
+inline constexpr auto kOneWay = std::to_array<std::string_view>({"one-way"});
+inline constexpr auto kClock = std::to_array<std::string_view>({"on", "by"});
+
+inline constexpr auto kCheck = std::to_array<std::string_view>(
+    {"name", "on", "ping", "http", "tcp", "dns", "exec", "throughput", "verify", "eventually",
+     "always", "never", "sometimes", "every", "timeout"});
+inline constexpr auto kProbes =
+    std::to_array<std::string_view>({"ping", "http", "tcp", "dns", "exec", "throughput", "verify"});
+inline constexpr auto kPing = std::to_array<std::string_view>({"to", "count"});
+inline constexpr auto kHttp = std::to_array<std::string_view>({"url", "status", "contains"});
+inline constexpr auto kTcp = std::to_array<std::string_view>({"to"});
+inline constexpr auto kDns =
+    std::to_array<std::string_view>({"name", "server", "type", "answers", "none"});
+inline constexpr auto kThroughput =
+    std::to_array<std::string_view>({"to", "at-least", "at-most", "time"});
+inline constexpr auto kFidelity = std::to_array<std::string_view>({"max-delay-error", "max-stall"});
 
 }  // namespace heddle::format::keys

@@ -132,10 +132,10 @@ struct AwaitAction {
   Milliseconds timeout{30'000};
 };  // its own end
 struct KillAction {
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts;  // or linux nodes
 };  // power cut
 struct StartAction {
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts;  // or linux nodes
 };  // power back
 struct KillDaemonAction {
   std::vector<std::string> hosts;
@@ -147,8 +147,26 @@ struct PauseAction {
   Milliseconds time{0};
 };
 
-using Action = std::variant<RunAction, StopAction, AwaitAction, KillAction, StartAction,
-                            KillDaemonAction, RestartDaemonAction, PauseAction>;
+// A fault that stays until a step undoes it. It has `freeze` for the fault that is named pause.
+struct FaultStep {
+  FaultAction action;
+  Target on;
+};
+// Undoes what faults did, of steps and timeline alike.
+struct MendAction {
+  enum class What { cut, freeze, disk, partition };
+  What what = What::cut;
+  std::vector<std::string> names;  // none for `partition`: all of them end
+};
+// The timeline of `faults`, beside which `checks` are watched.
+struct TimelineAction {
+  enum class What { start, await, run };  // run: both
+  What what = What::run;
+};
+
+using Action =
+    std::variant<RunAction, StopAction, AwaitAction, KillAction, StartAction, KillDaemonAction,
+                 RestartDaemonAction, PauseAction, FaultStep, MendAction, TimelineAction>;
 
 struct Capture {
   std::string variable;
@@ -163,6 +181,12 @@ struct Step {
   Milliseconds every{100};
   std::vector<Capture> captures;
   Mark mark;
+};
+
+// How far the machine may fall behind what a lab describes before its run says nothing.
+struct Fidelity {
+  Milliseconds max_delay_error{5};  // of packets that a link delays
+  Milliseconds max_stall{500};      // of a thread that had something to do at a certain time
 };
 
 struct Lab {
@@ -181,6 +205,7 @@ struct Lab {
   std::vector<Fault> faults;
   std::vector<Check> checks;
   std::optional<std::uint64_t> seed;  // of everything that is left to chance; else from the name
+  Fidelity fidelity;
   std::vector<std::string> warnings;
 
   const Host* find_host(std::string_view name) const;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 
 #include "common/base/unique_fd.h"
 #include "topologies/engine/format/keys.h"
@@ -14,6 +15,8 @@ extern char** environ;
 
 namespace heddle::format {
 namespace {
+
+constexpr MapReader::Range kSeed{0, std::numeric_limits<std::int64_t>::max()};
 
 // `${NAME}` in every text under `node`, as containerlab replaces them before it reads the file.
 void expand_texts(YamlNode& node, const std::string& path, const Environment& environment,
@@ -43,12 +46,6 @@ void expand_texts(YamlNode& node, const std::string& path, const Environment& en
   }
 }
 
-void refuse_later_keys(const MapReader& root) {
-  for (std::string_view key : {"faults", "checks", "seed"}) {
-    if (root.find(key)) root.error(key, std::string(kNotYet));
-  }
-}
-
 void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
   const MapReader map(root, "", keys::kLab, diagnostics);
   if (const auto name = map.text("name")) {
@@ -60,7 +57,6 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
   } else {
     diagnostics.error(root.mark, "name", "missing: every lab has a name");
   }
-  refuse_later_keys(map);
   if (const YamlNode* value = map.find("settings"))
     diagnostics.warn(value->mark, "settings", "ignored: nothing here needs them");
   read_mgmt(map.find("mgmt"), lab, diagnostics);
@@ -70,13 +66,18 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
   if (const YamlNode* overlays = map.find("overlays")) read_overlays(*overlays, lab, diagnostics);
   if (const YamlNode* services = map.find("services")) read_services(*services, lab, diagnostics);
   if (const YamlNode* steps = map.find("steps")) read_steps(*steps, lab, diagnostics);
+  if (const YamlNode* faults = map.find("faults")) read_faults(*faults, lab, diagnostics);
+  if (const YamlNode* checks = map.find("checks")) read_checks(*checks, lab, diagnostics);
+  if (const YamlNode* fidelity = map.find("fidelity")) read_fidelity(*fidelity, lab, diagnostics);
+  if (const auto seed = map.integer("seed", kSeed)) lab.seed = static_cast<std::uint64_t>(*seed);
 }
 
 }  // namespace
 
 void expand_root(YamlNode& root, const Environment& environment, Diagnostics& diagnostics) {
   for (YamlNode::Entry& entry : root.entries) {
-    if (entry.key == "steps") continue;  // theirs are captured while they run
+    // Theirs are captured while they run.
+    if (entry.key == "steps" || entry.key == "checks") continue;
     expand_texts(entry.value, entry.key, environment, diagnostics);
   }
 }

@@ -16,6 +16,18 @@ void read_topology(const YamlNode& topology, Lab& lab, Diagnostics& diagnostics)
 void read_underlay(const YamlNode* underlay, Lab& lab, Diagnostics& diagnostics);
 void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics);
 void read_steps(const YamlNode& steps, Lab& lab, Diagnostics& diagnostics);
+void read_faults(const YamlNode& faults, Lab& lab, Diagnostics& diagnostics);
+void read_checks(const YamlNode& checks, Lab& lab, Diagnostics& diagnostics);
+void read_fidelity(const YamlNode& fidelity, Lab& lab, Diagnostics& diagnostics);
+
+// One of the actions of `keys::kFaultActions` under `key` of a fault or step: what, and whom it
+// hits.
+struct ActionOn {
+  FaultAction action;
+  Target on;
+};
+ActionOn read_fault_action(const MapReader& map, std::string_view key, std::string_view action,
+                           Diagnostics& diagnostics);
 
 // `impair:` of a link, a host, a node, the underlay or a fault. `path` is its place.
 LinkImpairment read_impairment(const YamlNode& node, const std::string& path,
@@ -49,8 +61,8 @@ void check_stages(const Lab& lab, Diagnostics& diagnostics);
 // After all sections: names, addresses and references that must agree with each other. Gives
 // automatic underlay addresses.
 void check_lab(Lab& lab, Diagnostics& diagnostics);
-
-// For keys that the full format will have.
-inline constexpr std::string_view kNotYet = "not supported yet in this version";
+// Its part for faults, checks and the steps that are faults: what they name is there, and no fault
+// contradicts another.
+void check_timeline(const Lab& lab, Diagnostics& diagnostics);
 
 }  // namespace heddle::format

@@ -64,8 +64,8 @@ class StepReader {
     }
     if (found.size() != 1) {
       diagnostics_.error(map_.mark(), path_,
-                         found.empty() ? "says nothing to do; add run, stop, await, kill, start, "
-                                         "kill-daemon, restart-daemon or pause"
+                         found.empty() ? "says nothing to do; add run, stop, await, pause, faults, "
+                                         "or a fault such as kill, start, cut, mend or partition"
                                        : "does two things, " + std::string(found[0]) + " and " +
                                              std::string(found[1]) + "; make them two steps");
       return;
@@ -83,6 +83,43 @@ class StepReader {
     if (key == "kill-daemon") step.action = KillDaemonAction{map_.texts(key)};
     if (key == "restart-daemon") step.action = RestartDaemonAction{map_.texts(key)};
     if (key == "pause") step.action = PauseAction{map_.duration(key).value_or(Milliseconds{0})};
+    if (key == "faults") step.action = read_timeline();
+    if (std::ranges::find(keys::kStepFaults, key) != keys::kStepFaults.end()) read_fault(step, key);
+  }
+
+  // Faults that a step makes have the names they have in `faults`, but for `freeze` (`pause` lets
+  // time pass) and `fill-disk`, which has a counterpart.
+  void read_fault(Step& step, std::string_view key) {
+    using What = MendAction::What;
+    if (key == "mend") step.action = MendAction{What::cut, names("mend")};
+    if (key == "thaw") step.action = MendAction{What::freeze, names("thaw")};
+    if (key == "free-disk") step.action = MendAction{What::disk, names("free-disk")};
+    if (key == "heal") {
+      if (map_.flag("heal") != true) map_.error("heal", "must be true");
+      step.action = MendAction{What::partition, {}};
+    }
+    const std::string_view action = key == "freeze"      ? "pause"
+                                    : key == "fill-disk" ? "disk-full"
+                                                         : key;
+    if (std::ranges::find(keys::kFaultActions, action) == keys::kFaultActions.end()) return;
+    auto [fault, on] = read_fault_action(map_, key, action, diagnostics_);
+    step.action = FaultStep{std::move(fault), std::move(on)};
+  }
+
+  std::vector<std::string> names(std::string_view key) {
+    std::vector<std::string> out = map_.texts(key);
+    if (out.empty()) map_.error(key, "names nobody");
+    return out;
+  }
+
+  TimelineAction read_timeline() {
+    static constexpr auto kWhat = std::to_array<std::string_view>({"start", "await", "run"});
+    const std::string what = map_.text("faults").value_or("");
+    if (what == "start") return {TimelineAction::What::start};
+    if (what == "await") return {TimelineAction::What::await};
+    if (what != "run")
+      map_.error("faults", "must be start, await or run" + suggestion(what, kWhat));
+    return {TimelineAction::What::run};
   }
 
   std::string background_name(std::string_view key) {

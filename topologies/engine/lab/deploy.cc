@@ -122,6 +122,10 @@ Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
     spawn.command.push_back("--lab-dir");
     spawn.command.push_back(request.lab_dir);
   }
+  if (request.seed) {
+    spawn.command.push_back("--seed");
+    spawn.command.push_back(std::to_string(*request.seed));
+  }
   spawn.env = format::own_environment();
   spawn.cgroup = paths.daemon_cgroup();
   spawn.output = write_end.get();
@@ -160,7 +164,8 @@ Result<Deployed> converge(const DeployRequest& request, const format::Lab& lab,
 
 Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progress) {
   using IfThere = DeployRequest::IfThere;
-  TRY(std::string text, format::read_lab_file(request.file));
+  TRY(std::string text,
+      request.text ? Result<std::string>(*request.text) : format::read_lab_file(request.file));
   TRY(const format::Lab lab, format::load_lab(request.file));
   if (::geteuid() != 0)
     return fail(Errc::denied, "labs are network namespaces and cgroups: run this as root (sudo)");

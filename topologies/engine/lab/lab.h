@@ -1,5 +1,7 @@
 #pragma once
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,8 @@ struct DeployRequest {
   // A lab of that name that is there: refused, changed to what the file says, or only compared.
   enum class IfThere { refuse, converge, compare };
   IfThere if_there = IfThere::refuse;
+  std::optional<std::uint64_t> seed{};  // in place of the file's
+  std::optional<std::string> text{};    // in place of the file's, for the same name
 };
 
 struct Deployed {

@@ -15,13 +15,23 @@ bool is_named(const LinkView& link, std::string_view name) {
 }
 
 // Whether a fault cuts or impairs the link, or may do so by chance.
-bool struck_by(const format::Fault& fault, const LinkView& link) {
-  const bool of_links = std::holds_alternative<format::fault::Cut>(fault.action) ||
-                        std::holds_alternative<format::fault::Impair>(fault.action);
+bool struck_by(const format::FaultAction& action, const format::Target& on, const LinkView& link) {
+  const bool of_links = std::holds_alternative<format::fault::Cut>(action) ||
+                        std::holds_alternative<format::fault::Impair>(action);
   if (!of_links) return false;
-  const auto& names = fault.on.names;
+  const auto& names = on.names;
   return names.empty() ||
          std::ranges::any_of(names, [&](const std::string& name) { return is_named(link, name); });
+}
+
+bool is_struck(const format::Lab& lab, const LinkView& link) {
+  return std::ranges::any_of(
+             lab.faults,
+             [&](const format::Fault& fault) { return struck_by(fault.action, fault.on, link); }) ||
+         std::ranges::any_of(lab.steps, [&](const format::Step& step) {
+           const auto* fault = std::get_if<format::FaultStep>(&step.action);
+           return fault && struck_by(fault->action, fault->on, link);
+         });
 }
 
 // What the file says of each link that is no host's or node's to the underlay, by its first end.
@@ -68,7 +78,7 @@ End wire_end(const Plan& plan, const End& end) {
 }  // namespace
 
 std::uint64_t seed_of(const format::Lab& lab) {
-  return lab.seed.value_or(stable_hash(lab.name));
+  return lab.seed.value_or(stable_hash(lab.name) & 0xffff'ffff);  // short enough to be typed
 }
 
 void plan_wires(const format::Lab& lab, Plan& plan) {
@@ -79,9 +89,7 @@ void plan_wires(const format::Lab& lab, Plan& plan) {
   for (Veth& veth : whole) {
     const LinkView link{.a = &veth.a, .b = &veth.b};
     const auto impair = impairment_of(lab, of_links, link);
-    const bool struck = std::ranges::any_of(
-        lab.faults, [&](const format::Fault& fault) { return struck_by(fault, link); });
-    if (!impair && !struck) {
+    if (!impair && !is_struck(lab, link)) {
       plan.veths.push_back(std::move(veth));
       continue;
     }

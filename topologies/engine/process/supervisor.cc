@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <condition_variable>
@@ -54,6 +55,13 @@ class Supervisor::Process final : public Child {
 
   Output output() const override { return copy(output_); }
   Output error() const override { return copy(error_); }
+  Output output_since(std::uint64_t offset) const override {
+    std::lock_guard lock(mutex_);
+    const std::uint64_t from = std::max(offset, output_.dropped_bytes) - output_.dropped_bytes;
+    const auto skipped = std::min<std::uint64_t>(from, output_.text.size());
+    return {.text = output_.text.substr(static_cast<std::size_t>(skipped)),
+            .dropped_bytes = output_.dropped_bytes + skipped};
+  }
 
   void ended(int status) {
     std::lock_guard lock(mutex_);

@@ -42,6 +42,9 @@ class Child {
   enum class Reach { group, process };
   virtual void signal(int number, Reach reach) = 0;
   virtual Output output() const = 0;
+  // Of its output, what comes behind the first `offset` bytes, as far as it was kept;
+  // `dropped_bytes` counts all that is before.
+  virtual Output output_since(std::uint64_t offset) const = 0;
   virtual Output error() const = 0;
 };
 

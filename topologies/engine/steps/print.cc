@@ -1,19 +1,26 @@
 #include "topologies/engine/steps/print.h"
 
-#include <boost/json.hpp>
 #include <cstdio>
 #include <ostream>
 
 namespace heddle::steps {
 namespace {
 
-namespace json = boost::json;
-
 constexpr std::size_t kLinesShown = 12;
 constexpr std::size_t kFailedLinesShown = 60;
 constexpr std::size_t kColumnsShown = 220;
 
-// What a terminal may get: no control characters, which could move its cursor.
+template <class Each>
+void each_line(const std::string& text, Each each) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    each(text.substr(at, end - at));
+    at = end + 1;
+  }
+}
+
+}  // namespace
+
 std::string printable(const std::string& line) {
   std::string out;
   for (const char c : line) {
@@ -28,17 +35,6 @@ std::string printable(const std::string& line) {
   while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xc0) == 0x80) --end;  // whole UTF-8
   return out.substr(0, end) + "...";
 }
-
-template <class Each>
-void each_line(const std::string& text, Each each) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    each(text.substr(at, end - at));
-    at = end + 1;
-  }
-}
-
-}  // namespace
 
 std::string format_seconds(std::chrono::milliseconds time) {
   std::array<char, 32> buffer;
@@ -93,38 +89,6 @@ void Printer::finished(const StepReport& step) {
       format_seconds(step.time) + (step.tries > 1 ? ", at try " + std::to_string(step.tries) : "");
   out_ << (step.passed ? paint("32", "  ok") : paint("31", "  FAILED")) << "  " << time << "\n";
   out_.flush();
-}
-
-std::string format_summary(const std::string& lab, const RunReport& run) {
-  const std::string time = format_seconds(run.time);
-  if (run.passed)
-    return "lab " + lab + ": all " + std::to_string(run.steps.size()) + " steps held, in " + time +
-           "\n";
-  const StepReport& failed = run.steps.back();
-  return "lab " + lab + ": step " + std::to_string(failed.number) + " of " +
-         std::to_string(run.total) + " failed, \"" + failed.name + "\", after " + time + "\n";
-}
-
-std::string format_json(const std::string& lab, const RunReport& run) {
-  json::array steps;
-  for (const StepReport& step : run.steps) {
-    steps.push_back({{"number", step.number},
-                     {"name", step.name},
-                     {"on", step.place},
-                     {"command", step.command},
-                     {"passed", step.passed},
-                     {"problems", json::array(step.problems.begin(), step.problems.end())},
-                     {"time_ms", step.time.count()},
-                     {"tries", step.tries},
-                     {"exit", step.exit},
-                     {"output", step.output}});
-  }
-  const json::object out{{"lab", lab},
-                         {"passed", run.passed},
-                         {"steps_total", run.total},
-                         {"time_ms", run.time.count()},
-                         {"steps", std::move(steps)}};
-  return json::serialize(out) + "\n";
 }
 
 }  // namespace heddle::steps

@@ -22,15 +22,8 @@ class Printer final : public Listener {
   Colour colour_;
 };
 
-// Says nothing: for `--format json`.
-class Silent final : public Listener {
- public:
-  void started(const StepReport&) override {}
-  void finished(const StepReport&) override {}
-};
-
-std::string format_json(const std::string& lab, const RunReport& run);
-std::string format_summary(const std::string& lab, const RunReport& run);
+// What a terminal may get: one line without control characters, cut where it is very long.
+std::string printable(const std::string& line);
 std::string format_seconds(std::chrono::milliseconds time);
 
 }  // namespace heddle::steps

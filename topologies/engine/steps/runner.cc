@@ -20,8 +20,13 @@ std::string joined(const std::vector<std::string>& words) {
 // Runs one step and fills in its report.
 class StepRun {
  public:
-  StepRun(const format::Step& step, Variables& variables, LabControl& control, StepReport& report)
-      : step_(step), variables_(variables), control_(control), report_(report) {}
+  StepRun(const format::Step& step, Variables& variables, LabControl& control,
+          Disturbances& disturbances, StepReport& report)
+      : step_(step),
+        variables_(variables),
+        control_(control),
+        disturbances_(disturbances),
+        report_(report) {}
 
   // What is going to be done, before it is.
   void describe() {
@@ -59,6 +64,25 @@ class StepRun {
   }
   void describe(const format::PauseAction& action) {
     report_.command = "wait " + std::to_string(action.time.count()) + " ms";
+  }
+
+  void describe(const format::FaultStep& action) {
+    report_.command = format::name_of(action.action);
+    if (action.on.how != format::Target::How::named) report_.command += ", as the seed chooses";
+    if (!action.on.names.empty()) report_.command += " " + joined(action.on.names);
+  }
+  void describe(const format::MendAction& action) {
+    using What = format::MendAction::What;
+    report_.command = action.what == What::partition ? "heal all partitions"
+                      : action.what == What::cut     ? "mend " + joined(action.names)
+                      : action.what == What::freeze  ? "let " + joined(action.names) + " go on"
+                                                     : "free the disk of " + joined(action.names);
+  }
+  void describe(const format::TimelineAction& action) {
+    using What = format::TimelineAction::What;
+    report_.command = action.what == What::start   ? "begin the timeline of faults"
+                      : action.what == What::await ? "wait for the end of the timeline"
+                                                   : "run the timeline of faults";
   }
 
   void run(const format::RunAction& action) {
@@ -117,16 +141,28 @@ class StepRun {
                 .timeout = action.timeout}),
           "");
   }
-  void run(const format::KillAction& action) { change_hosts(Op::kill, action.hosts); }
-  void run(const format::StartAction& action) { change_hosts(Op::start, action.hosts); }
-  void run(const format::KillDaemonAction& action) { change_hosts(Op::kill_daemon, action.hosts); }
+  void run(const format::KillAction& action) { strike(format::fault::Kill{}, action.hosts); }
+  void run(const format::StartAction& action) {
+    report_.problems = disturbances_.start(action.hosts);
+  }
+  void run(const format::KillDaemonAction& action) {
+    strike(format::fault::KillDaemon{}, action.hosts);
+  }
   void run(const format::RestartDaemonAction& action) {
-    change_hosts(Op::restart_daemon, action.hosts);
+    strike(format::fault::RestartDaemon{}, action.hosts);
+  }
+  void run(const format::FaultStep& action) {
+    report_.problems = disturbances_.strike(action.action, action.on);
+  }
+  void run(const format::MendAction& action) { report_.problems = disturbances_.mend(action); }
+  void run(const format::TimelineAction& action) {
+    report_.problems = disturbances_.timeline(action.what, variables_);
   }
   void run(const format::PauseAction& action) { control_.pause(action.time); }
 
-  void change_hosts(Op op, const std::vector<std::string>& hosts) {
-    for (const std::string& host : hosts) change({.op = op, .target = host});
+  void strike(const format::FaultAction& action, const std::vector<std::string>& names) {
+    report_.problems =
+        disturbances_.strike(action, {.how = format::Target::How::named, .names = names});
   }
   void change(const control::Request& request) {
     auto reply = control_.ask(request);
@@ -180,6 +216,7 @@ class StepRun {
   const format::Step& step_;
   Variables& variables_;
   LabControl& control_;
+  Disturbances& disturbances_;
   StepReport& report_;
 };
 
@@ -190,7 +227,7 @@ void RemoteLab::pause(std::chrono::milliseconds time) {
 }
 
 RunReport run_steps(const format::Lab& lab, Variables variables, LabControl& control,
-                    Listener& listener) {
+                    Disturbances& disturbances, Listener& listener) {
   RunReport run;
   run.total = lab.steps.size();
   run.passed = true;
@@ -199,7 +236,8 @@ RunReport run_steps(const format::Lab& lab, Variables variables, LabControl& con
     StepReport report;
     report.number = run.steps.size() + 1;
     report.total = run.total;
-    StepRun execution(step, variables, control, report);
+    report.at = std::chrono::duration_cast<milliseconds>(control.now() - start);
+    StepRun execution(step, variables, control, disturbances, report);
     execution.describe();
     report.name = step.name.empty() ? report.command.substr(0, report.command.find('\n'))
                                     : expand_known(step.name, variables);
@@ -211,6 +249,7 @@ RunReport run_steps(const format::Lab& lab, Variables variables, LabControl& con
     if (!run.passed) break;
   }
   run.time = std::chrono::duration_cast<milliseconds>(control.now() - start);
+  run.variables = std::move(variables);
   return run;
 }
 

@@ -33,6 +33,19 @@ class RemoteLab final : public LabControl {
   control::Client client_;
 };
 
+// What steps do to a lab as a whole: faults, and the timeline of them beside which checks are
+// watched. Each gives what went wrong, as sentences.
+class Disturbances {
+ public:
+  using Problems = std::vector<std::string>;
+  virtual ~Disturbances() = default;
+  virtual Problems strike(const format::FaultAction& action, const format::Target& on) = 0;
+  virtual Problems start(const std::vector<std::string>& names) = 0;  // power back
+  virtual Problems mend(const format::MendAction& action) = 0;
+  // `variables`: what checks may use.
+  virtual Problems timeline(format::TimelineAction::What what, const Variables& variables) = 0;
+};
+
 struct StepReport {
   std::size_t number = 0;  // from 1
   std::size_t total = 0;
@@ -41,6 +54,7 @@ struct StepReport {
   std::string command;  // as it ran, or the fault in words
   bool passed = false;
   std::vector<std::string> problems;
+  std::chrono::milliseconds at{0};  // it began, since the run did
   std::chrono::milliseconds time{0};
   int tries = 1;       // of `eventually`
   std::string output;  // of the last try
@@ -61,11 +75,12 @@ struct RunReport {
   std::size_t total = 0;
   bool passed = false;
   std::chrono::milliseconds time{0};
+  Variables variables;  // the built-in ones and what was captured
 };
 
 // Runs a lab's steps in order and stops at the first that does not hold.
 // `variables`: the built-in ones (plan::built_in_variables).
 RunReport run_steps(const format::Lab& lab, Variables variables, LabControl& control,
-                    Listener& listener);
+                    Disturbances& disturbances, Listener& listener);
 
 }  // namespace heddle::steps

@@ -13,7 +13,8 @@ TEST(Message, RequestsSurviveTheWire) {
                         .timeout = std::chrono::milliseconds(1234),
                         .text = "t",
                         .after = 1ULL << 40,
-                        .kind = "check"};
+                        .kind = "check",
+                        .value = -5000};
   const auto back = decode_request(encode(request));
   ASSERT_TRUE(back) << back.error().text();
   EXPECT_EQ(*back, request);
@@ -96,7 +97,9 @@ TEST(Message, RepliesSurviveTheWire) {
                             .time = std::chrono::milliseconds(5),
                             .out = "a\nb\x80",
                             .err = "",
-                            .dropped_bytes = 7};
+                            .dropped_bytes = 7,
+                            .running = true,
+                            .printed_bytes = 99};
   reply.status = LabStatus{.name = "x",
                            .file = "f",
                            .daemon_pid = 3,

@@ -70,14 +70,37 @@ TEST(Schema, HasTheParsersKeys) {
   EXPECT_EQ(properties_at("/$defs/jsonClaim/oneOf/1"), set_of(keys::kJson));
 }
 
-TEST(Schema, AStepNeedsOneOfTheParsersActions) {
+TEST(Schema, HasTheKeysOfFaultsAndChecks) {
+  EXPECT_EQ(properties_at("/$defs/fault"), set_of(keys::kFault));
+  EXPECT_EQ(properties_at("/$defs/target/oneOf/2"), set_of(keys::kTarget));
+  EXPECT_EQ(properties_at("/$defs/partition/oneOf/2"), set_of(keys::kOneWay));
+  EXPECT_EQ(properties_at("/$defs/faultClock"), set_of(keys::kClock));
+  EXPECT_EQ(properties_at("/$defs/check"), set_of(keys::kCheck));
+  EXPECT_EQ(properties_at("/$defs/check/properties/ping/oneOf/1"), set_of(keys::kPing));
+  EXPECT_EQ(properties_at("/$defs/check/properties/http/oneOf/1"), set_of(keys::kHttp));
+  EXPECT_EQ(properties_at("/$defs/check/properties/tcp/oneOf/1"), set_of(keys::kTcp));
+  EXPECT_EQ(properties_at("/$defs/check/properties/dns/oneOf/1"), set_of(keys::kDns));
+  EXPECT_EQ(properties_at("/$defs/check/properties/throughput"), set_of(keys::kThroughput));
+  EXPECT_EQ(properties_at("/$defs/fidelity"), set_of(keys::kFidelity));
+  auto impair = properties_at("/$defs/impair");
+  impair.insert("link");
+  EXPECT_EQ(properties_at("/$defs/faultImpair"), impair);
+}
+
+std::set<std::string> choices_of(const std::string& definition) {
+  std::set<std::string> out;
   boost::system::error_code ec;
-  const json::value* choices = schema().find_pointer("/$defs/step/oneOf", ec);
-  ASSERT_TRUE(choices);
-  std::set<std::string> actions;
+  const json::value* choices = schema().find_pointer("/$defs/" + definition + "/oneOf", ec);
+  if (!choices) return out;
   for (const json::value& choice : choices->as_array())
-    actions.insert(std::string(choice.at("required").at(0).as_string()));
-  EXPECT_EQ(actions, set_of(keys::kStepActions));
+    out.insert(std::string(choice.at("required").at(0).as_string()));
+  return out;
+}
+
+TEST(Schema, OneOfTheParsersActionsIsNeeded) {
+  EXPECT_EQ(choices_of("step"), set_of(keys::kStepActions));
+  EXPECT_EQ(choices_of("fault"), set_of(keys::kFaultActions));
+  EXPECT_EQ(choices_of("check"), set_of(keys::kProbes));
 }
 
 }  // namespace

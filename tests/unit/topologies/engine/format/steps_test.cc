@@ -85,7 +85,8 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"- {on: h1, run: a, kill: h1}", "does two things, run and kill"},
         Bad{"- {run: a}", "steps[0].on: missing"},
         Bad{"- {on: h9, run: a}", "did you mean \"h1\"?"}, Bad{"- {on: br, run: a}", "is a bridge"},
-        Bad{"- {kill: h9}", "no host \"h9\""}, Bad{"- {kill: []}", "names no host"},
+        Bad{"- {kill: h9}", "no host or linux node \"h9\""},
+        Bad{"- {kill: []}", "names no host or linux node"},
         Bad{"- {on: h1, run: \"\"}", "is empty"},
         Bad{"- {on: h1, run: a, expct: {}}",
             "f.yml:5:20: steps[0].expct: unknown key; did you mean "

@@ -1,0 +1,14 @@
+#pragma once
+#include "topologies/engine/faults/timeline.h"
+
+namespace heddle::faults {
+
+// Failures of a link or of a host or node that a lab may meet: each by itself, then every two
+// together. They strike early in the timeline and stay.
+std::vector<std::vector<Occurrence>> single_and_pairwise(const format::Lab& lab);
+
+// The lab without looks from places that these take the power of: they say nothing. Checks that
+// nobody is left to make are left out.
+format::Lab without_dead_places(format::Lab lab, const std::vector<Occurrence>& occurrences);
+
+}  // namespace heddle::faults
