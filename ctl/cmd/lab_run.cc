@@ -85,6 +85,7 @@ Result<int> run_once(const Arguments& arguments, Context& context, const format:
   }
   context.out << (human ? "\n" + scenario::format_result(*report) : scenario::format_json(*report));
   if (report->passed()) return kDone;
+  if (report->skipped()) return kSkipped;
   if (human) context.out << "again: " << again(arguments, *report) << "\n";
   if (!report->held && arguments.has("--shrink"))
     return shrink_run(context, lab, *std::move(report), runs);

@@ -1,6 +1,6 @@
-// link: heddle_topologies_engine_plan
+// link: heddle_topologies_engine_plan heddle_topologies_engine_faults
 // Whatever a lab file holds, it is read or refused, in bounded time; and what was read can be
-// planned; and saved, it is a file of the same lab.
+// planned and its faults strike somebody; and saved, it is a file of the same lab.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 
 #include "tests/fuzz/support/seeded.h"
 #include "tests/fuzz/support/target.h"
+#include "topologies/engine/faults/timeline.h"
 #include "topologies/engine/format/save.h"
 #include "topologies/engine/plan/plan.h"
 
@@ -25,6 +26,11 @@ HEDDLE_FUZZ_TARGET(lab_file, data, size) {
         again->nodes.size() != lab->nodes.size() || again->links.size() != lab->links.size() ||
         again->steps.size() != lab->steps.size())
       std::abort();
+  }
+  for (const faults::Occurrence& occurrence : faults::expand(*lab, 1)) {
+    const auto* partition = std::get_if<format::fault::Partition>(&occurrence.action);
+    if (partition ? partition->sides.size() < 2 : occurrence.on.empty()) std::abort();
+    if (faults::describe(occurrence).empty()) std::abort();
   }
   const plan::LabPaths paths(plan::roots_for("", "/cgroup"), lab->name);
   auto planned = plan::plan_lab(*lab, paths);

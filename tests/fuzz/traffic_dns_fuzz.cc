@@ -7,9 +7,10 @@
 #include <string_view>
 
 #include "tests/fuzz/support/seeded.h"
+#include "tests/fuzz/support/target.h"
 #include "topologies/traffic/dns.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+HEDDLE_FUZZ_TARGET(traffic_dns, data, size) {
   using namespace heddle::traffic;
   const std::string_view packet(reinterpret_cast<const char*>(data), size);
   const auto head = read_dns_answer(packet);

@@ -143,9 +143,9 @@ Result<> Service::set_disk_full(const std::string& name, bool full) {
   std::lock_guard change(change_mutex_);
   TRY(const plan::Member* member, need_host(name));
   if (!is_mount(member->state_dir))
-    return fail(Errc::unsupported, "the directories of " + name +
-                                       " have no file system of their own; a lab whose file has "
-                                       "such a fault gives them one");
+    return fail(Errc::invalid, "the directories of " + name +
+                                   " have no file system of their own; a lab whose file has "
+                                   "such a fault gives them one");
   {
     std::lock_guard lock(mutex_);
     running_[name].disk_full = full;

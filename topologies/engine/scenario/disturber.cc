@@ -20,6 +20,7 @@ Disturber::Done Disturber::carry_out(faults::Ledger::Decision decision) {
     if (reply) continue;
     // Somebody was first: a process that ended by itself, a step's own command.
     const bool moot = reply.error().code() == Errc::conflict;
+    if (reply.error().code() == Errc::unsupported) missing_.push_back(reply.error().text());
     (moot ? done.passed_over : done.problems).push_back(reply.error().text());
   }
   return done;

@@ -27,6 +27,9 @@ class Disturber final {
   std::vector<std::string> start(const std::vector<std::string>& names);
   std::vector<std::string> mend(const format::MendAction& action);
 
+  // What this machine lacks for faults that were to be made. After the last of them.
+  const std::vector<std::string>& missing() const { return missing_; }
+
  private:
   Done carry_out(faults::Ledger::Decision decision);
   const format::Lab& lab_;
@@ -34,6 +37,7 @@ class Disturber final {
   steps::LabControl& control_;
   std::mutex mutex_;
   faults::Ledger ledger_;
+  std::vector<std::string> missing_;
   faults::Holder next_step_ = 1ULL << 32;  // occurrences of the timeline are below
 };
 

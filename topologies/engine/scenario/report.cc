@@ -242,6 +242,7 @@ void Printer::happened(const Entry& entry) {
 }
 
 std::string format_verdict(const Report& report) {
+  if (report.skipped()) return "skipped: " + report.missing.front();
   if (!report.held) {
     for (const CheckReport& check : report.checks) {
       if (!check.verdict.passed)
@@ -283,6 +284,7 @@ std::string format_json(const Report& report) {
                    {"passed", report.passed()},
                    {"held", report.held},
                    {"valid", report.valid()},
+                   {"skipped", report.skipped()},
                    {"verdict", format_verdict(report)},
                    {"seed", report.seed},
                    {"steps_total", report.steps.total},

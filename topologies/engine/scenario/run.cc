@@ -70,13 +70,13 @@ class Timeline {
     report_.lasted = elapsed();
     watcher.end(report_.lasted);
     tell(Entry::What::ended, "the timeline ends");
-    judge_fidelity();
     watcher.begin_after();
     while (!watcher.all_settled() && !abandoned) {
       watcher.poll();
       control_.pause(kTick);
     }
     watcher.stop();
+    judge_fidelity();
     for (const Watcher::Result& result : watcher.results())
       report_.checks.push_back({.name = result.check.name,
                                 .place = result.place,
@@ -179,10 +179,13 @@ class Director final : public steps::Disturbances {
         run_start_(control.now()),
         disturber_(lab, settings.seed, control),
         timeline_(lab, settings, control, disturber_, listener, report) {}
-  ~Director() override {
+  ~Director() override { end(); }
+  // Nobody waits for the timeline any more.
+  void end() {
     abandoned_ = true;
     if (thread_.joinable()) thread_.join();
   }
+  const std::vector<std::string>& missing() const { return disturber_.missing(); }
 
   Problems strike(const format::FaultAction& action, const format::Target& on) override {
     return disturber_.strike_now(action, on);
@@ -286,6 +289,8 @@ Report run(const format::Lab& lab, Settings settings, steps::LabControl& control
     Director director(lab, settings, control, listener, report);
     report.steps = steps::run_steps(lab, settings.variables, control, director, listener);
     if (report.steps.passed) director.finish(report.steps.variables);
+    director.end();
+    report.missing = director.missing();
   }
   report.time = std::chrono::duration_cast<Milliseconds>(control.now() - start);
   report.held = report.steps.passed && report.problems.empty() &&

@@ -53,8 +53,10 @@ struct Report {
   std::vector<Entry> entries;
   std::vector<CheckReport> checks;
   std::vector<std::string> problems;  // faults that could not be made
+  std::vector<std::string> missing;   // of those: what this machine lacks for them
   Fidelity fidelity;
   bool held = false;  // steps, checks and faults
+  bool skipped() const { return !missing.empty(); }
   bool valid() const { return fidelity.broken.empty(); }
   bool passed() const { return held && valid(); }
   // What failed first, in words that are the same in another run: `check web answers`.

@@ -232,6 +232,8 @@ TEST(Run, AFaultThatCannotBeMadeFailsTheRun) {
   const Report report = world.run(lab_of("faults: [{at: 1s, cut: h1}]\n"));
   EXPECT_FALSE(report.held);
   EXPECT_THAT(report.problems, ElementsAre("no such thing here"));
+  EXPECT_TRUE(report.skipped());  // the machine's fault, not the lab's
+  EXPECT_THAT(format_verdict(report), HasSubstr("skipped: no such thing here"));
 }
 
 TEST(Run, AMachineThatFellBehindMakesARunInvalid) {
