@@ -7,6 +7,7 @@
 #include "ctl/cmd/commands.h"
 #include "ctl/cmd/lab_run.h"
 #include "ctl/cmd/labs.h"
+#include "ctl/cmd/node_filter.h"
 #include "ctl/output/table.h"
 #include "topologies/engine/process/spawn.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 constexpr Flag kListFlags[] = {kLabDir};
 constexpr Flag kDeployFlags[] = {
-    {"--dry-run", "", "only say what would be made, changed or taken away"}, kLabDir};
+    kNodeFilter, {"--dry-run", "", "only say what would be made, changed or taken away"}, kLabDir};
 constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
 
 // `delay 50ms loss 1%, 120 packets, 3 lost`; empty when nothing is worth saying.
@@ -73,7 +74,10 @@ void print_changes(Context& context, const lab::Deployed& deployed) {
 
 Result<int> deploy(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
-  const auto lab = format::load_lab(file);
+  TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
+  const auto whole = format::load_lab(file);
+  if (!whole) return failed(context, whole.error());
+  const auto lab = filtered(arguments, *whole);
   if (!lab) return failed(context, lab.error());
   print_warnings(context, *lab);
   using IfThere = lab::DeployRequest::IfThere;
@@ -81,6 +85,7 @@ Result<int> deploy(const Arguments& arguments, Context& context) {
   const auto deployed = lab::deploy({.file = file,
                                      .lab_dir = arguments.text("--lab-dir"),
                                      .daemon = "",
+                                     .node_filter = node_filter,
                                      .if_there = dry_run ? IfThere::compare : IfThere::converge},
                                     progress_to(context));
   if (!deployed) return failed(context, deployed.error());

@@ -67,8 +67,13 @@ void LabRuns::print_logs(const format::Lab& lab) const {
 }
 
 Result<scenario::Report> LabRuns::run(const format::Lab& lab, std::uint64_t seed, Talk talk) {
-  return deploy_and_run(
-      lab, {.file = options_.file, .lab_dir = options_.lab_dir, .daemon = "", .seed = seed}, talk);
+  return deploy_and_run(lab,
+                        {.file = options_.file,
+                         .lab_dir = options_.lab_dir,
+                         .daemon = "",
+                         .node_filter = options_.node_filter,
+                         .seed = seed},
+                        talk);
 }
 
 Result<scenario::Report> LabRuns::run_with(const format::Lab& lab,
@@ -81,6 +86,7 @@ Result<scenario::Report> LabRuns::run_with(const format::Lab& lab,
                         {.file = options_.file,
                          .lab_dir = options_.lab_dir,
                          .daemon = "",
+                         .node_filter = options_.node_filter,
                          .seed = seed,
                          .text = std::move(with_these)},
                         Talk::no);

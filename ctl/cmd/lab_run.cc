@@ -7,6 +7,7 @@
 
 #include "ctl/cmd/lab_once.h"
 #include "ctl/cmd/lab_search.h"
+#include "ctl/cmd/node_filter.h"
 #include "topologies/engine/plan/plan.h"
 
 namespace heddle::cmd {
@@ -24,6 +25,7 @@ constexpr Flag kRunFlags[] = {
     {"--search", "",
      "in place of the file's faults, each link cut and each host and node killed, "
      "then every two of them: which breaks which checks"},
+    kNodeFilter,
     kLabDir};
 
 struct RunOptions {
@@ -94,13 +96,19 @@ Result<int> run_once(const Arguments& arguments, Context& context, const format:
 
 Result<int> run(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
-  const auto lab = format::load_lab(file);
+  TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
+  const auto whole = format::load_lab(file);
+  if (!whole) return failed(context, whole.error());
+  const auto lab = filtered(arguments, *whole);
   if (!lab) return failed(context, lab.error());
   TRY(const RunOptions options, options_of(arguments, *lab));
   print_warnings(context, *lab);
-  const auto runs = LabRuns::prepare(
-      *lab, {.file = file, .lab_dir = arguments.text("--lab-dir"), .keep = arguments.has("--keep")},
-      context);
+  const auto runs = LabRuns::prepare(*lab,
+                                     {.file = file,
+                                      .lab_dir = arguments.text("--lab-dir"),
+                                      .node_filter = node_filter,
+                                      .keep = arguments.has("--keep")},
+                                     context);
   if (!runs) return failed(context, runs.error());
   if (arguments.has("--search")) return search_failures(context, *lab, options.seed, **runs);
   if (arguments.has("--repeat"))

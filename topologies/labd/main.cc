@@ -52,8 +52,18 @@ Result<> run(const Options& options) {
   lab.file = options.file;  // where the user has it
   if (options.seed) lab.seed = options.seed;
   TRY(plan::Plan plan, plan::plan_lab(lab, paths));
-  labd::Service service(std::move(lab), std::move(plan),
-                        {.program_dir = program_directory(), .open_files = raise_open_files()});
+  labd::Service service(
+      std::move(lab), std::move(plan),
+      {.program_dir = program_directory(),
+       .open_files = raise_open_files(),
+       .on_advance = [](std::size_t done, std::size_t total, const std::string& member) {
+         tell({.did = member,
+               .time = {},
+               .ready = false,
+               .error = std::nullopt,
+               .done = done,
+               .total = total});
+       }});
   TRY_DO(service.build([](std::string did, std::chrono::milliseconds time) {
     tell({.did = std::move(did), .time = time, .ready = false, .error = std::nullopt});
   }));

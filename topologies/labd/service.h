@@ -15,9 +15,9 @@
 #include "topologies/engine/plan/diff.h"
 #include "topologies/engine/plan/plan.h"
 #include "topologies/engine/process/supervisor.h"
+#include "topologies/labd/event_log.h"
 #include "topologies/labd/heartbeat.h"
 #include "topologies/labd/links.h"
-#include "topologies/labd/event_log.h"
 
 namespace heddle::labd {
 
@@ -33,6 +33,9 @@ class Service final {
   struct Options {
     std::string program_dir;  // where heddled and heddle are; it leads the PATH of every command
     rlim_t open_files = 0;    // soft limit of what is started; 0: as this program has it
+    // Told how far a build is: so many stages of members out of all, and whose was the last.
+    std::function<void(std::size_t done, std::size_t total, const std::string& member)>
+        on_advance{};
   };
   Service(format::Lab lab, plan::Plan plan, Options options);
 

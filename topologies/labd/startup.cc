@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using process::Child;
 
 constexpr auto kTick = 2ms;
+constexpr auto kAdvanceEvery = 40ms;
 constexpr auto kCommandTime = 60s;
 constexpr auto kAnswerTime = 20s;
 constexpr std::size_t kMostCommands = 32;  // at a time
@@ -44,6 +45,7 @@ Result<> Service::Startup::run() {
     order.push_back(std::move(node));
   }
   TRY(auto scheduler, stages::Scheduler::make(order));
+  stages_ = scheduler.open();
   // Links between members that are there already.
   TRY_DO(link_all());
   while (!scheduler.finished()) {
@@ -59,6 +61,7 @@ Result<> Service::Startup::run() {
     std::erase_if(active_, [&](const Activity& activity) {
       if (activity.phase != Activity::Phase::done) return false;
       scheduler.done(activity.task);
+      advance(scheduler.open(), activity.member->name);
       return true;
     });
     report();
@@ -295,6 +298,14 @@ Result<> Service::Startup::start_child(Activity& activity, const Command& comman
   activity.child_since = Clock::now();
   ++children_;
   return {};
+}
+
+// Often enough for an eye.
+void Service::Startup::advance(std::size_t open, const std::string& member) {
+  const auto now = Clock::now();
+  if (!service_.options_.on_advance || (open > 0 && now - advanced_ < kAdvanceEvery)) return;
+  advanced_ = now;
+  service_.options_.on_advance(stages_ - open, stages_, member);
 }
 
 void Service::Startup::report() {

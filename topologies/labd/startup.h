@@ -66,6 +66,7 @@ class Service::Startup final {
   Result<> set_limits(const plan::Member& member);
   bool is_there(const plan::End& end) const;
   void report();
+  void advance(std::size_t open, const std::string& member);
 
   Service& service_;
   const Part part_;
@@ -82,6 +83,8 @@ class Service::Startup final {
   std::size_t daemons_ = 0;  // that answer
   std::size_t children_ = 0;
   bool reported_ = false;
+  std::size_t stages_ = 0;  // of all members
+  Clock::time_point advanced_{};
 };
 
 }  // namespace heddle::labd

@@ -266,6 +266,24 @@ topology:
   EXPECT_THAT(in_lab("events", "").out, AllOf(HasSubstr("forward loss 25%"), HasSubstr("cut ")));
 }
 
+TEST_F(Verbs, ADeployOfSomeNodesHasThemAlone) {
+  const std::string file = write("a.lab.yml", kLab);
+  const Outcome done = in_lab("deploy", "--node-filter n1,sw,h2 " + file);
+  ASSERT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(done.out,
+              AllOf(HasSubstr("h2"), HasSubstr("n1"), Not(HasSubstr("n2")), Not(HasSubstr("h1"))));
+  EXPECT_EQ(in_lab("exec", "h2 -- ip -4 -br addr show eth0").out.find("10.99.0.12/24") ==
+                std::string::npos,
+            false);
+  EXPECT_THAT(in_lab("save", "").out, AllOf(HasSubstr("n1:eth1"), Not(HasSubstr("n2:eth1"))));
+  destroy("verbs");
+  const Outcome wrong = in_lab("deploy", "--node-filter n1,h9 " + file);
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("no host or node \"h9\"; did you mean"));
+  EXPECT_EQ(in_lab("deploy", "--node-filter n1,,h2 " + file).status, 2);
+  expect_nothing_left("verbs");
+}
+
 TEST_F(Verbs, AGraphShowsADeployedLabsState) {
   deploy();
   ask({.op = control::Op::kill, .target = "h2"});

@@ -37,6 +37,9 @@ class Filter {
     std::erase_if(lab_.links, [&](const Link& link) {
       return !left_out(link.a.node).empty() || !left_out(link.b.node).empty();
     });
+    std::erase_if(lab_.devices,
+                  [&](const Device& device) { return !left_out(device.node).empty(); });
+    drop_services();
     std::erase_if(lab_.hosts, [&](const Host& host) { return !kept_.contains(host.name); });
     std::erase_if(lab_.nodes, [&](const Node& node) { return !kept_.contains(node.name); });
     const bool joined =
@@ -47,6 +50,20 @@ class Filter {
   }
 
  private:
+  // A service's workloads go with their hosts, and it with the last.
+  void drop_services() {
+    std::vector<Service> kept;
+    for (Service& service : lab_.services) {
+      std::erase_if(service.hosts,
+                    [&](const std::string& host) { return !left_out(host).empty(); });
+      if (service.hosts.empty()) {
+        lab_.warnings.push_back("service " + service.name + " is left out with its hosts");
+      } else {
+        kept.push_back(std::move(service));
+      }
+    }
+    lab_.services = std::move(kept);
+  }
   // The name, when it is of something that goes; else nothing. `h1:eth0` is h1's.
   std::string left_out(std::string_view name) const {
     name = name.substr(0, name.find(':'));
@@ -149,8 +166,10 @@ class FileFilter {
     for (const Host& host : filtered.hosts)
       fix(child(child(&root_, "hosts"), host.name), "address", host.address);
     for (const Node& node : filtered.nodes) {
-      if (node.underlay)
-        fix(child(child(topology, "nodes"), node.name), "underlay", *node.underlay);
+      YamlNode* own = child(child(topology, "nodes"), node.name);
+      if (node.underlay) fix(own, "underlay", *node.underlay);
+      if (node.mgmt_ipv4) fix(own, "mgmt-ipv4", *node.mgmt_ipv4);
+      if (node.mgmt_ipv6) fix(own, "mgmt-ipv6", *node.mgmt_ipv6);
     }
   }
 

@@ -16,8 +16,11 @@ class Maker {
   Graph run() {
     for (const format::Host& host : lab_.hosts) add_host(host);
     for (const format::Node& node : lab_.nodes) add_node(node);
+    add_mgmt();
     add_machine();
     add_underlay();
+    for (const format::Device& device : lab_.devices) add_device(device);
+    for (const format::Service& service : lab_.services) add_service(service);
     for (const format::Link& link : lab_.links) add_link(link);
     return std::move(graph_);
   }
@@ -67,6 +70,45 @@ class Maker {
     for (const std::string& bind : from.binds) node.details.emplace_back("bind", bind);
     if (from.kind != format::NodeKind::bridge)
       node.commands.push_back(command("exec", shell_word(from.name) + " -- bash"));
+  }
+
+  // An interface that leads to no other node is its own node's.
+  void add_device(const format::Device& device) {
+    const auto found = index_.find(device.node);
+    if (found == index_.end()) return;
+    std::string text = device.kind == format::Device::Kind::dummy ? "leads nowhere"
+                       : device.kind == format::Device::Kind::macvlan
+                           ? "macvlan of " + device.parent
+                           : "VXLAN to " + device.remote.format();
+    for (const IfAddr& address : device.addresses) text += ", " + address.format();
+    graph_.nodes[found->second].details.emplace_back(device.interface, text);
+  }
+
+  void add_service(const format::Service& service) {
+    for (const std::string& host : service.hosts) {
+      const auto found = index_.find(host);
+      if (found != index_.end())
+        graph_.nodes[found->second].details.emplace_back("service", service.name);
+    }
+  }
+
+  void add_mgmt() {
+    if (!lab_.mgmt) return;
+    Node& mgmt = add("mgmt-net", "underlay");
+    if (lab_.mgmt->ipv4) mgmt.details.emplace_back("subnet", lab_.mgmt->ipv4->format());
+    if (lab_.mgmt->ipv6) mgmt.details.emplace_back("subnet", lab_.mgmt->ipv6->format());
+    const std::size_t network = graph_.nodes.size() - 1;
+    for (const format::Node& node : lab_.nodes) {
+      if (!node.mgmt_ipv4 && !node.mgmt_ipv6) continue;
+      Link link;
+      link.a = {.node = index_.at(node.name), .interface = "eth0", .addresses = {}};
+      if (node.mgmt_ipv4) link.a.addresses.push_back(node.mgmt_ipv4->format());
+      if (node.mgmt_ipv6) link.a.addresses.push_back(node.mgmt_ipv6->format());
+      link.b = {.node = network, .interface = "", .addresses = {}};
+      link.mtu = lab_.mgmt->mtu;
+      link.commands = {capture(node.name + ":eth0")};
+      graph_.links.push_back(std::move(link));
+    }
   }
 
   // containerlab's `host:` needs no node of its own.

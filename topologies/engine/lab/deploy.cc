@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "common/base/unique_fd.h"
+#include "topologies/engine/format/filter.h"
 #include "topologies/engine/format/lab.h"
 #include "topologies/engine/format/reader.h"
 #include "topologies/engine/lab/lab.h"
@@ -166,7 +167,16 @@ Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progr
   using IfThere = DeployRequest::IfThere;
   TRY(std::string text,
       request.text ? Result<std::string>(*request.text) : format::read_lab_file(request.file));
-  TRY(const format::Lab lab, format::load_lab(request.file));
+  TRY(format::Lab lab, format::load_lab(request.file));
+  if (!request.node_filter.empty()) {
+    // What is deployed is a file of its own: whoever reads it later needs to know of no filter.
+    TRY(text,
+        format::filter_file(text, request.file, format::own_environment(), request.node_filter));
+    TRY(lab, format::load_lab(format::LabSource{.text = text,
+                                                .file = lab.file,
+                                                .directory = lab.directory,
+                                                .environment = format::own_environment()}));
+  }
   if (::geteuid() != 0)
     return fail(Errc::denied, "labs are network namespaces and cgroups: run this as root (sudo)");
   TRY(const plan::LabPaths paths, locate(lab.name, request.lab_dir));

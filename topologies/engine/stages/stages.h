@@ -49,6 +49,7 @@ class Scheduler final {
   std::vector<Task> take();  // what may begin and was not taken yet
   void done(Task task);
   bool finished() const { return open_ == 0; }
+  std::size_t open() const { return open_; }  // not done yet
 
  private:
   static constexpr std::size_t id(std::size_t node, Stage stage) {
