@@ -67,9 +67,9 @@ struct Request {
   std::string directory{};                   // where relative paths in it begin
   std::map<std::string, std::string> env{};  // what `${NAME}` in it stands for
   bool dry_run = false;                      // only say what would change
-  std::uint64_t after = 0;  // events: the number of the last one that is known
-  std::string kind{};       // note
-  std::int64_t value = 0;   // peek, clock
+  std::uint64_t after = 0;                   // events: the number of the last one that is known
+  std::string kind{};                        // note
+  std::int64_t value = 0;                    // peek, clock
   friend bool operator==(const Request&, const Request&) = default;
 };
 

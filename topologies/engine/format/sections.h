@@ -9,7 +9,8 @@ void read_mgmt(const YamlNode* mgmt, Lab& lab, Diagnostics& diagnostics);
 // Replaces `${NAME}` wherever the file's texts have it, but for those that are replaced later.
 void expand_root(YamlNode& root, const Environment& environment, Diagnostics& diagnostics);
 
-// A tree in which expand_root has replaced something, so that reading it once more replaces nothing.
+// A tree in which expand_root has replaced something, so that reading it once more replaces
+// nothing.
 void escape_replaced(YamlNode& now, const YamlNode& before);
 
 void read_topology(const YamlNode& topology, Lab& lab, Diagnostics& diagnostics);

@@ -17,9 +17,9 @@ namespace heddle::lab {
 using OnProgress = std::function<void(const control::Progress&)>;
 
 struct DeployRequest {
-  std::string file;     // the lab file
-  std::string lab_dir;  // empty: the machine's own directories
-  std::string daemon;   // heddle-labd; empty: beside this program, else in PATH
+  std::string file;                        // the lab file
+  std::string lab_dir;                     // empty: the machine's own directories
+  std::string daemon;                      // heddle-labd; empty: beside this program, else in PATH
   std::vector<std::string> node_filter{};  // these hosts and nodes alone; empty: all
   // A lab of that name that is there: refused, changed to what the file says, or only compared.
   enum class IfThere { refuse, converge, compare };
