@@ -47,11 +47,15 @@ std::vector<Point> in_rows(const Graph& graph, const std::vector<std::size_t>& r
   std::vector<std::vector<std::size_t>> order(*std::ranges::max_element(rows) + 1);
   for (std::size_t i = 0; i < rows.size(); ++i) order[rows[i]].push_back(i);
   std::vector<Point> points(graph.nodes.size());
-  const auto place = [&](std::size_t row) {
-    const auto width = static_cast<double>(order[row].size() - 1);
+  std::size_t longest = 0;
+  for (const auto& row : order) longest = std::max(longest, row.size());
+  const double width = static_cast<double>(longest) * kSpacing * 1.2;
+  const double height = std::max(kRow, width / 12);  // links of wide rows are flat else
+  const auto place = [&](std::size_t row) {          // evenly over the whole width
+    const double each = width / static_cast<double>(order[row].size());
     for (std::size_t i = 0; i < order[row].size(); ++i)
-      points[order[row][i]] = {(static_cast<double>(i) - width / 2) * kSpacing * 1.3,
-                               -kRow * static_cast<double>(row)};
+      points[order[row][i]] = {(static_cast<double>(i) + 0.5) * each - width / 2,
+                               -height * static_cast<double>(row)};
   };
   for (std::size_t row = 0; row < order.size(); ++row) place(row);
   for (int sweep = 0; sweep < kSweeps; ++sweep) {
