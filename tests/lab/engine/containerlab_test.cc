@@ -63,7 +63,8 @@ mgmt: {ipv4-subnet: 172.31.250.0/24, ipv6-subnet: "fd00:250::/64"}
 topology:
   nodes: {a: {mgmt-ipv4: 172.31.250.9}, b: , c: {network-mode: none}}
   links:
-    - {type: mgmt-net, endpoint: {node: c, interface: e1, ipv4: 172.31.250.77/24}, host-interface: c1}
+    - {type: mgmt-net, endpoint: {node: c, interface: e1, ipv4: 172.31.250.77/24},
+       host-interface: c1}
 )");
   const Outcome done = in_lab("deploy", file);
   ASSERT_EQ(done.status, 0) << done.err;

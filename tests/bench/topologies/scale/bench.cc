@@ -195,7 +195,7 @@ class Bench {
 
 void measure_mininet(int repeat) {
   std::string output;
-  const std::vector<std::string> probe{"python3", "-c", "import mininet"};
+  const std::vector<std::string> probe{"/usr/bin/python3", "-c", "import mininet"};
   if (run(probe, kEnvironment, "", output) != 0) {
     std::printf("Mininet is not installed (packages.txt, [bench]): not measured\n");
     return;
@@ -203,7 +203,8 @@ void measure_mininet(int repeat) {
   std::vector<double> up;
   std::vector<double> down;
   for (int i = 0; i < repeat; ++i) {
-    const std::string out = must_run({"python3", HEDDLE_MININET_PEER, std::to_string(kSwitched)});
+    const std::string out =
+        must_run({"/usr/bin/python3", HEDDLE_MININET_PEER, std::to_string(kSwitched)});
     double times[2] = {};
     if (std::sscanf(out.c_str(), "%lf %lf", &times[0], &times[1]) != 2) std::exit(1);
     up.push_back(times[0]);

@@ -89,6 +89,25 @@ TEST(Message, WrongImpairmentsAndPairsAreRefused) {
   }
 }
 
+TEST(Message, AnUpdateSurvivesTheWire) {
+  const Request request{.op = Op::update,
+                        .target = "f.yml",
+                        .text = "name: x\n",
+                        .directory = "/tmp",
+                        .env = {{"A", "1"}},
+                        .dry_run = true};
+  const auto back = decode_request(encode(request));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(*back, request);
+  Reply reply;
+  reply.did = {"add c", "remove d"};
+  const auto answer = decode_reply(encode(reply));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->did, reply.did);
+  EXPECT_FALSE(decode_request("{\"op\":\"update\",\"env\":[1]}"));
+  EXPECT_FALSE(decode_request("{\"op\":\"update\",\"dry_run\":1}"));
+}
+
 TEST(Message, RepliesSurviveTheWire) {
   Reply reply;
   reply.result = ExecResult{.exit = 137,

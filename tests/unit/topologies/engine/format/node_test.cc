@@ -106,7 +106,8 @@ topology:
   nodes: {n: }
   links:
     - {type: dummy, endpoint: {node: n, interface: d0, ipv4: 10.0.0.1/32}}
-    - {type: vxlan, endpoint: {node: n, interface: v0}, remote: 192.0.2.1, vni: 100, dst-port: 14789}
+    - {type: vxlan, endpoint: {node: n, interface: v0}, remote: 192.0.2.1, vni: 100,
+       dst-port: 14789}
     - {type: macvlan, endpoint: {node: n, interface: m0}, host-interface: eth9, mode: vepa}
     - {endpoints: ["macvlan:eth9", "n:m1"]}
     - {type: host, endpoint: {node: n, interface: h0}, host-interface: lab0}
