@@ -34,6 +34,8 @@ Words create_command(const format::Overlay& overlay) {
 
 Words run_command(const format::Service& service, const std::string& name) {
   Words words{"heddle", "run", "--name", name, "--restart", service.restart};
+  // Where the lab's commands are looked up, so that Heddle's programs are found.
+  if (!service.environment.contains("PATH")) words.insert(words.end(), {"--env", "PATH"});
   put_pairs(words, "--env", service.environment);
   put_pairs(words, "--label", service.labels);
   if (!service.directory.empty()) words.insert(words.end(), {"--workdir", service.directory});
