@@ -94,6 +94,7 @@ Result<> Service::set_frozen(const std::string& name, bool frozen) {
   std::lock_guard change(change_mutex_);
   TRY(const plan::Member* member, need_powered(name));
   TRY_DO(need_member(name));
+  TRY_DO(ensure_ready(*member));
   std::unique_lock gate(spawn_gate_);
   {
     std::lock_guard lock(mutex_);
@@ -142,6 +143,7 @@ Result<> Service::prepare_disk(const plan::Member& member) {
 Result<> Service::set_disk_full(const std::string& name, bool full) {
   std::lock_guard change(change_mutex_);
   TRY(const plan::Member* member, need_host(name));
+  if (need_member(name)) TRY_DO(ensure_ready(*member));
   if (!is_mount(member->state_dir))
     return fail(Errc::invalid, "the directories of " + name +
                                    " have no file system of their own; a lab whose file has "

@@ -126,7 +126,7 @@ class CheckReader {
 
   void read_dns(Check& check) {
     static constexpr auto kTypes = std::to_array<std::string_view>({"A", "AAAA"});
-    const MapReader map = inner("dns", keys::kProbeDns);
+    const MapReader map = inner("dns", keys::kDnsProbe);
     probe::Dns dns;
     dns.name = needed(map, "name", "what to ask for");
     dns.server = map.text("server").value_or("");

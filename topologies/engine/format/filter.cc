@@ -64,9 +64,9 @@ class Filter {
     }
     lab_.services = std::move(kept);
   }
-  // The name, when it is of something that goes; else nothing. `h1:eth0` is h1's.
+  // The name, when it is of something that goes; else nothing. `h1:eth0` and `h1/client` are h1's.
   std::string left_out(std::string_view name) const {
-    name = name.substr(0, name.find(':'));
+    name = name.substr(0, name.find_first_of(":/"));
     return all_.contains(name) && !kept_.contains(name) ? std::string(name) : "";
   }
   std::string left_out(const std::vector<std::string>& names) const {
@@ -105,6 +105,9 @@ class Filter {
       return left_out(kill->hosts);
     if (const auto* restart = std::get_if<RestartDaemonAction>(&step.action))
       return left_out(restart->hosts);
+    if (const auto* mend = std::get_if<MendAction>(&step.action)) return left_out(mend->names);
+    if (const auto* fault = std::get_if<FaultStep>(&step.action))
+      return left_out(Fault{.name = "", .action = fault->action, .on = fault->on, .mark = {}});
     return "";
   }
   // A process that would have run somewhere else.

@@ -109,7 +109,7 @@ inline constexpr auto kProbes =
 inline constexpr auto kPing = std::to_array<std::string_view>({"to", "count"});
 inline constexpr auto kHttp = std::to_array<std::string_view>({"url", "status", "contains"});
 inline constexpr auto kTcp = std::to_array<std::string_view>({"to"});
-inline constexpr auto kProbeDns =
+inline constexpr auto kDnsProbe =
     std::to_array<std::string_view>({"name", "server", "type", "answers", "none"});
 inline constexpr auto kThroughput =
     std::to_array<std::string_view>({"to", "at-least", "at-most", "time"});

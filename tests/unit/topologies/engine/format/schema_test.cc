@@ -79,7 +79,7 @@ TEST(Schema, HasTheKeysOfFaultsAndChecks) {
   EXPECT_EQ(properties_at("/$defs/check/properties/ping/oneOf/1"), set_of(keys::kPing));
   EXPECT_EQ(properties_at("/$defs/check/properties/http/oneOf/1"), set_of(keys::kHttp));
   EXPECT_EQ(properties_at("/$defs/check/properties/tcp/oneOf/1"), set_of(keys::kTcp));
-  EXPECT_EQ(properties_at("/$defs/check/properties/dns/oneOf/1"), set_of(keys::kDns));
+  EXPECT_EQ(properties_at("/$defs/check/properties/dns/oneOf/1"), set_of(keys::kDnsProbe));
   EXPECT_EQ(properties_at("/$defs/check/properties/throughput"), set_of(keys::kThroughput));
   EXPECT_EQ(properties_at("/$defs/fidelity"), set_of(keys::kFidelity));
   auto impair = properties_at("/$defs/impair");
