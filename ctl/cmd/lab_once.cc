@@ -12,23 +12,40 @@
 namespace heddle::cmd {
 namespace {
 
-// A listener that goes silent once the run was interrupted.
+// A listener that goes silent once the run was interrupted, and lets the lab's events have what it
+// cannot know by itself: which steps and checks fail.
 class GuardedListener final : public scenario::Listener {
  public:
-  GuardedListener(scenario::Listener& listener, const InterruptGuard& guard)
-      : listener_(listener), guard_(guard) {}
+  GuardedListener(scenario::Listener& listener, steps::LabControl& lab, const InterruptGuard& guard)
+      : listener_(listener), lab_(lab), guard_(guard) {}
   void started(const steps::StepReport& step) override { listener_.started(step); }
   void finished(const steps::StepReport& step) override {
     guard_.wait_if_interrupted();
+    if (!step.passed)
+      note("step failed", step.place,
+           step.name + (step.problems.empty() ? "" : ": " + step.problems.front()));
     listener_.finished(step);
   }
   void happened(const scenario::Entry& entry) override {
     guard_.wait_if_interrupted();
+    using What = scenario::Entry::What;
+    if (entry.what == What::broke) note("check failed", "", entry.text);
+    if (entry.what == What::recovered) note("check holds", "", entry.text);
+    if (entry.what == What::problem) note("fault failed", "", entry.text);
     listener_.happened(entry);
   }
 
  private:
+  // The run goes on without it.
+  void note(const char* kind, const std::string& subject, const std::string& text) {
+    control::Request request{.op = control::Op::note, .target = subject};
+    request.kind = kind;
+    request.text = text;
+    (void)lab_.ask(request);
+  }
+
   scenario::Listener& listener_;
+  steps::LabControl& lab_;
   const InterruptGuard& guard_;
 };
 
@@ -108,7 +125,8 @@ Result<scenario::Report> LabRuns::deploy_and_run(const format::Lab& lab, lab::De
       ::isatty(STDOUT_FILENO) ? steps::Printer::Colour::yes : steps::Printer::Colour::no;
   scenario::Printer printer(context_.out, colour);
   scenario::Silent silent;
-  GuardedListener listener(human ? static_cast<scenario::Listener&>(printer) : silent, guard_);
+  GuardedListener listener(human ? static_cast<scenario::Listener&>(printer) : silent, control,
+                           guard_);
   scenario::Report report =
       scenario::run(lab,
                     {.seed = seed,

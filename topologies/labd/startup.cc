@@ -19,6 +19,15 @@ constexpr auto kCommandTime = 60s;
 constexpr auto kAnswerTime = 20s;
 constexpr std::size_t kMostCommands = 32;  // at a time
 
+// Enough of a command to tell which it is: those that programs write are pages long.
+std::string shown(const std::string& line) {
+  constexpr std::size_t kMost = 200;
+  if (line.size() <= kMost) return line;
+  std::size_t end = kMost;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xc0) == 0x80) --end;  // whole UTF-8
+  return line.substr(0, end) + "...";
+}
+
 }  // namespace
 
 Service::Startup::Startup(Service& service, Part part, const OnProgress& on_progress)
@@ -261,13 +270,13 @@ Result<Service::Startup::Progressed> Service::Startup::run_commands(Activity& ac
     const auto ending = activity.child->ending();
     if (!ending && Clock::now() - activity.child_since > kCommandTime) {
       activity.child->signal(SIGKILL, Child::Reach::group);
-      return fail(Errc::timeout, "exec \"" + line + "\" runs longer than 60 s");
+      return fail(Errc::timeout, "exec \"" + shown(line) + "\" runs longer than 60 s");
     }
     if (!ending) return Progressed::no;
     // Again, for what it printed before it ended.
     TRY(const process::Ending whole, activity.child->wait(after(kTick)));
     if (whole.exit != 0)
-      return fail(Errc::invalid, "exec \"" + line + "\" ended with status " +
+      return fail(Errc::invalid, "exec \"" + shown(line) + "\" ended with status " +
                                      std::to_string(whole.exit) + ": " +
                                      activity.child->error().text);
     activity.child.reset();

@@ -232,6 +232,14 @@ TEST_F(Verbs, EventsTellWhatHappened) {
   EXPECT_EQ(ending->exit, 0) << follower->error().text;
 }
 
+TEST_F(Verbs, EventsTellWhichStepsOfARunFailed) {
+  const std::string file =
+      write("a.lab.yml", std::string(kLab) + "steps: [{name: hopeless, on: h2, run: 'exit 3'}]\n");
+  EXPECT_EQ(in_lab("run", "--keep " + file).status, 1);
+  EXPECT_THAT(in_lab("events", "--name verbs").out,
+              AllOf(HasSubstr("step failed      h2"), HasSubstr("hopeless: ")));
+}
+
 TEST_F(Verbs, ASavedLabNeedsNothingToBeReadAgain) {
   const std::string file =
       write("a.lab.yml", "name: ${LAB_NAME:=verbs}\nhosts: {h1: &h {daemon: false}, h2: *h}\n");
