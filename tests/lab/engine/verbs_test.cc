@@ -212,7 +212,7 @@ TEST_F(Verbs, EventsTellWhatHappened) {
   ask({.op = control::Op::exec, .target = "h1", .command = {"sleep", "1000"}, .background = "bg"});
   ask({.op = control::Op::kill, .target = "h1"});
   ask({.op = control::Op::start, .target = "h1"});
-  ask({.op = control::Op::note, .target = "h2", .kind = "check", .text = "does not hold"});
+  ask({.op = control::Op::note, .target = "h2", .text = "does not hold", .kind = "check"});
   wait_for(*follower, "does not hold");
   const std::string lines = follower->output().text;
   EXPECT_THAT(lines,

@@ -58,12 +58,26 @@ plan::Plan plan_of(const std::string& text) {
       .value();
 }
 
+template <class T>
+std::vector<const T*> pointers_to(const std::vector<T>& all) {
+  std::vector<const T*> out;
+  for (const T& one : all) out.push_back(&one);
+  return out;
+}
+
+Result<> build(fabric::Fabric& fabric, const plan::Plan& plan) {
+  TRY_DO(fabric.create_base());
+  TRY_DO(fabric.add_bridges(pointers_to(plan.bridges)));
+  TRY_DO(fabric.add_members(pointers_to(plan.members)));
+  return fabric.add_links(pointers_to(plan.veths));
+}
+
 }  // namespace
 
 World::World(const std::string& text) : plan_(plan_of(text)) {
   std::filesystem::create_directories(plan_.paths.netns_dir());
   fabric_ = std::make_unique<fabric::Fabric>(plan_);
-  const auto created = fabric_->create();
+  const auto created = build(*fabric_, plan_);
   EXPECT_TRUE(created) << created.error().text();
   links_ = std::make_unique<labd::Links>(plan_);
   const auto settled = links_->settle();
