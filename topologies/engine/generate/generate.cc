@@ -15,9 +15,10 @@ using format::yaml_scalar;
 
 constexpr std::uint32_t kLinks = 10U << 24 | 128U << 16;      // 10.128.0.0/9, a /31 for each link
 constexpr std::uint32_t kLoopbacks = 10U << 24 | 127U << 16;  // 10.127.0.0/16
-constexpr std::size_t kExecBytes = 16'000;  // of one line: Linux takes 128 KiB (execve(2))
-constexpr std::size_t kAtOnce = 32;         // places of a step
-constexpr std::size_t kMaxHops = 16;        // of a route
+constexpr std::size_t kExecBytes = 16'000;     // of one line: Linux takes 128 KiB (execve(2))
+constexpr std::size_t kAtOnce = 32;            // places of a step
+constexpr std::size_t kMaxHops = 16;           // of a route
+constexpr std::size_t kMaxBridgePorts = 1023;  // Linux's BR_MAX_PORTS
 
 std::string loopback_of(std::size_t node) {
   return IpAddr::v4(kLoopbacks + static_cast<std::uint32_t>(node) + 1).format();
@@ -69,6 +70,11 @@ class Writer {
     if (routes_ && !options_.addresses)
       return fail(Errc::invalid, "routes need addresses; leave --addresses=false out");
     if (!bridged_) return {};
+    if (const std::size_t most = std::ranges::max(degree_); most > kMaxBridgePorts)
+      return fail(Errc::invalid, "a bridge of this lab would have " + std::to_string(most) +
+                                     " links; a Linux bridge has at most " +
+                                     std::to_string(kMaxBridgePorts) +
+                                     " ports. Make it smaller, or of linux nodes");
     if (options_.routes)
       return fail(Errc::invalid,
                   "--routes is of no use with bridges: the nodes around them share a subnet");

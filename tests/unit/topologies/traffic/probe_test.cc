@@ -46,7 +46,8 @@ class Server {
       UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!fd) return;
       char buffer[4096];
-      if (!answer_.empty() && ::recv(fd.get(), buffer, sizeof buffer, 0) > 0)
+      // Read first: a socket that is closed with unread bytes resets its connection.
+      if (::recv(fd.get(), buffer, sizeof buffer, 0) > 0 && !answer_.empty())
         ::send(fd.get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
     }
   }

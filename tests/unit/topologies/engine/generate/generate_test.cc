@@ -94,8 +94,8 @@ TEST(Generate, ARingHasTwoLinksAtEachNode) {
 // parse_lab refuses an address or an interface that is used twice.
 TEST(Generate, TheLargestLabsAreReadBack) {
   EXPECT_EQ(lab_of(Clos{{150, 100}}, {.links_per_pair = 2}).links.size(), 30'000U);
-  EXPECT_EQ(lab_of(Star{kMaxGenerated - 1}, {.inner = Options::Inner::bridge}).nodes.size(),
-            10'000U);
+  EXPECT_EQ(lab_of(Star{kMaxGenerated - 1}).nodes.size(), 10'000U);
+  EXPECT_EQ(lab_of(Star{1023}, {.inner = Options::Inner::bridge}).nodes.size(), 1'024U);
   EXPECT_EQ(lab_of(Mesh{100}, {.routes = true, .steps = true}).steps.size(), 4U);
   EXPECT_EQ(lab_of(Swarm{kMaxSwarm}).hosts.size(), 200U);
 }
@@ -190,6 +190,8 @@ TEST(Generate, LoopsOfBridgesAreRefused) {
   EXPECT_THAT(refusal(Star{4}, {.inner = Options::Inner::bridge, .links_per_pair = 2}),
               HasSubstr("loop"));
   EXPECT_THAT(refusal(Line{2}, bridges), HasSubstr("no inner node"));
+  EXPECT_THAT(refusal(Star{1024}, {.inner = Options::Inner::bridge}),
+              HasSubstr("would have 1024 links; a Linux bridge has at most 1023 ports"));
   EXPECT_THAT(refusal(Star{4}, {.inner = Options::Inner::bridge, .routes = true}),
               HasSubstr("--routes"));
 }
