@@ -130,15 +130,19 @@ Result<> Links::settle_wire(const plan::Wire& wire, Link& link) {
   TRY(const IfIndex near, index_of(*socket, wire.near));
   TRY(const IfIndex far, index_of(*socket, wire.far));
   // The file of a lab that is deployed again may say something else.
-  if (link.of_file != wire.impair) {
+  const bool changed = link.of_file != wire.impair || link.forward.key != wire.forward_key;
+  if (changed) {
     link.of_file = wire.impair;
     link.forward.wanted = wire.impair.forward;
+    link.forward.key = wire.forward_key;
     link.backward.wanted = wire.impair.backward;
-    TRY_DO(apply(wire, link.forward));
-    TRY_DO(apply(wire, link.backward));
+    link.backward.key = wire.backward_key;
   }
   TRY_DO(settle_way(wire, link.forward, {near, far, &wire.near, &wire.a}));
-  return settle_way(wire, link.backward, {far, near, &wire.far, &wire.b});
+  TRY_DO(settle_way(wire, link.backward, {far, near, &wire.far, &wire.b}));
+  if (!changed) return {};
+  TRY_DO(apply(wire, link.forward));
+  return apply(wire, link.backward);
 }
 
 Result<> Links::settle_way(const plan::Wire& wire, Way& way, const Devices& devices) {

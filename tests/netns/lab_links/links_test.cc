@@ -160,7 +160,7 @@ TEST(LabLinks, JitterFollowsFromTheSeed) {
   for (const auto& arrival : arrived) {
     const std::chrono::nanoseconds wanted(heddle_wire_delay_ns(&settings, arrival.number));
     EXPECT_GE(arrival.took, wanted) << arrival.number;
-    EXPECT_LT(arrival.took, wanted + 400ms) << arrival.number;
+    EXPECT_LT(arrival.took, wanted + 1s) << arrival.number;
   }
   for (std::size_t i = 1; i < arrived.size(); ++i)
     overtook |= arrived[i].number < arrived[i - 1].number;
@@ -191,8 +191,9 @@ TEST(LabLinks, ReorderedPacketsOvertakeTheDelayedOnes) {
 TEST(LabLinks, NoMoreWaitThanTheLimit) {
   World world(two_nodes("{forward: {delay: 300ms, limit: 30}}"));
   const auto arrived = numbers_of(world.send(there(100)));
-  EXPECT_EQ(arrived.size(), 30U);
-  EXPECT_EQ(arrived.back(), 29U);
+  EXPECT_GE(arrived.size(), 30U);
+  EXPECT_LE(arrived.size(), 60U);  // a slow sender's first ones leave while it sends
+  EXPECT_EQ(arrived[29], 29U);
 }
 
 TEST(LabLinks, ARateIsKeptAndItsQueueIsBounded) {
@@ -247,6 +248,23 @@ TEST(LabLinks, ImpairmentsChangeWhilePacketsPass) {
       world.links().impair("a:eth1", format::Impairment{.delay = 1ms, .jitter = 2ms}, {});
   EXPECT_EQ(wrong.error().code(), Errc::invalid);
   EXPECT_EQ(world.status("a:eth1").forward.impairment, format::Impairment{.loss = 0.1});
+}
+
+// As when a lab is deployed again with another file.
+TEST(LabLinks, AnotherFileIsAnotherImpairment) {
+  World world(two_nodes("{forward: {loss: 100%}}"));
+  EXPECT_EQ(world.send(there(20)).size(), 0U);
+  plan::Wire& wire = world.change_plan().wires.at(0);
+  wire.impair.forward = {.loss = 0.5};
+  wire.forward_key = 99;
+  ASSERT_TRUE(world.links().settle());
+  const auto arrived = world.send(there(100)).size();
+  EXPECT_GT(arrived, 20U);
+  EXPECT_LT(arrived, 80U);
+  // What was changed by hand stays as long as the file does.
+  ASSERT_TRUE(world.links().impair("a:eth1", format::Impairment{}, std::nullopt));
+  ASSERT_TRUE(world.links().settle());
+  EXPECT_EQ(world.send(there(20)).size(), 20U);
 }
 
 TEST(LabLinks, ALinkWithNothingBetweenItsEndsIsRefused) {

@@ -25,6 +25,7 @@ class World final {
   labd::Links& links() { return *links_; }
   fabric::Fabric& fabric() { return *fabric_; }
   const plan::Plan& plan() const { return plan_; }
+  plan::Plan& change_plan() { return plan_; }
   std::string netns(const std::string& member) const { return plan_.paths.netns(member); }
   control::LinkStatus status(const std::string& link) const;
 
