@@ -97,25 +97,30 @@ void Watcher::launch(Probe& probe) {
 }
 
 void Watcher::poll() {
-  for (Probe& probe : probes_) {
+  for (std::size_t i = 0; i < probes_.size(); ++i) {
+    const std::size_t turn = (cursor_ + i) % probes_.size();
+    Probe& probe = probes_[turn];
     if (!probe.wanted || control_.now() < probe.next) continue;
     if (!probe.runs) {
       launch(probe);
-      continue;
+      cursor_ = (turn + 1) % probes_.size();
+      return;
     }
-    const auto reply = control_.ask({.op = Op::peek,
-                                     .target = probe.process,
-                                     .value = static_cast<std::int64_t>(probe.read_bytes)});
-    if (!reply || !reply->result) {
-      probe.runs = false;
-      continue;
-    }
-    if (probe.command.lasting) {
-      read_lasting(probe, *reply->result);
-    } else {
-      read_single(probe, *reply->result);
-    }
+    ask(probe);
     if (probe.watch.settled() && probe.check.when == When::eventually) halt(probe);
+  }
+}
+
+void Watcher::ask(Probe& probe) {
+  const auto reply = control_.ask({.op = Op::peek,
+                                   .target = probe.process,
+                                   .value = static_cast<std::int64_t>(probe.read_bytes)});
+  if (!reply || !reply->result) {
+    probe.runs = false;
+  } else if (probe.command.lasting) {
+    read_lasting(probe, *reply->result);
+  } else {
+    read_single(probe, *reply->result);
   }
 }
 

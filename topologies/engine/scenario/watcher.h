@@ -1,6 +1,6 @@
 #pragma once
+#include <deque>
 #include <functional>
-#include <list>
 #include <string>
 #include <vector>
 
@@ -31,6 +31,7 @@ class Watcher final {
 
   void begin(Time start);  // of the timeline: `always`, `never`, `sometimes`
   void begin_after();      // and of what comes after it: `eventually`
+  // At most one probe is started in it, which takes its time on a busy machine: faults do not wait.
   void poll();
   void end(Milliseconds at);  // the timeline has: its probes are stopped
   void stop();                // all of them
@@ -66,6 +67,7 @@ class Watcher final {
   };
 
   void launch(Probe& probe);
+  void ask(Probe& probe);
   void read_lasting(Probe& probe, const control::ExecResult& result);
   void read_single(Probe& probe, const control::ExecResult& result);
   void ended(Probe& probe, const control::ExecResult& result);
@@ -77,7 +79,8 @@ class Watcher final {
   OnChange on_change_;
   Time start_{};
   Milliseconds end_{0};
-  std::list<Probe> probes_;
+  std::deque<Probe> probes_;
+  std::size_t cursor_ = 0;  // whose turn it is
 };
 
 }  // namespace heddle::scenario
