@@ -278,11 +278,9 @@ TEST_F(Verbs, ADeployOfSomeNodesHasThemAlone) {
   const std::string file = write("a.lab.yml", kLab);
   const Outcome done = in_lab("deploy", "--node-filter n1,sw,h2 " + file);
   ASSERT_EQ(done.status, 0) << done.err;
-  EXPECT_THAT(done.out,
-              AllOf(HasSubstr("h2"), HasSubstr("n1"), Not(HasSubstr("n2")), Not(HasSubstr("h1"))));
-  EXPECT_EQ(in_lab("exec", "h2 -- ip -4 -br addr show eth0").out.find("10.99.0.12/24") ==
-                std::string::npos,
-            false);
+  EXPECT_THAT(done.out, AllOf(HasSubstr("h2"), HasSubstr("n1"), Not(HasSubstr("n2")),
+                              Not(HasSubstr("10.99.0.11"))));
+  EXPECT_THAT(in_lab("exec", "h2 -- ip -4 -br addr show eth0").out, HasSubstr("10.99.0.12/24"));
   EXPECT_THAT(in_lab("save", "").out, AllOf(HasSubstr("n1:eth1"), Not(HasSubstr("n2:eth1"))));
   destroy("verbs");
   const Outcome wrong = in_lab("deploy", "--node-filter n1,h9 " + file);
