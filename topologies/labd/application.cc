@@ -42,13 +42,21 @@ Result<std::string> Service::run_on(const std::string& host,
 }
 
 Result<> Service::join_swarm(const plan::SwarmPlan& swarm) {
-  if (!swarm.init.empty()) TRY_DO(run_on(swarm.manager, swarm.init).during("overlays"));
+  plan::SwarmPlan& there = plan_.application.swarm;
+  if (!swarm.init.empty()) {
+    TRY_DO(run_on(swarm.manager, swarm.init).during("overlays"));
+    std::lock_guard lock(mutex_);
+    there = swarm;
+    there.joiners.clear();
+  }
   if (swarm.joiners.empty()) return {};
   TRY(const std::string token, run_on(swarm.manager, swarm.token).during("overlays"));
   for (const plan::SwarmPlan::Joiner& joiner : swarm.joiners) {
     std::vector<std::string> words = joiner.command;
     words.insert(words.end() - 1, {"--token", first_line(token)});
     TRY_DO(run_on(joiner.host, words).during("overlays"));
+    std::lock_guard lock(mutex_);
+    there.joiners.push_back(joiner);
   }
   return {};
 }
@@ -81,7 +89,8 @@ Result<> Service::wait_healthy(const plan::WorkloadPlan& workload) {
   }
 }
 
-// Each part is remembered in the plan as soon as it is there, for the next change.
+// Each part of it, the swarm's too, is remembered in the plan as soon as it is there, for the next
+// change.
 Result<> Service::start_application(const plan::Application& added) {
   plan::Application& there = plan_.application;
   const auto remember = [&](auto& list, const auto& part) {

@@ -62,7 +62,6 @@ Result<> Service::build(const OnProgress& on_progress) {
   }
   const auto begin = std::chrono::steady_clock::now();
   TRY_DO(start_application(wanted));
-  plan_.application.swarm = wanted.swarm;
   on_progress("created " + std::to_string(wanted.networks.size()) + " networks and started " +
                   std::to_string(wanted.workloads.size()) + " workloads",
               std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -83,8 +82,8 @@ Result<std::vector<std::string>> Service::update(const control::Request& request
                                                           .file = request.target,
                                                           .directory = request.directory,
                                                           .environment = request.env}));
-  TRY(plan::Plan wanted, plan::plan_lab(lab, plan_.paths));
   std::lock_guard change(change_mutex_);
+  TRY(plan::Plan wanted, plan::plan_lab(lab, plan_.paths));
   if (lab.name != lab_.name)
     return fail(Errc::invalid, "this is lab " + lab_.name + ", not " + lab.name);
   const plan::Diff diff = plan::diff(plan_, wanted);

@@ -214,9 +214,23 @@ void measure_mininet(int repeat) {
   print("Mininet, 100 on one switch, down", down, "s");
 }
 
+// What a run that failed left.
+void clean(const std::string& directory) {
+  std::string output;
+  for (const char* lab : {"switched", "mesh"})
+    run({HEDDLE_BIN_DIR "/heddle", "lab", "destroy", "--lab-dir", directory + "/labs", "--name",
+         lab},
+        kEnvironment, "", output);
+  std::error_code ec;
+  std::filesystem::remove_all(directory, ec);
+}
+
 int run_all(const Options& options) {
   char directory[] = "/var/tmp/heddle-scale-XXXXXX";
   if (::mkdtemp(directory) == nullptr) return 1;
+  static std::string to_clean;  // for what ends the program
+  to_clean = directory;
+  std::atexit([] { clean(to_clean); });
   Bench bench(directory, options);
   bench.measure(switched(kSwitched), "100 on one switch");
   bench.measure(mesh(options.nodes), std::to_string(options.nodes) + " nodes, " +
@@ -226,8 +240,6 @@ int run_all(const Options& options) {
   std::printf("%-44s %7.3f MB\n", "heddle lab at most",
               static_cast<double>(usage.ru_maxrss) / 1024);
   measure_mininet(options.repeat);
-  std::error_code ec;
-  std::filesystem::remove_all(directory, ec);
   return 0;
 }
 
