@@ -130,7 +130,6 @@ INSTANTIATE_TEST_SUITE_P(
             "10.99.0.5 belongs to a already"},
         Bad{"name: x\nhosts: {a: {files: {../x: y}}}", "relative path"},
         Bad{"name: x\nhosts: {a: }\ntopology: {nodes: {a: {}}}", "a host has this name already"},
-        Bad{"name: x\noverlays: []", "f.yml:2:11: overlays: must be a map of names"},
         Bad{"name: x\nunderlay: {subnet: 10.0.0.1/24}", "underlay.subnet"},
         Bad{"name: x\ntopology: {nodes: {r: {kind: nokia_srlinux}}}",
             "kind \"nokia_srlinux\" is not supported; linux, bridge and host are"},
