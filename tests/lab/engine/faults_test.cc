@@ -142,7 +142,7 @@ TEST_F(Faults, NodesStandStillLosePowerAndComeBack) {
 name: node
 fidelity: {max-stall: 60s}
 topology:
-  nodes: {n1: {cmd: "sleep 1000", exec: ["ip link add d0 type dummy"]}, n2: {}}
+  nodes: {n1: {cmd: "sleep 1000", exec: ["ip link add d0 type bridge"]}, n2: {}}
   links: [{endpoints: ["n1:eth1", "n2:eth1"], ipv4: [192.168.7.1/24, 192.168.7.2/24]}]
 steps:
   - freeze: n1
@@ -154,7 +154,7 @@ steps:
   const std::string good = write("b.lab.yml", R"(
 name: node
 topology:
-  nodes: {n1: {cmd: "sleep 1000", exec: ["ip link add d0 type dummy"]}, n2: {}}
+  nodes: {n1: {cmd: "sleep 1000", exec: ["ip link add d0 type bridge"]}, n2: {}}
   links: [{endpoints: ["n1:eth1", "n2:eth1"], ipv4: [192.168.7.1/24, 192.168.7.2/24]}]
 steps:
   - freeze: n1
