@@ -10,6 +10,7 @@
 #include <string>
 
 #include "dataplane/netlink/message.h"
+#include "dataplane/netlink/qdisc.h"
 
 namespace heddle::netlink {
 namespace {
@@ -44,13 +45,8 @@ std::uint32_t limit_of(const Rate& rate) {
       std::max<std::uint64_t>(bytes_a_second(rate) / 10, 20ULL * (rate.mtu + kFrameHeader)));
 }
 
-tcmsg header_of(IfIndex link) {
-  tcmsg header{};
-  header.tcm_family = AF_UNSPEC;
-  header.tcm_ifindex = static_cast<int>(link.value);
-  header.tcm_parent = TC_H_ROOT;
-  header.tcm_handle = kHandle;
-  return header;
+QdiscPlace place_of(IfIndex link) {
+  return {link, TC_H_ROOT, kHandle};
 }
 
 std::string owner(IfIndex link) {
@@ -83,33 +79,18 @@ std::optional<SeenRate> read_rate(const nlmsghdr& answer) {
 }  // namespace
 
 Result<> put_rate(Socket& socket, IfIndex link, const Rate& rate) {
-  const std::uint64_t bytes = bytes_a_second(rate);
-  tc_tbf_qopt values{};
-  values.rate.rate = clamp32(bytes);
-  values.rate.linklayer = TC_LINKLAYER_ETHERNET;
-  values.limit = limit_of(rate);
-  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
-  message.header(header_of(link)).text(TCA_KIND, "tbf");
-  {
-    Message::Nest options(message, TCA_OPTIONS);
-    message.bytes(TCA_TBF_PARMS, &values, sizeof values).u32(TCA_TBF_BURST, burst_of(rate));
-    if (bytes > std::numeric_limits<std::uint32_t>::max()) message.u64(TCA_TBF_RATE64, bytes);
-  }
+  Message message = put_token_bucket(
+      place_of(link),
+      {.rate = bytes_a_second(rate), .burst = burst_of(rate), .limit = limit_of(rate)});
   auto put = socket.request(message, "limit the rate" + owner(link));
-  if (!put && (put.error().sys_errno() == ENOENT || put.error().code() == Errc::unsupported))
+  if (!put && lacks_qdisc(put.error()))
     return fail(Errc::unsupported,
                 "this kernel has no token bucket qdisc (CONFIG_NET_SCH_TBF, module sch_tbf)");
   return put;
 }
 
 Result<> remove_rate(Socket& socket, IfIndex link) {
-  Message message(RTM_DELQDISC, 0);
-  message.header(header_of(link));
-  auto removed = socket.request(message, "lift the rate" + owner(link));
-  // ENOENT: another qdisc is there; EINVAL: none that can be deleted.
-  if (removed || removed.error().code() == Errc::not_found || removed.error().sys_errno() == EINVAL)
-    return {};
-  return removed;
+  return remove_qdisc(socket, place_of(link), "lift the rate" + owner(link));
 }
 
 bool SeenRate::is(const Rate& rate) const {
@@ -123,7 +104,7 @@ bool SeenRate::is(const Rate& rate) const {
 
 Result<std::optional<SeenRate>> rate_of(Socket& socket, IfIndex link) {
   Message message(RTM_GETQDISC, NLM_F_ECHO);  // without it the answer goes to listeners alone
-  message.header(header_of(link));
+  message.header(header_of(place_of(link)));
   std::optional<SeenRate> found;
   auto asked = socket.query(message, "look up the rate" + owner(link), [&](const nlmsghdr& answer) {
     if (auto rate = read_rate(answer)) found = rate;

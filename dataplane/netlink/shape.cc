@@ -4,11 +4,10 @@
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <limits>
 #include <string>
 
-#include "dataplane/netlink/message.h"
+#include "dataplane/netlink/qdisc.h"
 
 namespace heddle::netlink {
 namespace {
@@ -27,24 +26,9 @@ std::uint32_t burst_bytes(const Shape& shape) {
       std::min<std::uint64_t>(bytes, std::numeric_limits<std::int32_t>::max()));
 }
 
-tcmsg place(IfIndex link, std::uint32_t parent, std::uint32_t handle) {
-  tcmsg header{};
-  header.tcm_family = AF_UNSPEC;
-  header.tcm_ifindex = static_cast<int>(link.value);
-  header.tcm_parent = parent;
-  header.tcm_handle = handle;
-  return header;
-}
-
-Message put_message(IfIndex link, std::uint32_t parent, std::uint32_t handle, const char* kind) {
-  Message message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE);
-  message.header(place(link, parent, handle)).text(TCA_KIND, kind);
-  return message;
-}
-
 // netem's options are its struct with the attributes behind it, in one attribute.
 Message delay_message(IfIndex link, const Shape& shape) {
-  Message message = put_message(link, TC_H_ROOT, kDelayHandle, "netem");
+  Message message = put_qdisc({link, TC_H_ROOT, kDelayHandle}, "netem");
   tc_netem_qopt values{};
   values.limit = shape.limit;
   {
@@ -56,24 +40,15 @@ Message delay_message(IfIndex link, const Shape& shape) {
 }
 
 Message rate_message(IfIndex link, std::uint32_t parent, const Shape& shape) {
-  const std::uint64_t bytes = std::max<std::uint64_t>(shape.rate / 8, 1);
-  constexpr std::uint64_t kMost32 = std::numeric_limits<std::uint32_t>::max();
-  tc_tbf_qopt values{};
-  values.rate.rate = static_cast<std::uint32_t>(std::min(bytes, kMost32));
-  values.rate.linklayer = TC_LINKLAYER_ETHERNET;
-  // Of the queue that a new bucket makes for itself, and of ours when this one is changed.
-  values.limit = shape.limit;
-  Message message = put_message(link, parent, kRateHandle, "tbf");
-  {
-    const Message::Nest options(message, TCA_OPTIONS);
-    message.bytes(TCA_TBF_PARMS, &values, sizeof values).u32(TCA_TBF_BURST, burst_bytes(shape));
-    if (bytes > kMost32) message.u64(TCA_TBF_RATE64, bytes);
-  }
-  return message;
+  // The limit is of the queue that a new bucket makes for itself, and of ours when this is changed.
+  return put_token_bucket({link, parent, kRateHandle},
+                          {.rate = std::max<std::uint64_t>(shape.rate / 8, 1),
+                           .burst = burst_bytes(shape),
+                           .limit = shape.limit});
 }
 
 Message queue_message(IfIndex link, const Shape& shape) {
-  Message message = put_message(link, kRateHandle | kOnlyClass, kQueueHandle, "pfifo");
+  Message message = put_qdisc({link, kRateHandle | kOnlyClass, kQueueHandle}, "pfifo");
   tc_fifo_qopt values{};
   values.limit = shape.limit;
   message.bytes(TCA_OPTIONS, &values, sizeof values);
@@ -81,22 +56,13 @@ Message queue_message(IfIndex link, const Shape& shape) {
 }
 
 Result<> remove_at(Socket& socket, IfIndex link, std::uint32_t parent, std::uint32_t handle) {
-  Message message(RTM_DELQDISC, 0);
-  message.header(place(link, parent, handle));
-  auto removed = socket.request(message, "take the qdisc from link " + std::to_string(link.value));
-  // ENOENT: another qdisc is there; EINVAL: none that can be deleted.
-  if (removed || removed.error().code() == Errc::not_found || removed.error().sys_errno() == EINVAL)
-    return {};
-  return removed;
-}
-
-bool is_absent(const Error& error) {
-  return error.sys_errno() == ENOENT || error.code() == Errc::unsupported;
+  return remove_qdisc(socket, {link, parent, handle},
+                      "take the qdisc from link " + std::to_string(link.value));
 }
 
 Result<> put(Socket& socket, Message message, IfIndex link, std::string_view option) {
   auto done = socket.request(message, "shape link " + std::to_string(link.value));
-  if (!done && is_absent(done.error()))
+  if (!done && lacks_qdisc(done.error()))
     return fail(Errc::unsupported,
                 "this kernel has no " + std::string(option) + " qdisc (CONFIG_NET_SCH_" +
                     (option == "tbf" ? "TBF, module sch_tbf)" : "NETEM, module sch_netem)"));
