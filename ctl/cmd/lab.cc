@@ -75,9 +75,7 @@ void print_changes(Context& context, const lab::Deployed& deployed) {
 Result<int> deploy(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
   TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
-  const auto whole = format::load_lab(file);
-  if (!whole) return failed(context, whole.error());
-  const auto lab = filtered(arguments, *whole);
+  const auto lab = load_filtered(arguments);
   if (!lab) return failed(context, lab.error());
   print_warnings(context, *lab);
   using IfThere = lab::DeployRequest::IfThere;

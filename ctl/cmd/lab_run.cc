@@ -97,9 +97,7 @@ Result<int> run_once(const Arguments& arguments, Context& context, const format:
 Result<int> run(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
   TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
-  const auto whole = format::load_lab(file);
-  if (!whole) return failed(context, whole.error());
-  const auto lab = filtered(arguments, *whole);
+  const auto lab = load_filtered(arguments);
   if (!lab) return failed(context, lab.error());
   TRY(const RunOptions options, options_of(arguments, *lab));
   print_warnings(context, *lab);

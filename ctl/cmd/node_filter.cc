@@ -21,6 +21,11 @@ Result<std::vector<std::string>> parse_node_filter(const std::vector<std::string
   return names;
 }
 
+Result<format::Lab> load_filtered(const Arguments& arguments) {
+  TRY(format::Lab lab, format::load_lab(arguments.text("FILE")));
+  return filtered(arguments, std::move(lab));
+}
+
 Result<format::Lab> filtered(const Arguments& arguments, format::Lab lab) {
   if (!arguments.has("--node-filter")) return lab;
   TRY(const std::vector<std::string> names, parse_node_filter(arguments.list("--node-filter")));
