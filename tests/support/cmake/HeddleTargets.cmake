@@ -142,8 +142,8 @@ endif()
 # Folders whose threads wait for people, for other programs or for the kernel are compiled in two
 # thirds of the time, and run as fast. Packets, requests and names stay at -O2.
 set(HEDDLE_WAITING "^(ctl|netd/(api|client|cluster|config|control|driver|engine|holder|identity|mesh\
-|reconcile|runtime|server|store)|topologies/(engine/(control|format|graph|generate|lab|plan|steps)\
-|labd))(/|$)")
+|reconcile|runtime|server|store)|topologies/(engine/(checks|control|faults|format|graph|generate\
+|lab|plan|scenario|stages|steps)|labd))(/|$)")
 function(heddle_waiting target path)
   if(path MATCHES "${HEDDLE_WAITING}")
     target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
