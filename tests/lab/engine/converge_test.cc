@@ -26,6 +26,12 @@ class Converge : public LabProgram {
   }
 };
 
+// A command that ends when something listens at the port: a program that was started need not.
+std::string listening(const std::string& port) {
+  return "timeout 20 sh -c 'until ss -Hltn sport = :" + port +
+         " | grep -q LISTEN; do sleep 0.05; done'";
+}
+
 std::string text_of(const std::string& nodes, const std::string& links) {
   return "name: conv\ntopology:\n  nodes: {" + nodes + "}\n  links: [" + links + "]\n";
 }
@@ -37,6 +43,7 @@ TEST_F(Converge, AConnectionLivesThroughAnAddedNodeAndLink) {
   ASSERT_EQ(deploy(text_of("a: , b: ", kPair)).status, 0);
   const auto sink =
       start("lab exec --lab-dir " + dir_ + " b -- heddle-traffic tcp-sink --port 9000");
+  EXPECT_EQ(in_lab("exec", "b -- " + listening("9000")).status, 0);
   const auto stream =
       start("lab exec --lab-dir " + dir_ +
             " a -- heddle-traffic tcp-stream --to 10.3.0.2:9000 --duration 4s --fail-on-loss");
