@@ -9,6 +9,7 @@
 #include "common/async/task.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "proxy/io/abortable.h"
 #include "proxy/io/deadline_queue.h"
 #include "proxy/io/read_buffer.h"
 
@@ -33,7 +34,7 @@ class Pieces {
 // Errors: `timeout`; `cancelled` after abort() or stop_reading(); `unavailable` when the peer has
 //   gone, with errno. End of stream is not an error: read_some gives 0.
 // Threads: the queue's executor.
-class Stream {
+class Stream final : public Abortable {
  public:
   using Socket = asio::ip::tcp::socket;
   Stream(Socket socket, DeadlineQueue& deadlines);
@@ -48,7 +49,7 @@ class Stream {
   Result<std::size_t> write_now(const Pieces& pieces);
 
   // Ends what is under way, now and later.
-  void abort();
+  void abort() override;
   bool aborted() const { return aborted_; }
   // Ends a read that is under way, now and later, and leaves writing alone unless it is waiting.
   void stop_reading();

@@ -21,7 +21,7 @@ class Client : public boost::intrusive::list_base_hook<
   bool waiting = false;                    // between requests
   bool draining = false;                   // the last response says `Connection: close`
   Deadline quiet_until = Deadline::max();  // of a drain: what is silent until then is closed
-  io::Stream* peer = nullptr;              // what the other end of this connection's work waits on
+  io::Abortable* peer = nullptr;           // what the other end of this connection's work waits on
 
   // Ends the connection without losing a request: one that the client sent before it could know is
   // answered, on a connection that has not carried any yet too.
@@ -37,13 +37,13 @@ class Client : public boost::intrusive::list_base_hook<
   }
 };
 
-// While it exists, aborting the client ends what waits on `peer` too.
-class PeerScope {
+// While it exists, aborting the connection ends what waits on `peer` too.
+class ConnectionPeer {
  public:
-  PeerScope(Client& client, io::Stream& peer) : client_(client) { client.peer = &peer; }
-  ~PeerScope() { client_.peer = nullptr; }
-  PeerScope(const PeerScope&) = delete;
-  PeerScope& operator=(const PeerScope&) = delete;
+  ConnectionPeer(Client& client, io::Abortable& peer) : client_(client) { client.peer = &peer; }
+  ~ConnectionPeer() { client_.peer = nullptr; }
+  ConnectionPeer(const ConnectionPeer&) = delete;
+  ConnectionPeer& operator=(const ConnectionPeer&) = delete;
 
  private:
   Client& client_;

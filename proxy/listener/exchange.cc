@@ -11,42 +11,31 @@ constexpr int kMaxInterim = 16;
 
 }  // namespace
 
-Exchange::Exchange(Ingress& ingress, Client& client, const Way& way, HttpScratch& scratch)
+Exchange::Exchange(Ingress& ingress, ClientStream& client, const Way& way, ExchangeScratch& scratch)
     : ingress_(ingress),
       core_(ingress.core),
       client_(client),
       way_(way),
-      request_(scratch.request),
+      request_(client.request()),
       response_(scratch.response),
-      to_target_(scratch.to_target),
-      to_client_(scratch.to_client) {
-  to_client_.clear();
-  const http::Framing& body = request_.body;
-  if (body.kind == http::BodyKind::length && client_.in.size() >= body.length) {
-    inline_body_ = client_.in.view().substr(0, static_cast<std::size_t>(body.length));
-  } else {
-    streams_body_ = body.kind != http::BodyKind::none;
-  }
+      to_target_(scratch.to_target) {
   const http::HeaderField* id = request_.find(http::FieldId::request_id);
   request_id_ = id ? std::string(id->value) : make_request_id(core_.random);
 }
 
-Task<After> Exchange::run() {
-  const After next = co_await dispatch();
-  if (!inline_body_.empty()) client_.in.consume(inline_body_.size());
-  bytes_in_ = inline_body_.size() + body_.bytes();
+Task<> Exchange::run() {
+  co_await dispatch();
   record();
-  co_return next;
 }
 
-Task<After> Exchange::dispatch() {
+Task<> Exchange::dispatch() {
   std::shared_ptr<upstream::Group> group = way_.own_group;
   if (way_.by_rules) {
     const auto config = ingress_.config;  // may be replaced while this request is under way
     const snapshot::Action* action = route::find_action(*config, request_);
     if (!action) {
       (void)co_await fail(Failure::no_rule);
-      co_return after_;
+      co_return;
     }
     if (const auto* fixed = std::get_if<snapshot::FixedResponse>(action)) {
       http::LocalResponse response;
@@ -54,14 +43,14 @@ Task<After> Exchange::dispatch() {
       response.content_type = fixed->content_type;
       response.body = fixed->body;
       co_await answer(response);
-      co_return after_;
+      co_return;
     }
     if (const auto* redirect = std::get_if<snapshot::Redirect>(action)) {
       http::LocalResponse response;
       response.status = redirect->status;
       response.location = redirect->location;
       co_await answer(response);
-      co_return after_;
+      co_return;
     }
     const auto& forward = std::get<snapshot::Forward>(*action);
     group = core_.find_group(route::choose_group(forward, core_.random.next()));
@@ -70,41 +59,28 @@ Task<After> Exchange::dispatch() {
   }
   if (!group) {
     (void)co_await fail(Failure::unknown_group);
-    co_return after_;
+    co_return;
   }
-  co_return co_await forward(*group);  // `group` stays in this frame
+  co_await forward(*group);  // `group` stays in this frame
 }
 
-Task<After> Exchange::forward(upstream::Group& group) {
+Task<> Exchange::forward(upstream::Group& group) {
   service_ = group.config().service;
   group.retries().count_request();
   while (true) {
     const Step step = co_await attempt(group);
-    if (step == Step::finished) co_return after_;
+    if (step == Step::finished) co_return;
     group.metrics().retried();
   }
 }
 
 bool Exchange::take_retry(upstream::Group& group) {
-  return attempts_ < core_.settings.max_attempts && !client_.stream.aborted() &&
-         group.retries().take();
+  return attempts_ < core_.settings.max_attempts && !client_.gone() && group.retries().take();
 }
 
 bool Exchange::may_repeat() const {
   return request_.is_idempotent() && request_.body.kind == http::BodyKind::none &&
          request_.upgrade.empty();
-}
-
-bool Exchange::body_is_pending() const {
-  return streams_body_ && !(body_.started() && body_.end() == RequestBody::End::whole);
-}
-
-// A drain ends the connection with its last request: those that the client sent at once, without
-// waiting for answers, are all served.
-bool Exchange::client_stays() const {
-  if (!request_.keep_alive || body_is_pending()) return false;
-  if (!client_.draining) return true;
-  return !streams_body_ && (client_.in.size() > inline_body_.size() || client_.stream.has_unread());
 }
 
 Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
@@ -129,29 +105,30 @@ Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
       co_return co_await fail(failure_);
     }
   }
+  lease.begin_http1(core_.settings.limits, to_target_);
   co_return co_await send_and_receive(group, lease);
 }
 
-void Exchange::build_request(const upstream::Target& target) {
+http::RequestEdit Exchange::edit_for(const upstream::Target& target) const {
   http::RequestEdit edit;
   edit.host = target.label();
   edit.request_id = request_id_;
   if (way_.by_rules) {
-    edit.forwarded = http::Forwarded{client_.address, "http", client_.local_port};
+    edit.forwarded = http::Forwarded{client_.address(), client_.scheme(), client_.local_port()};
   }
-  to_target_.clear();
-  http::append_request(to_target_, request_, edit);
+  return edit;
 }
 
 Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream::Lease& lease) {
-  io::Stream& stream = lease.connection().stream;
-  const PeerScope scope(client_, stream);
-  response_begun_ = false;
-  reusable_ = false;
-  build_request(lease.target());
-  lease.set_patience(streams_body_ ? upstream::Lease::Patience::long_body
-                                   : upstream::Lease::Patience::brief);
-  const auto sent = co_await send_request(lease);
+  upstream::TargetStream& target = lease.stream();
+  const PeerScope scope(client_, target);
+  const bool streams = client_.streams_body();
+  whole_response_ = false;
+  lease.set_patience(streams ? upstream::Lease::Patience::long_body
+                             : upstream::Lease::Patience::brief);
+  const http::RequestEdit edit = edit_for(lease.target());
+  const upstream::TargetStream::Request request{request_, edit, client_.whole_body(), streams};
+  const auto sent = co_await target.send_request(request, after(ingress_.idle_timeout()));
   if (!sent) co_return co_await receive_failed(group, lease, sent.error());
   if (!*sent) {
     fresh_only_ = true;
@@ -159,51 +136,38 @@ Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream
     if (take_retry(group)) co_return Step::retry;
     co_return co_await fail(failure_);
   }
-  if (!streams_body_) {
+  if (!streams) {
     const Step step = co_await receive(group, lease);
-    if (reusable_) lease.give_back();
+    if (whole_response_) lease.give_back();
     co_return step;
   }
-  body_.start(request_.body, core_.settings, ingress_.idle_timeout());
+  body_.start(core_.settings, ingress_.idle_timeout());
   TaskGroup copying(core_.executor);
-  copying.spawn(body_.copy(client_, stream, group.config().request_timeout));
+  copying.spawn(body_.copy(client_, target, group.config().request_timeout));
   const Step step = co_await receive(group, lease);
-  if (body_is_pending()) {
-    body_unread_ = true;
-    if (after_ == After::keep) after_ = After::close;
-    client_.stream.stop_reading();
-    stream.abort();
+  if (body_.end() == RequestBody::End::running) {
+    client_.stop_body();
+    target.abort();
   }
   co_await copying.join();
-  if (reusable_ && !body_unread_) lease.give_back();
+  if (whole_response_ && body_.end() == RequestBody::End::whole) lease.give_back();
   co_return step;
-}
-
-Task<Result<bool>> Exchange::send_request(upstream::Lease& lease) {
-  io::Pieces pieces{to_target_, inline_body_};
-  const auto written = lease.connection().stream.write_now(pieces);
-  if (!written) co_return false;
-  pieces.consume(*written);
-  if (pieces.size() == 0) co_return true;
-  const auto rest =
-      co_await lease.connection().stream.write_all(pieces, after(ingress_.idle_timeout()));
-  if (!rest) co_return std::unexpected(rest.error());
-  co_return true;
 }
 
 Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& lease) {
   for (int interim = 0;; ++interim) {
-    const bool copying = streams_body_ && body_.end() == RequestBody::End::running;
+    const bool copying = body_.started() && body_.end() == RequestBody::End::running;
     // While the body is on its way its own limits hold; its end sets this one.
     const Deadline deadline = copying ? Deadline::max() : after(group.config().request_timeout);
-    const auto head = co_await read_response_head(lease, deadline);
+    const http::ResponseContext context{.to_head = request_.is_head()};
+    const auto head = co_await lease.stream().read_head(response_, context, deadline);
     if (!head) co_return co_await receive_failed(group, lease, head.error());
     if (response_.status >= 200 || response_.status == 101) break;
     if (interim == kMaxInterim) {
       const Error error(Errc::invalid, "too many 1xx");
       co_return co_await receive_failed(group, lease, error);
     }
-    const auto passed = co_await pass_interim();
+    const bool passed = co_await client_.send_interim(response_);
     if (!passed) co_return co_await fail(Failure::client_closed);
   }
   if (response_.status == 101 && (request_.upgrade.empty() || response_.upgrade.empty())) {
@@ -233,7 +197,7 @@ Failure Exchange::failure_of(const Error& error, const upstream::Lease& lease) c
 Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::Lease& lease,
                                               const Error& error) {
   lease.target().metrics().failed();
-  if (client_.stream.aborted()) co_return co_await fail(Failure::client_closed);
+  if (client_.gone()) co_return co_await fail(Failure::client_closed);
   if (body_.started()) {
     switch (body_.end()) {
       case RequestBody::End::malformed:
@@ -250,9 +214,13 @@ Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::
   if (failure_ == Failure::target_gone && !lease.is_gone()) {
     lease.target().remember_failure(std::chrono::steady_clock::now());
   }
+  if (lease.stream().untouched() && !body_.started() && take_retry(group)) {
+    fresh_only_ = true;
+    co_return Step::retry;
+  }
   const bool lost =
       failure_ == Failure::target_gone || (failure_ == Failure::target_closed && lease.reused());
-  if (lost && !response_begun_ && may_repeat() && take_retry(group)) {
+  if (lost && !lease.stream().answer_begun() && may_repeat() && take_retry(group)) {
     fresh_only_ = true;
     co_return Step::retry;
   }
@@ -263,12 +231,11 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
   failure_ = failure;
   status_ = status_of(failure);
   if (failure == Failure::client_closed) {
-    after_ = After::closed;
-    client_.stream.close();
+    client_.abandon();
     co_return Step::finished;
   }
-  if (failure == Failure::body_malformed && body_.refusal()) {
-    core_.metrics.count_refused(http::name_of(*body_.refusal()));
+  if (failure == Failure::body_malformed && client_.body_refusal()) {
+    core_.metrics.count_refused(http::name_of(*client_.body_refusal()));
   } else if (failure == Failure::body_timeout) {
     core_.metrics.count_refused(name_of(failure));
   }
@@ -283,14 +250,7 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
 
 Task<> Exchange::answer(http::LocalResponse& response) {
   status_ = response.status;
-  if (body_is_pending()) body_unread_ = true;
-  const bool keep = client_stays();
-  response.close = !keep;
-  response.to_head = request_.is_head();
-  to_client_.clear();
-  http::append_local(to_client_, response);
-  after_ = keep ? After::keep : After::close;
-  (void)co_await flush();
+  co_await client_.answer(response);
 }
 
 void Exchange::record() {
@@ -301,7 +261,7 @@ void Exchange::record() {
   record.at = std::chrono::system_clock::now();
   record.kind = "http";
   record.listener = ingress_.config->name;
-  record.client = client_.address;
+  record.client = client_.address();
   record.method = request_.method;
   record.host = request_.host;
   record.path = request_.path;
@@ -311,8 +271,8 @@ void Exchange::record() {
   record.service = service_;
   record.target = target_;
   record.attempts = attempts_;
-  record.bytes_in = bytes_in_;
-  record.bytes_out = bytes_out_;
+  record.bytes_in = client_.whole_body().size() + body_.bytes();
+  record.bytes_out = client_.bytes_out() + tunneled_;
   record.duration = duration;
   core_.access_log.write(record);
 }

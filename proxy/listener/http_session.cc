@@ -13,12 +13,14 @@ Task<> HttpSession::run() {
     const Head head = co_await read_head();
     if (head == Head::closed) co_return;
     if (head == Head::refused) break;
-    Exchange exchange(ingress_, client_, way_, scratch_);
-    const After next = co_await exchange.run();
+    Http1Client stream(ingress_, client_, scratch_);
+    Exchange exchange(ingress_, stream, way_, exchange_scratch_);
+    co_await exchange.run();
+    const After next = stream.end();
     if (next == After::closed) co_return;
     if (next == After::close) {
       // Nothing unread: closing does not turn into a reset.
-      if (client_.in.empty() && !exchange.body_unread()) {
+      if (client_.in.empty() && !stream.body_unread()) {
         client_.stream.shutdown_send();
         co_return;
       }

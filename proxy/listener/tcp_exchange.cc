@@ -44,7 +44,7 @@ Failure failure_of(const Error& error) {
 }
 
 Task<RelayCount> relay_lease(Ingress& ingress, Client& client, upstream::Lease& lease) {
-  const PeerScope scope(client, lease.connection().stream);
+  const ConnectionPeer scope(client, lease.connection().stream);
   const RelayEnd near{client.stream, client.in};
   const RelayEnd far{lease.connection().stream, lease.connection().in};
   co_return co_await relay(near, far, ingress.tunnel_idle());
@@ -97,7 +97,7 @@ Task<> pass_through(Ingress& ingress, Client& client, SocketAddr destination) {
   finished.target = target;
   io::ReadBuffer back;
   io::Stream stream(io::Stream::Socket(ingress.core.executor), ingress.core.deadlines);
-  const PeerScope scope(client, stream);
+  const ConnectionPeer scope(client, stream);
   // As patient as the kernel would have been with the client itself.
   const Deadline deadline = after(std::chrono::minutes(2));
   const auto connected = co_await stream.connect(upstream::endpoint_of(destination), deadline);

@@ -58,7 +58,9 @@ void Lease::set_patience(Patience patience) {
 
 void Lease::give_back() {
   ++connection_->requests;
-  if (connection_->in.empty() && !connection_->stream.aborted()) {
+  if (http1_->is_reusable() && !connection_->stream.aborted()) {
+    http1_.reset();
+    stream_ = nullptr;
     target_->put_idle(std::move(connection_));
   }
 }

@@ -1,10 +1,12 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
+#include <optional>
 
 #include "common/async/task.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "proxy/upstream/http1_stream.h"
 #include "proxy/upstream/target.h"
 
 namespace heddle::upstream {
@@ -29,7 +31,12 @@ class Lease final : public Use {
   enum class Patience { brief, long_body };
   void set_patience(Patience patience);
 
-  // The response ended cleanly: another request may use the connection.
+  // A request on the connection that reuse() or connect() gave; both references are the caller's.
+  void begin_http1(const http::Limits& limits, std::string& scratch) {
+    stream_ = &http1_.emplace(*connection_, limits, scratch);
+  }
+  TargetStream& stream() { return *stream_; }
+  // The response came whole: another request may use the connection, unless its framing says no.
   void give_back();
 
   Target& target() { return *target_; }
@@ -42,6 +49,8 @@ class Lease final : public Use {
 
   const std::shared_ptr<Target> target_;
   std::unique_ptr<Connection> connection_;
+  std::optional<Http1Stream> http1_;
+  TargetStream* stream_ = nullptr;
   bool reused_ = false;
 };
 
