@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/net/ip.h"
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 // What runs on a lab's hosts through their heddled, in Compose's shapes: `overlays:` is its
 // `networks:`, `services:` its own.

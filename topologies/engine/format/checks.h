@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 // What must hold of a lab beside its steps, while faults strike and after.
 namespace heddle::format {

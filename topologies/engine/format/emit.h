@@ -1,7 +1,7 @@
 #pragma once
 #include <string>
 
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 namespace heddle::format {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "topologies/engine/format/impair.h"
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 // What goes wrong in a lab, on purpose, and when.
 namespace heddle::format {

@@ -16,7 +16,7 @@
 #include "topologies/engine/format/faults.h"
 #include "topologies/engine/format/impair.h"
 #include "topologies/engine/format/node.h"
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 // A lab file as values. The format is a superset of containerlab's `topology:`; docs/labs.md has
 // every key, topologies/schema/lab.schema.json is the same for editors.

@@ -9,7 +9,7 @@
 
 #include "common/net/ip.h"
 #include "common/net/link.h"
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 #include "topologies/engine/stages/stages.h"
 
 // Parts of a node of containerlab's `topology:`, and of what it hangs on beside links to others.

@@ -5,7 +5,6 @@
 #include "common/net/ip.h"
 #include "topologies/engine/format/reader.h"
 #include "topologies/engine/format/scalar.h"
-#include "topologies/engine/format/yaml.h"
 #include "topologies/engine/generate/net.h"
 
 namespace heddle::generate {

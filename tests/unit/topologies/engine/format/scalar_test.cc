@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "topologies/engine/format/yaml.h"
+#include "topologies/engine/format/reader.h"
 
 namespace heddle::format {
 namespace {

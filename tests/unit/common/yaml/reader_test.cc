@@ -1,10 +1,10 @@
-#include "topologies/engine/format/reader.h"
+#include "common/yaml/reader.h"
 
 #include <gtest/gtest.h>
 
 #include <array>
 
-namespace heddle::format {
+namespace heddle::yaml {
 namespace {
 
 constexpr std::array<std::string_view, 3> kWords{"address", "daemon", "files"};
@@ -55,4 +55,4 @@ TEST(Reader, ManyProblemsAreCountedNotListed) {
 }
 
 }  // namespace
-}  // namespace heddle::format
+}  // namespace heddle::yaml

@@ -1,4 +1,4 @@
-#include "topologies/engine/format/yaml.h"
+#include "common/yaml/document.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
@@ -7,7 +7,7 @@
 #include <set>
 #include <sstream>
 
-namespace heddle::format {
+namespace heddle::yaml {
 namespace {
 
 // Thrown inside the builder only: yaml-cpp's parser cannot be stopped in another way.
@@ -183,9 +183,9 @@ const YamlNode* YamlNode::find(std::string_view key) const {
 Result<YamlNode> parse_yaml(std::string_view text, const std::string& file) {
   if (text.size() > kMaxFileBytes)
     return fail(Errc::invalid, file + ": larger than " + std::to_string(kMaxFileBytes >> 20) +
-                                   " MiB; is this a lab file?");
+                                   " MiB; is this the right file?");
   if (text.find('\0') != std::string_view::npos)
-    return fail(Errc::invalid, file + ": holds a zero byte; a lab file is UTF-8 text");
+    return fail(Errc::invalid, file + ": holds a zero byte; it must be UTF-8 text");
   Builder builder;
   try {
     std::istringstream stream{std::string(text)};
@@ -204,4 +204,4 @@ Result<YamlNode> parse_yaml(std::string_view text, const std::string& file) {
   return builder.take();
 }
 
-}  // namespace heddle::format
+}  // namespace heddle::yaml

@@ -1,8 +1,8 @@
-#include "topologies/engine/format/yaml.h"
+#include "common/yaml/document.h"
 
 #include <gtest/gtest.h>
 
-namespace heddle::format {
+namespace heddle::yaml {
 namespace {
 
 // Goal: foreign YAML costs bounded time and memory, and errors tell where they are.
@@ -81,4 +81,4 @@ TEST(Yaml, AnEmptyFileIsNull) {
 }
 
 }  // namespace
-}  // namespace heddle::format
+}  // namespace heddle::yaml

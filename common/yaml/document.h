@@ -6,7 +6,7 @@
 
 #include "common/base/result.h"
 
-namespace heddle::format {
+namespace heddle::yaml {
 
 // Where in a file, counted from 1. {0, 0}: nowhere in particular.
 struct Mark {
@@ -36,7 +36,7 @@ struct YamlNode::Entry {
   YamlNode value;
 };
 
-// Bounds that no lab written by hand or generated comes near; a file past one is refused.
+// Bounds that no file written by hand or generated comes near; one past them is refused.
 inline constexpr std::size_t kMaxFileBytes = 4U << 20;
 inline constexpr std::size_t kMaxNodes = 400'000;  // after aliases were expanded
 inline constexpr int kMaxDepth = 40;
@@ -45,4 +45,4 @@ inline constexpr int kMaxDepth = 40;
 // Errors: `invalid`, as FILE:LINE:COLUMN: what is wrong.
 Result<YamlNode> parse_yaml(std::string_view text, const std::string& file);
 
-}  // namespace heddle::format
+}  // namespace heddle::yaml
