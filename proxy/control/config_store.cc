@@ -55,6 +55,9 @@ Result<std::vector<ConfigEvent>> ConfigStore::apply_snapshot(snapshot::Snapshot 
                                        listener.socket + "' was handed to this proxy");
     }
   }
+  auto listeners =
+      std::make_shared<const std::vector<snapshot::Listener>>(std::move(snapshot.listeners));
+  TRY(auto tables, make_tables(listeners));
   std::vector<ConfigEvent> events;
   const std::set<std::string> before = std::exchange(static_groups_, {});
   for (snapshot::TargetGroup& group : snapshot.groups) {
@@ -62,18 +65,33 @@ Result<std::vector<ConfigEvent>> ConfigStore::apply_snapshot(snapshot::Snapshot 
     put_group(std::move(group), events);
   }
   std::erase_if(sockets_, [&](const auto& entry) {
-    return std::ranges::none_of(snapshot.listeners, [&](const snapshot::Listener& listener) {
+    return std::ranges::none_of(*listeners, [&](const snapshot::Listener& listener) {
       return listener.socket == entry.first;
     });
   });
-  listeners_ =
-      std::make_shared<const std::vector<snapshot::Listener>>(std::move(snapshot.listeners));
-  events.push_back(
-      ListenersChanged{snapshot.revision, listeners_, std::make_shared<const Sockets>(sockets_)});
+  listeners_ = std::move(listeners);
+  tables_ = std::move(tables);
+  events.push_back(ListenersChanged{snapshot.revision, listeners_, tables_,
+                                    std::make_shared<const Sockets>(sockets_)});
   for (const std::string& name : before) {
     if (!is_referenced(name) && groups_.erase(name)) events.push_back(GroupDropped{name});
   }
   return events;
+}
+
+Result<std::vector<std::shared_ptr<const route::Table>>> ConfigStore::make_tables(
+    const std::shared_ptr<const std::vector<snapshot::Listener>>& listeners) const {
+  std::map<std::string_view, const route::Table*> before;
+  for (const auto& table : tables_) before[table->listener().name] = table.get();
+  std::vector<std::shared_ptr<const route::Table>> out;
+  for (const snapshot::Listener& config : *listeners) {
+    std::shared_ptr<const snapshot::Listener> shared(listeners, &config);
+    const auto old = before.find(config.name);
+    TRY(auto table, route::Table::make(std::move(shared),
+                                       old == before.end() ? nullptr : old->second));
+    out.push_back(std::move(table));
+  }
+  return out;
 }
 
 std::vector<std::string> ConfigStore::missing_sockets(const snapshot::Snapshot& snapshot) const {

@@ -13,6 +13,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proxy/control/destination_use.h"
+#include "proxy/route/table.h"
 #include "proxy/snapshot/config.h"
 
 namespace heddle::control {
@@ -24,7 +25,8 @@ using Sockets = std::map<std::string, std::shared_ptr<const UniqueFd>>;
 struct ListenersChanged {
   std::uint64_t revision;
   std::shared_ptr<const std::vector<snapshot::Listener>> listeners;
-  std::shared_ptr<const Sockets> sockets;  // those that the listeners name
+  std::vector<std::shared_ptr<const route::Table>> tables;  // of the listeners, in their order
+  std::shared_ptr<const Sockets> sockets;                   // those that the listeners name
 };
 struct GroupChanged {
   std::shared_ptr<const snapshot::TargetGroup> group;
@@ -56,7 +58,8 @@ class ConfigStore {
   // `sockets`: the listening sockets that were handed over at the start.
   explicit ConfigStore(Sockets sockets) : sockets_(std::move(sockets)) {}
 
-  // Errors: `invalid`, `not_found` (a socket that was not handed over); then nothing changed.
+  // Errors: `invalid` (an expression of a rule), `not_found` (a socket that was not handed over);
+  // then nothing changed.
   // A snapshot ends our hold on sockets that none of its listeners names.
   Result<std::vector<ConfigEvent>> apply(snapshot::ConfigMessage message, Deadline now);
 
@@ -68,6 +71,7 @@ class ConfigStore {
     return groups_;
   }
   const std::vector<snapshot::Listener>* listeners() const { return listeners_.get(); }
+  bool has_socket(const std::string& name) const { return sockets_.contains(name); }
   // Group by destination; empty: pass through.
   std::map<SocketAddr, std::string> destinations() const;
 
@@ -91,6 +95,8 @@ class ConfigStore {
   };
 
   Result<std::vector<ConfigEvent>> apply_snapshot(snapshot::Snapshot snapshot);
+  Result<std::vector<std::shared_ptr<const route::Table>>> make_tables(
+      const std::shared_ptr<const std::vector<snapshot::Listener>>& listeners) const;
   void put_group(snapshot::TargetGroup group, std::vector<ConfigEvent>& events);
   void drop_excess(std::vector<ConfigEvent>& events);
   bool is_referenced(const std::string& group) const;
@@ -99,6 +105,7 @@ class ConfigStore {
   std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>> groups_;
   std::set<std::string> static_groups_;
   std::shared_ptr<const std::vector<snapshot::Listener>> listeners_;
+  std::vector<std::shared_ptr<const route::Table>> tables_;  // of them
   std::map<SocketAddr, Destination> destinations_;
 };
 

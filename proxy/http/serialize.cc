@@ -81,7 +81,8 @@ void append_request(std::string& out, const RequestHead& head, const RequestEdit
   out.append(head.method).append(" ");
   if (head.path_is_root) out.append("/");
   out.append(head.target).append(" HTTP/1.1\r\n");
-  append_field(out, "Host", head.host.empty() ? edit.host : head.host);
+  const std::string_view host = head.host.empty() ? edit.host : head.host;
+  append_field(out, "Host", edit.rewritten_host.empty() ? host : edit.rewritten_host);
   bool has_id = false;
   bool has_length = false;
   for (const HeaderField& field : head.fields) {
@@ -144,6 +145,7 @@ void append_local(std::string& out, const LocalResponse& response) {
   if (!response.content_type.empty() && !response.body.empty()) {
     append_field(out, "Content-Type", response.content_type);
   }
+  for (const HeaderField& field : response.fields) append_field(out, field.name, field.value);
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) append_length(out, response.body.size());
   if (response.close) out.append("Connection: close\r\n");

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,7 @@ struct RequestEdit {
   std::string_view host;        // for a request that has none
   std::string_view request_id;  // for a request that has none; empty: leave out
   std::optional<Forwarded> forwarded;
+  std::string_view rewritten_host;  // instead of the request's; X-Forwarded-Host still says that
 };
 void append_request(std::string& out, const RequestHead& head, const RequestEdit& edit);
 
@@ -43,7 +45,8 @@ struct LocalResponse {
   int status = 500;
   std::string_view content_type;
   std::string_view body;
-  std::string_view location;  // redirects
+  std::string_view location;             // redirects
+  std::span<const HeaderField> fields{};  // more of them
   bool close = true;
   bool to_head = false;  // write the head only
 };

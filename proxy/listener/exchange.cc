@@ -31,29 +31,9 @@ Task<> Exchange::run() {
 Task<> Exchange::dispatch() {
   std::shared_ptr<upstream::Group> group = way_.own_group;
   if (way_.by_rules) {
-    const auto config = ingress_.config;  // may be replaced while this request is under way
-    const snapshot::Action* action = route::find_action(*config, request_);
-    if (!action) {
-      (void)co_await fail(Failure::no_rule);
-      co_return;
-    }
-    if (const auto* fixed = std::get_if<snapshot::FixedResponse>(action)) {
-      http::LocalResponse response;
-      response.status = fixed->status;
-      response.content_type = fixed->content_type;
-      response.body = fixed->body;
-      co_await answer(response);
-      co_return;
-    }
-    if (const auto* redirect = std::get_if<snapshot::Redirect>(action)) {
-      http::LocalResponse response;
-      response.status = redirect->status;
-      response.location = redirect->location;
-      co_await answer(response);
-      co_return;
-    }
-    const auto& forward = std::get<snapshot::Forward>(*action);
-    group = core_.find_group(route::choose_group(forward, core_.random.next()));
+    const snapshot::Forward* chosen = co_await follow_rules();
+    if (!chosen) co_return;
+    group = core_.find_group(route::choose_group(*chosen, core_.random.next()));
   } else if (!group) {
     group = core_.find_group(way_.group);
   }
@@ -115,6 +95,7 @@ http::RequestEdit Exchange::edit_for(const upstream::Target& target) const {
   edit.request_id = request_id_;
   if (way_.by_rules) {
     edit.forwarded = http::Forwarded{client_.address(), client_.scheme(), client_.local_port()};
+    if (decision_.rewriter) edit.rewritten_host = decision_.rewriter->host();
   }
   return edit;
 }
@@ -143,7 +124,7 @@ Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream
   }
   body_.start(core_.settings, ingress_.idle_timeout());
   TaskGroup copying(core_.executor);
-  copying.spawn(body_.copy(client_, target, group.config().request_timeout));
+  copying.spawn(body_.copy(client_, target, response_timeout(group)));
   const Step step = co_await receive(group, lease);
   if (body_.end() == RequestBody::End::running) {
     client_.stop_body();
@@ -158,7 +139,7 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
   for (int interim = 0;; ++interim) {
     const bool copying = body_.started() && body_.end() == RequestBody::End::running;
     // While the body is on its way its own limits hold; its end sets this one.
-    const Deadline deadline = copying ? Deadline::max() : after(group.config().request_timeout);
+    const Deadline deadline = copying ? Deadline::max() : after(response_timeout(group));
     const http::ResponseContext context{.to_head = request_.is_head()};
     const auto head = co_await lease.stream().read_head(response_, context, deadline);
     if (!head) co_return co_await receive_failed(group, lease, head.error());
@@ -244,6 +225,8 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
   response.status = status_;
   response.content_type = kErrorType;
   response.body = body;
+  const http::HeaderField retry_after{"Retry-After", retry_after_};
+  if (!retry_after_.empty()) response.fields = {&retry_after, 1};
   co_await answer(response);
   co_return Step::finished;
 }

@@ -44,6 +44,12 @@ class Exchange {
   enum class Step { finished, retry };
 
   Task<> dispatch();
+  // By the listener's rules: where to forward to, or nullptr when the request has been answered.
+  Task<const snapshot::Forward*> follow_rules();
+  Task<bool> pass_fault(const snapshot::Fault& fault);  // false: it was answered
+  Task<> answer_fixed(const snapshot::FixedResponse& fixed);
+  Task<> answer_redirect(const snapshot::Redirect& redirect);
+  void edit_request();
   Task<> forward(upstream::Group& group);
   Task<Step> attempt(upstream::Group& group);
   Task<Step> send_and_receive(upstream::Group& group, upstream::Lease& lease);
@@ -60,6 +66,7 @@ class Exchange {
   bool may_repeat() const;
   Failure failure_of(const Error& error, const upstream::Lease& lease) const;
   http::RequestEdit edit_for(const upstream::Target& target) const;
+  std::chrono::milliseconds response_timeout(const upstream::Group& group) const;
   void record();
 
   Ingress& ingress_;
@@ -69,6 +76,11 @@ class Exchange {
   http::RequestHead& request_;
   http::ResponseHead& response_;
   std::string& to_target_;
+  // Of the rules; the configuration may be replaced while this request is under way.
+  std::shared_ptr<const route::Table> table_;
+  route::Decision decision_;
+  route::Edits edits_;
+  std::string retry_after_;  // seconds, for an answer of our own
 
   const Deadline started_ = std::chrono::steady_clock::now();
   RequestBody body_;

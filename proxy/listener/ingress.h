@@ -4,18 +4,27 @@
 #include <unordered_map>
 
 #include "proxy/listener/core.h"
-#include "proxy/snapshot/config.h"
+#include "proxy/route/table.h"
 
 namespace heddle::listener {
 
 // One listener on one core, as the connections that came in by it see it. Its configuration may be
 // replaced between two requests. Threads: the core's.
 struct Ingress {
-  Ingress(Core& core_in, std::shared_ptr<const snapshot::Listener> config_in)
-      : core(core_in), config(std::move(config_in)), metrics(core.metrics.listener(config->name)) {}
+  Ingress(Core& core_in, std::shared_ptr<const route::Table> table_in)
+      : core(core_in),
+        table(std::move(table_in)),
+        config(table, &table->listener()),
+        metrics(core.metrics.listener(config->name)) {}
+
+  void update(std::shared_ptr<const route::Table> next) {
+    table = std::move(next);
+    config = {table, &table->listener()};
+  }
 
   Core& core;
-  std::shared_ptr<const snapshot::Listener> config;
+  std::shared_ptr<const route::Table> table;
+  std::shared_ptr<const snapshot::Listener> config;  // the table's
   std::shared_ptr<telemetry::ListenerMetrics> metrics;
   // Requests by service; small, and emptied when services change too often.
   std::unordered_map<std::string, std::shared_ptr<telemetry::RequestMetrics>> requests;

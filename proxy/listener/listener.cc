@@ -30,12 +30,12 @@ void tune(int fd) {
 }  // namespace
 
 Result<std::unique_ptr<Listener>> Listener::open(Core& core,
-                                                 std::shared_ptr<const snapshot::Listener> config,
+                                                 std::shared_ptr<const route::Table> table,
                                                  UniqueFd socket) {
   const auto address = local_address(socket.get());
-  if (!address) return fail_errno(errno, "listener '" + config->name + "': getsockname");
+  if (!address) return fail_errno(errno, "listener '" + table->listener().name + "': getsockname");
   tune(socket.get());
-  std::unique_ptr<Listener> listener(new Listener(core, std::move(config), *address));
+  std::unique_ptr<Listener> listener(new Listener(core, std::move(table), *address));
   boost::system::error_code ec;
   const auto protocol = address->address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
   listener->acceptor_.assign(protocol, socket.get(), ec);
@@ -44,17 +44,16 @@ Result<std::unique_ptr<Listener>> Listener::open(Core& core,
   return listener;
 }
 
-Listener::Listener(Core& core, std::shared_ptr<const snapshot::Listener> config,
-                   SocketAddr listening)
-    : ingress_(core, std::move(config)),
+Listener::Listener(Core& core, std::shared_ptr<const route::Table> table, SocketAddr listening)
+    : ingress_(core, std::move(table)),
       listening_(listening),
       acceptor_(core.executor),
       local_groups_(make_local_groups(core, *ingress_.config, {})),
       connections_(core.executor),
       pause_(core.executor) {}
 
-void Listener::update(std::shared_ptr<const snapshot::Listener> config) {
-  ingress_.config = std::move(config);
+void Listener::update(std::shared_ptr<const route::Table> table) {
+  ingress_.update(std::move(table));
   local_groups_ = make_local_groups(ingress_.core, *ingress_.config, std::move(local_groups_));
 }
 

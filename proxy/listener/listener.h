@@ -21,14 +21,14 @@ class Listener {
   // `socket` listens; the object it came from stays open elsewhere, so that clients queue there
   // while nobody accepts. Errors: those of getsockname().
   static Result<std::unique_ptr<Listener>> open(Core& core,
-                                                std::shared_ptr<const snapshot::Listener> config,
+                                                std::shared_ptr<const route::Table> table,
                                                 UniqueFd socket);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   const snapshot::Listener& config() const { return *ingress_.config; }
   // Same name, kind and socket; connections go on under the new rules.
-  void update(std::shared_ptr<const snapshot::Listener> config);
+  void update(std::shared_ptr<const route::Table> table);
 
   // Accepts until stop(), then ends what is under way: each connection with the answer to what its
   // client has sent, silent ones after a moment, the rest at the deadline given to stop(). Returns
@@ -43,7 +43,7 @@ class Listener {
  private:
   using Clients = boost::intrusive::list<Client, boost::intrusive::constant_time_size<false>>;
 
-  Listener(Core& core, std::shared_ptr<const snapshot::Listener> config, SocketAddr listening);
+  Listener(Core& core, std::shared_ptr<const route::Table> table, SocketAddr listening);
   Task<> accept_all();
   void accept_waiting();
   void admit(io::Stream::Socket socket);

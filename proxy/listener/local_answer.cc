@@ -15,6 +15,10 @@ Row row_of(Failure failure) {
       return {200, "", ""};
     case Failure::no_rule:
       return {404, "no_rule", "no rule of this listener matches the request"};
+    case Failure::rate_limited:
+      return {429, "rate_limited", "the rule's rate of requests is used up"};
+    case Failure::fault_injected:
+      return {503, "fault_injected", "the rule answers so on purpose"};
     case Failure::unknown_group:
       return {503, "unknown_group", "the rule's target group is not known yet"};
     case Failure::no_ready_target:

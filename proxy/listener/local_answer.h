@@ -13,6 +13,8 @@ std::string error_body(std::string_view error, std::string_view message);
 enum class Failure {
   none,
   no_rule,
+  rate_limited,
+  fault_injected,
   unknown_group,
   no_ready_target,
   connect_failed,

@@ -69,15 +69,15 @@ void Worker::apply(const control::ConfigEvent& event) {
 void Worker::apply_listeners(const control::ListenersChanged& event) {
   std::map<std::string, std::shared_ptr<Listener>> old;
   old.swap(listeners_);
-  std::vector<std::shared_ptr<const snapshot::Listener>> added;
-  for (const snapshot::Listener& config : *event.listeners) {
-    std::shared_ptr<const snapshot::Listener> shared(event.listeners, &config);
+  std::vector<std::shared_ptr<const route::Table>> added;
+  for (const auto& table : event.tables) {
+    const snapshot::Listener& config = table->listener();
     const auto found = old.find(config.name);
     if (found == old.end() || !is_same_listener(found->second->config(), config)) {
-      added.push_back(std::move(shared));
+      added.push_back(table);
       continue;
     }
-    found->second->update(std::move(shared));
+    found->second->update(table);
     listeners_.insert(old.extract(found));
   }
   for (auto& [name, listener] : old) {
@@ -87,16 +87,15 @@ void Worker::apply_listeners(const control::ListenersChanged& event) {
     listener->stop(after(core_.settings.drain),
                    queue_goes_on ? Listener::Queue::left : Listener::Queue::served);
   }
-  for (auto& config : added) start(std::move(config), *event.sockets);
+  for (auto& table : added) start(std::move(table), *event.sockets);
 }
 
-void Worker::start(std::shared_ptr<const snapshot::Listener> config,
-                   const control::Sockets& sockets) {
-  const auto socket = sockets.find(config->socket);
+void Worker::start(std::shared_ptr<const route::Table> table, const control::Sockets& sockets) {
+  const auto socket = sockets.find(table->listener().socket);
   if (socket == sockets.end()) return;  // refused before: see ConfigStore
   UniqueFd copy(::fcntl(socket->second->get(), F_DUPFD_CLOEXEC, 3));
-  const std::string name = config->name;
-  auto opened = Listener::open(core_, std::move(config), std::move(copy));
+  const std::string name = table->listener().name;
+  auto opened = Listener::open(core_, std::move(table), std::move(copy));
   if (!opened) {
     log_error("listener.failed", {{"listener", name}, {"error", opened.error()}});
     return;
@@ -111,9 +110,9 @@ Task<> Worker::run_listener(std::shared_ptr<Listener> listener) {
   co_await listener->run();
 }
 
-Task<> Worker::drain(Deadline deadline) {
+Task<> Worker::drain(Deadline deadline, Listener::Queue queue) {
   draining_ = true;
-  for (auto& [name, listener] : listeners_) listener->stop(deadline, Listener::Queue::left);
+  for (auto& [name, listener] : listeners_) listener->stop(deadline, queue);
   co_await running_.join();
   listeners_.clear();
   core_.groups.clear();

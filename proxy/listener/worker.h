@@ -24,13 +24,14 @@ class Worker {
   void apply(const control::ConfigEvent& event);
 
   // Stops accepting, lets requests under way finish until the deadline, then ends the rest.
-  Task<> drain(Deadline deadline);
+  // `queue`: who serves what waits in the listeners' queues.
+  Task<> drain(Deadline deadline, Listener::Queue queue);
 
   std::size_t connections() const { return core_.connections; }
 
  private:
   void apply_listeners(const control::ListenersChanged& event);
-  void start(std::shared_ptr<const snapshot::Listener> config, const control::Sockets& sockets);
+  void start(std::shared_ptr<const route::Table> table, const control::Sockets& sockets);
   Task<> run_listener(std::shared_ptr<Listener> listener);
 
   Core core_;

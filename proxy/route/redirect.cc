@@ -61,8 +61,9 @@ std::string location_of(const snapshot::Redirect& redirect, const http::RequestH
   if (mark != std::string_view::npos) parts.query = request.target.substr(mark + 1);
 
   const std::string protocol = filled(redirect.protocol, parts);
-  // With another protocol the client's port, unless it was asked for by name, would be wrong.
-  const std::string port = filled(redirect.port, parts);
+  // Nobody speaks the other protocol on the port that the client used.
+  const bool moved = redirect.port == "#{port}" && protocol != parts.protocol;
+  const std::string port = moved ? std::string() : filled(redirect.port, parts);
   std::string out = protocol + "://" + filled(redirect.host, parts);
   if (!port.empty() && port != own_port(protocol)) out += ":" + port;
   out += filled(redirect.path, parts);

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <array>
 
 #include "proxy/http/syntax.h"
 #include "proxy/route/pattern.h"
@@ -100,6 +101,18 @@ bool is_editable(std::string_view name) {
       return false;
     default:
       return true;
+  }
+}
+
+bool is_forwarding(std::string_view name) {
+  switch (http::field_id(name)) {
+    case http::FieldId::forwarded_for:
+    case http::FieldId::forwarded_host:
+    case http::FieldId::forwarded_port:
+    case http::FieldId::forwarded_proto:
+      return true;
+    default:
+      return false;
   }
 }
 

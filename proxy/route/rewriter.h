@@ -47,5 +47,7 @@ class Edits {
 
 // Fields that say how a message is framed or whom it is for, which are the proxy's alone.
 bool is_editable(std::string_view name);
+// X-Forwarded-For and its like, which a load balancer writes itself.
+bool is_forwarding(std::string_view name);
 
 }  // namespace heddle::route

@@ -87,11 +87,11 @@ struct Table::Subject {
     query.emplace();
     const auto mark = request.target.find('?');
     if (mark == std::string_view::npos) return *query;
-    std::string_view rest = request.target.substr(mark + 1);
-    while (!rest.empty()) {
-      const auto end = std::min(rest.find('&'), rest.size());
-      const std::string_view one = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    const std::string_view all = request.target.substr(mark + 1);
+    for (std::size_t at = 0; at < all.size();) {
+      const auto end = std::min(all.find('&', at), all.size());
+      const std::string_view one = all.substr(at, end - at);
+      at = end + 1;
       const auto equals = std::min(one.find('='), one.size());
       query->emplace_back(decode_query(one.substr(0, equals)),
                           decode_query(one.substr(std::min(equals + 1, one.size()))));

@@ -20,17 +20,19 @@ enum class Algorithm { round_robin, least_request };
 enum class TargetState { ready, draining, gone };
 
 struct StringMatch {
-  enum class How { exact, prefix, suffix };
+  // wildcard: `*` is any text, `?` any one byte. regex: RE2's syntax, the whole text.
+  enum class How { exact, prefix, suffix, wildcard, regex };
   How how = How::exact;
   std::string text;
   friend bool operator==(const StringMatch&, const StringMatch&) = default;
 };
 
 struct Condition {
-  enum class Of { host, path, method, header };
+  enum class Of { host, path, method, header, query, source };
   Of of = Of::path;
-  std::string header;  // lower case, for `header`
-  StringMatch match;
+  std::string name;              // of the header or of the query's parameter
+  std::vector<StringMatch> any;  // one must hold; not for `source`
+  std::vector<Prefix> sources;   // for `source`: one must have the client's address
   friend bool operator==(const Condition&, const Condition&) = default;
 };
 
@@ -49,17 +51,67 @@ struct FixedResponse {
   std::string body;
   friend bool operator==(const FixedResponse&, const FixedResponse&) = default;
 };
+// `location` as it is; or, when that is empty, made of the parts. In them #{protocol}, #{host},
+// #{port}, #{path} (without its first slash) and #{query} stand for the request's.
 struct Redirect {
   int status = 302;
   std::string location;
+  std::string protocol = "#{protocol}";
+  std::string host = "#{host}";
+  std::string port = "#{port}";
+  std::string path = "/#{path}";
+  std::string query = "#{query}";
   friend bool operator==(const Redirect&, const Redirect&) = default;
 };
 using Action = std::variant<Forward, FixedResponse, Redirect>;
+
+struct HeaderEdit {
+  enum class How { set, add, remove };
+  How how = How::set;
+  std::string name;
+  std::string value;
+  friend bool operator==(const HeaderEdit&, const HeaderEdit&) = default;
+};
+// What a target sees instead of what the client asked for. Empty: the same.
+struct Rewrite {
+  std::string host;
+  std::string path_prefix;  // of paths that begin with it, `path_with` stands instead
+  std::string path_regex;   // the whole path; in `path_with` $1 to $9 are its groups
+  std::string path_with;
+  friend bool operator==(const Rewrite&, const Rewrite&) = default;
+};
+// Requests beyond it are answered with 429.
+struct RateLimit {
+  enum class By { rule, source };  // one bucket, or one for each client address
+  By by = By::rule;
+  double per_second = 0;
+  std::uint32_t burst = 1;  // at once, after a pause
+  friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+// Deliberate trouble for a share (in parts per million) of the requests.
+struct Fault {
+  milliseconds delay{0};
+  std::uint32_t delay_ppm = 0;
+  int abort_status = 503;
+  std::uint32_t abort_ppm = 0;
+  friend bool operator==(const Fault&, const Fault&) = default;
+};
+// What is done to a request and its response on the way, beside the action.
+struct Treatment {
+  Rewrite rewrite;
+  std::vector<HeaderEdit> request_headers;
+  std::vector<HeaderEdit> response_headers;
+  std::optional<RateLimit> rate_limit;
+  std::optional<Fault> fault;
+  std::optional<milliseconds> timeout;  // from head to head; else the target group's
+  friend bool operator==(const Treatment&, const Treatment&) = default;
+};
 
 struct Rule {
   std::uint32_t priority = 0;
   std::vector<Condition> conditions;  // all must hold
   Action action;
+  Treatment treatment;
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
@@ -76,6 +128,7 @@ struct Listener {
   std::string socket;
   std::vector<Rule> rules;  // by priority, lowest first
   std::optional<Action> default_action;
+  Treatment default_treatment;
   std::vector<InboundPort> inbound_ports;  // by port
   std::optional<milliseconds> idle_timeout;
   std::optional<milliseconds> header_timeout;

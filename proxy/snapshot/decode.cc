@@ -148,25 +148,29 @@ Result<Condition> condition_of(const pb::Condition& in) {
   switch (in.kind_case()) {
     case pb::Condition::kHost: {
       out.of = Condition::Of::host;
-      TRY(out.match, match_of(in.host()));
-      std::ranges::transform(out.match.text, out.match.text.begin(),
+      TRY(auto match, match_of(in.host()));
+      std::ranges::transform(match.text, match.text.begin(),
                              [](unsigned char c) { return std::tolower(c); });
+      out.any.push_back(std::move(match));
       return out;
     }
     case pb::Condition::kPath: {
       out.of = Condition::Of::path;
-      TRY(out.match, match_of(in.path()));
+      TRY(auto match, match_of(in.path()));
+      out.any.push_back(std::move(match));
       return out;
     }
     case pb::Condition::kMethod: {
       out.of = Condition::Of::method;
-      TRY(out.match, match_of(in.method()));
+      TRY(auto match, match_of(in.method()));
+      out.any.push_back(std::move(match));
       return out;
     }
     case pb::Condition::kHeader: {
       out.of = Condition::Of::header;
-      TRY(out.header, label_of(in.header().name(), "a condition's header name"));
-      TRY(out.match, match_of(in.header().value()));
+      TRY(out.name, label_of(in.header().name(), "a condition's header name"));
+      TRY(auto match, match_of(in.header().value()));
+      out.any.push_back(std::move(match));
       return out;
     }
     default:
@@ -212,7 +216,10 @@ Result<Action> action_of(const pb::Action& in) {
         return fail(Errc::invalid, "a redirect's status is not 301, 302, 307 or 308");
       }
       TRY(auto location, label_of(redirect.location(), "a redirect's location"));
-      return Action(Redirect{static_cast<int>(status), std::move(location)});
+      Redirect out;
+      out.status = static_cast<int>(status);
+      out.location = std::move(location);
+      return Action(std::move(out));
     }
     default:
       return fail(Errc::invalid, "an action is not forward, fixed response or redirect");

@@ -57,7 +57,7 @@ TEST(Decode, ASnapshotBecomesValues) {
   ASSERT_EQ(snapshot.listeners.size(), 1u);
   ASSERT_EQ(snapshot.listeners[0].rules.size(), 2u);
   EXPECT_EQ(snapshot.listeners[0].rules[0].priority, 10u);
-  EXPECT_EQ(snapshot.listeners[0].rules[0].conditions[0].match.text, "example.org");
+  EXPECT_EQ(snapshot.listeners[0].rules[0].conditions[0].any[0].text, "example.org");
   const TargetGroup& group = snapshot.groups[0];
   EXPECT_EQ(group.targets[0].address.format(), "10.0.0.1:80");
   EXPECT_EQ(group.targets[0].weight, 1u);

@@ -1,0 +1,103 @@
+// What the listener's rules say to an exchange, before it has a target.
+#include <boost/asio/steady_timer.hpp>
+
+#include "proxy/listener/exchange.h"
+#include "proxy/route/redirect.h"
+
+namespace heddle::listener {
+namespace {
+
+constexpr std::uint64_t kMillion = 1'000'000;
+constexpr std::chrono::milliseconds kFaultStep{100};  // how soon a delay notices an end
+
+}  // namespace
+
+Task<const snapshot::Forward*> Exchange::follow_rules() {
+  table_ = ingress_.table;
+  decision_ = table_->find(request_, client_.address());
+  if (!decision_.action) {
+    (void)co_await fail(Failure::no_rule);
+    co_return nullptr;
+  }
+  if (decision_.limiter) {
+    const auto wait = decision_.limiter->refuse(client_.address(), std::chrono::steady_clock::now());
+    if (wait) {
+      retry_after_ = std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count());
+      (void)co_await fail(Failure::rate_limited);
+      co_return nullptr;
+    }
+  }
+  const auto& fault = decision_.treatment->fault;
+  if (fault && !co_await pass_fault(*fault)) co_return nullptr;
+  if (const auto* fixed = std::get_if<snapshot::FixedResponse>(decision_.action)) {
+    co_await answer_fixed(*fixed);
+    co_return nullptr;
+  }
+  if (const auto* redirect = std::get_if<snapshot::Redirect>(decision_.action)) {
+    co_await answer_redirect(*redirect);
+    co_return nullptr;
+  }
+  edit_request();
+  co_return &std::get<snapshot::Forward>(*decision_.action);
+}
+
+Task<bool> Exchange::pass_fault(const snapshot::Fault& fault) {
+  if (core_.random.below(kMillion) < fault.delay_ppm) {
+    const Deadline until = after(fault.delay);
+    asio::steady_timer timer(core_.executor);
+    while (std::chrono::steady_clock::now() < until && !client_.gone()) {
+      timer.expires_at(std::min(until, after(kFaultStep)));
+      const auto [ec] = co_await timer.async_wait(nothrow);
+      (void)ec;
+    }
+  }
+  if (core_.random.below(kMillion) >= fault.abort_ppm) co_return true;
+  failure_ = Failure::fault_injected;
+  const std::string body = error_body(name_of(failure_), text_of(failure_));
+  http::LocalResponse response;
+  response.status = fault.abort_status;
+  response.content_type = kErrorType;
+  response.body = body;
+  co_await answer(response);
+  co_return false;
+}
+
+Task<> Exchange::answer_fixed(const snapshot::FixedResponse& fixed) {
+  std::vector<http::HeaderField> fields;
+  edits_.apply(decision_.treatment->response_headers, fields);
+  http::LocalResponse response;
+  response.status = fixed.status;
+  response.content_type = fixed.content_type;
+  response.body = fixed.body;
+  response.fields = fields;
+  co_await answer(response);
+}
+
+Task<> Exchange::answer_redirect(const snapshot::Redirect& redirect) {
+  std::vector<http::HeaderField> fields;
+  edits_.apply(decision_.treatment->response_headers, fields);
+  const route::Arrival arrival{client_.scheme(), client_.local_port()};
+  const std::string location = route::location_of(redirect, request_, arrival);
+  http::LocalResponse response;
+  response.status = redirect.status;
+  response.location = location;
+  response.fields = fields;
+  co_await answer(response);
+}
+
+void Exchange::edit_request() {
+  if (decision_.rewriter) {
+    if (auto target = decision_.rewriter->target_for(request_)) {
+      request_.target = edits_.keep(*std::move(target));
+      request_.path_is_root = false;
+    }
+  }
+  edits_.apply(decision_.treatment->request_headers, request_.fields);
+}
+
+std::chrono::milliseconds Exchange::response_timeout(const upstream::Group& group) const {
+  const auto request = group.config().request_timeout;
+  return decision_.treatment ? decision_.treatment->timeout.value_or(request) : request;
+}
+
+}  // namespace heddle::listener
