@@ -16,6 +16,9 @@
 #include "common/async/task_group.h"
 #include "common/observe/log.h"
 #include "proxy/admin/admin.h"
+#include "proxy/admin/client.h"
+#include "proxy/config/bind.h"
+#include "proxy/config/source.h"
 #include "proxy/control/subscription.h"
 #include "proxy/listener/handed_sockets.h"
 #include "proxy/listener/worker.h"
@@ -26,6 +29,8 @@ namespace heddle {
 namespace {
 
 struct Options {
+  std::string config;  // a file; else heddled says what to do
+  bool check = false;
   std::string id;
   std::string control_socket;
   std::string metrics_socket_name = "metrics";
@@ -33,6 +38,13 @@ struct Options {
   std::uint32_t access_log_sample = 1;
   unsigned threads = 1;
   std::string log_level = "info";
+};
+
+// `heddle-proxy admin`: asks a running proxy.
+struct AdminOptions {
+  std::string socket = "/run/heddle-proxy/admin.sock";
+  std::string command;
+  std::string argument;
 };
 
 std::uint64_t random_seed() {
@@ -64,9 +76,11 @@ struct CoreThread {
 
 class Program {
  public:
-  Program(Options options, listener::HandedSockets sockets,
+  // `edge`: the configuration file's content, when there is one.
+  Program(Options options, std::optional<config::Edge> edge, listener::HandedSockets sockets,
           std::unique_ptr<telemetry::AccessLog> access_log)
       : options_(std::move(options)),
+        edge_(std::move(edge)),
         handed_(std::move(sockets)),
         metrics_(HEDDLE_VERSION),
         access_log_(std::move(access_log)) {}
@@ -75,20 +89,29 @@ class Program {
 
  private:
   void start_cores();
+  void publish(const control::ConfigEvent& event);
   Result<> start_control();
+  Result<> start_file();
+  Result<> serve_pages(UniqueFd socket, admin::Admin::Access access);
   Task<> stop_on_signal();
+  Task<> reload_on_signal();
   Task<> drain_core(CoreThread& core, Deadline deadline);
-  admin::Admin::Page page(std::string_view path);
+  Task<admin::Admin::Page> page(admin::Admin::Ask ask);
+  Task<admin::Admin::Page> change(admin::Admin::Ask ask);
+  bool is_ready() const;
 
   const Options options_;
+  std::optional<config::Edge> edge_;  // until it is in force
   const listener::HandedSockets handed_;  // numbers; their owners are control and admin
   telemetry::Metrics metrics_;
   std::unique_ptr<telemetry::AccessLog> access_log_;
   listener::Settings settings_;
   std::vector<std::unique_ptr<CoreThread>> cores_;
-  std::unique_ptr<control::Subscription> control_;
-  std::unique_ptr<admin::Admin> admin_;
+  std::unique_ptr<control::Subscription> control_;  // one of these two
+  std::unique_ptr<config::FileSource> file_;
+  std::vector<std::unique_ptr<admin::Admin>> admins_;
   std::optional<asio::signal_set> signals_;  // to the end: another SIGTERM must not cut a drain
+  std::optional<asio::signal_set> hangups_;
   std::size_t draining_ = 0;                 // cores
 };
 
@@ -97,11 +120,20 @@ void Program::start_cores() {
   for (unsigned i = 0; i < options_.threads; ++i) cores_.push_back(std::make_unique<CoreThread>());
   // a core -> control: an unknown destination
   const auto ask = [this](SocketAddr destination) {
-    asio::post(cores_[0]->io, [this, destination] { control_->resolve(destination); });
+    asio::post(cores_[0]->io, [this, destination] {
+      if (control_) control_->resolve(destination);
+    });
   };
   for (auto& core : cores_) {
     core->worker = std::make_unique<listener::Worker>(core->io.get_executor(), settings_, metrics_,
                                                       *access_log_, ask, random_seed());
+  }
+}
+
+// configuration -> every core, in order
+void Program::publish(const control::ConfigEvent& event) {
+  for (auto& core : cores_) {
+    asio::post(core->io, [worker = core->worker.get(), event] { worker->apply(event); });
   }
 }
 
@@ -120,45 +152,98 @@ Result<> Program::start_control() {
     }
   }
   CoreThread& first = *cores_[0];
-  // control -> every core: configuration, in order
-  auto publish = [this](const control::ConfigEvent& event) {
-    for (auto& core : cores_) {
-      asio::post(core->io, [worker = core->worker.get(), event] { worker->apply(event); });
-    }
-  };
-  control_ = std::make_unique<control::Subscription>(first.io.get_executor(), std::move(options),
-                                                     metrics_, std::move(publish));
+  control_ = std::make_unique<control::Subscription>(
+      first.io.get_executor(), std::move(options), metrics_,
+      [this](const control::ConfigEvent& event) { publish(event); });
   first.tasks.spawn(control_->run());
   if (!metrics_socket) return {};
-  auto pages = [this](std::string_view path) { return page(path); };
-  TRY(admin_, admin::Admin::open(first.io.get_executor(), std::move(metrics_socket), pages));
-  first.tasks.spawn(admin_->run());
+  return serve_pages(std::move(metrics_socket), admin::Admin::Access::see);
+}
+
+Result<> Program::start_file() {
+  config::FileSource::Options options;
+  options.path = options_.config;
+  for (const auto& [name, fd] : handed_) options.sockets[name] = std::make_shared<UniqueFd>(fd);
+  UniqueFd pages;
+  UniqueFd control;
+  if (edge_->admin_bind) {
+    TRY(pages, config::bind_tcp(*edge_->admin_bind).during("admin.bind"));
+  }
+  if (!edge_->admin_socket.empty()) {
+    TRY(control, config::bind_unix(edge_->admin_socket).during("admin.socket"));
+  }
+  file_ = std::make_unique<config::FileSource>(
+      cores_[0]->io.get_executor(), std::move(options), metrics_,
+      [this](const control::ConfigEvent& event) { publish(event); });
+  TRY_DO(file_->start(*std::move(edge_)));
+  edge_.reset();
+  if (pages) TRY_DO(serve_pages(std::move(pages), admin::Admin::Access::see));
+  if (control) TRY_DO(serve_pages(std::move(control), admin::Admin::Access::change));
+  cores_[0]->tasks.spawn(reload_on_signal());
   return {};
 }
 
-admin::Admin::Page Program::page(std::string_view path) {
+Result<> Program::serve_pages(UniqueFd socket, admin::Admin::Access access) {
+  CoreThread& first = *cores_[0];
+  auto pages = [this](admin::Admin::Ask ask) {
+    return ask.method == "POST" ? change(ask) : page(ask);
+  };
+  TRY(auto admin,
+      admin::Admin::open(first.io.get_executor(), std::move(socket), access, std::move(pages)));
+  admins_.push_back(std::move(admin));
+  first.tasks.spawn(admins_.back()->run());
+  return {};
+}
+
+bool Program::is_ready() const {
+  return draining_ == 0 && (control_ ? control_->is_ready() : file_->is_ready());
+}
+
+Task<admin::Admin::Page> Program::page(admin::Admin::Ask ask) {
   admin::Admin::Page page;
-  if (path == "/metrics") {
+  if (ask.path == "/metrics") {
     metrics_.set_access_log_dropped(access_log_->dropped());
     page = {200, "text/plain; version=0.0.4; charset=utf-8", metrics_.format()};
-  } else if (path == "/ready") {
-    page.status = control_->is_ready() && draining_ == 0 ? 200 : 503;
+  } else if (ask.path == "/ready") {
+    page.status = is_ready() ? 200 : 503;
     page.body = page.status == 200 ? "ready\n" : "no configuration is in force\n";
-  } else if (path == "/config") {
-    page = {200, "application/json", control_->describe()};
+  } else if (ask.path == "/config") {
+    page = {200, "application/json", control_ ? control_->describe() : file_->describe()};
   } else {
     page.body = "pages: /metrics /ready /config\n";
   }
-  return page;
+  co_return page;
+}
+
+// What only the unix socket serves.
+Task<admin::Admin::Page> Program::change(admin::Admin::Ask ask) {
+  admin::Admin::Page page;
+  if (ask.path == "/reload" && file_) {
+    const auto reloaded = co_await file_->reload();
+    page.status = reloaded ? 200 : 422;
+    page.body = (reloaded ? std::string("reloaded") : reloaded.error().text()) + "\n";
+  } else if (ask.path == "/log-level") {
+    const auto set = set_log_level(ask.query);
+    page.status = set ? 200 : 422;
+    page.body = (set ? std::string(ask.query) : set.error().text()) + "\n";
+  } else {
+    page.body = "to be changed: /reload /log-level?LEVEL\n";
+  }
+  co_return page;
 }
 
 Task<> Program::drain_core(CoreThread& core, Deadline deadline) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  co_await core.worker->drain(deadline);
+  // Nobody else has sockets that were bound here.
+  const bool ours = file_ && handed_.empty();
+  co_await core.worker->drain(
+      deadline, ours ? listener::Listener::Queue::served : listener::Listener::Queue::left);
   asio::post(cores_[0]->io, [this] {
     if (--draining_ > 0) return;
-    if (admin_) admin_->stop();
-    control_->stop();
+    for (const auto& admin : admins_) admin->stop();
+    if (hangups_) hangups_->cancel();
+    if (control_) control_->stop();
+    if (file_) file_->stop();
   });
 }
 
@@ -176,9 +261,20 @@ Task<> Program::stop_on_signal() {
   }
 }
 
+Task<> Program::reload_on_signal() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  hangups_.emplace(co_await asio::this_coro::executor, SIGHUP);
+  while (true) {
+    const auto [ec, number] = co_await hangups_->async_wait(nothrow);
+    (void)number;
+    if (ec) co_return;
+    (void)co_await file_->reload();  // it says itself how that went
+  }
+}
+
 Result<> Program::run() {
   start_cores();
-  TRY_DO(start_control());
+  TRY_DO(edge_ ? start_file() : start_control());
   CoreThread& first = *cores_[0];
   first.tasks.spawn(stop_on_signal());
   for (std::size_t i = 1; i < cores_.size(); ++i) {
@@ -199,9 +295,11 @@ Result<> Program::run() {
 }
 
 void add_options(CLI::App& app, Options& options) {
-  app.add_option("--id", options.id, "Name of this proxy, as heddled knows it")->required();
-  app.add_option("--control-socket", options.control_socket, "heddled's socket for proxies")
-      ->required();
+  app.add_option("--config", options.config,
+                 "Run on its own by this YAML file (docs/proxy.md); SIGHUP reads it again");
+  app.add_flag("--check", options.check, "Check the file and end: 0 if it is right");
+  app.add_option("--id", options.id, "Name of this proxy, as heddled knows it");
+  app.add_option("--control-socket", options.control_socket, "heddled's socket for proxies");
   app.add_option("--metrics-socket-name", options.metrics_socket_name,
                  "Which handed-over socket serves /metrics, /ready and /config")
       ->capture_default_str();
@@ -219,21 +317,68 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.set_version_flag("--version", HEDDLE_VERSION);
   app.footer(
-      "Listening sockets are inherited: HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\"; those that the\n"
-      "configuration adds later are asked for at the control socket's path with .sockets added.\n"
+      "With --config FILE it binds its listeners itself. With --id and --control-socket heddled\n"
+      "configures it, and listening sockets are inherited: HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\";\n"
+      "those that are added later are asked for at the control socket's path with .sockets added.\n"
       "Exit status: 0 after SIGTERM, 1 on failure, 2 for wrong usage.");
 }
 
+void add_admin_options(CLI::App& app, AdminOptions& options) {
+  app.add_option("--socket", options.socket, "The proxy's admin.socket")->capture_default_str();
+  app.add_option("COMMAND", options.command, "reload, config, ready, metrics or log-level")
+      ->check(CLI::IsMember({"reload", "config", "ready", "metrics", "log-level"}))
+      ->required();
+  app.add_option("LEVEL", options.argument, "For log-level: debug, info, warn or error");
+}
+
+Result<> run_admin(const AdminOptions& options) {
+  const bool changes = options.command == "reload" || options.command == "log-level";
+  std::string target = "/" + options.command;
+  if (!options.argument.empty()) target += "?" + options.argument;
+  // Reading a file again waits for names that are resolved.
+  constexpr std::chrono::seconds kPatience{120};
+  TRY(const auto answer,
+      admin::ask_proxy(options.socket, changes ? "POST" : "GET", target, kPatience));
+  if (answer.status != 200) {
+    std::string text = answer.body;
+    while (text.ends_with('\n')) text.pop_back();
+    return fail(Errc::invalid, text);
+  }
+  std::cout << answer.body;
+  return {};
+}
+
+Result<> check_usage(const Options& options) {
+  const bool controlled = !options.id.empty() || !options.control_socket.empty();
+  if (!options.config.empty()) {
+    if (!controlled) return {};
+    return fail(Errc::invalid, "--config runs alone: leave --id and --control-socket out");
+  }
+  if (options.check) return fail(Errc::invalid, "--check needs --config FILE");
+  if (!options.id.empty() && !options.control_socket.empty()) return {};
+  return fail(Errc::invalid, "needs --config FILE, or --id and --control-socket; see --help");
+}
+
 Result<> run_program(const Options& options) {
+  std::optional<config::Edge> edge;
+  if (!options.config.empty()) {
+    TRY(edge, config::load_edge(options.config));
+    if (options.check) {
+      std::cout << options.config << ": right\n";
+      return {};
+    }
+    // The system's resolver gives up sooner than after half a minute.
+    (void)::setenv("RES_OPTIONS", "timeout:2 attempts:2", 0);
+  }
   TRY_DO(start_logging("heddle-proxy", options.log_level));
   const char* handed = ::getenv("HEDDLE_PROXY_SOCKETS");
   TRY(auto sockets, listener::parse_handed_sockets(handed ? handed : ""));
-  if (sockets.empty()) {
+  if (!edge && sockets.empty()) {
     return fail(Errc::invalid,
                 "no sockets: set HEDDLE_PROXY_SOCKETS to name=fd of listening descriptors");
   }
   TRY(auto access_log, telemetry::AccessLog::open(options.access_log, options.access_log_sample));
-  Program program(options, std::move(sockets), std::move(access_log));
+  Program program(options, std::move(edge), std::move(sockets), std::move(access_log));
   return program.run();
 }
 
@@ -245,12 +390,21 @@ int main(int argc, char** argv) {
   CLI::App app("heddle-proxy: HTTP and TCP proxy of a Heddle node", "heddle-proxy");
   heddle::Options options;
   heddle::add_options(app, options);
+  heddle::AdminOptions admin;
+  CLI::App* asks = app.add_subcommand("admin", "Ask a running proxy over its admin socket");
+  heddle::add_admin_options(*asks, admin);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const auto result = heddle::run_program(options);
+  if (!asks->parsed()) {
+    if (const auto usage = heddle::check_usage(options); !usage) {
+      std::cerr << "heddle-proxy: " << usage.error().text() << "\n";
+      return 2;
+    }
+  }
+  const auto result = asks->parsed() ? heddle::run_admin(admin) : heddle::run_program(options);
   if (result) return 0;
   std::cerr << "heddle-proxy: " << result.error().text() << "\n";
   return 1;

@@ -46,6 +46,15 @@ void append_quoted(std::string& out, std::string_view value) {
   out += '"';
 }
 
+Result<spdlog::level::level_enum> parse_level(std::string_view level) {
+  if (level == "debug") return spdlog::level::debug;
+  if (level == "info") return spdlog::level::info;
+  if (level == "warn") return spdlog::level::warn;
+  if (level == "error") return spdlog::level::err;
+  return fail(Errc::invalid, "log level '" + std::string(level) +
+                                 "' is unknown; choose debug, info, warn or error");
+}
+
 }  // namespace
 
 std::string format_event(std::string_view event, std::initializer_list<Field> fields) {
@@ -71,17 +80,18 @@ void log(LogLevel level, std::string_view event, std::initializer_list<Field> fi
 }
 
 Result<> start_logging(std::string_view program, std::string_view level) {
-  const auto parsed = spdlog::level::from_str(std::string(level));
-  const bool known = level == "debug" || level == "info" || level == "warn" || level == "error";
-  if (!known) {
-    return fail(Errc::invalid, "log level '" + std::string(level) +
-                                   "' is unknown; choose debug, info, warn or error");
-  }
+  TRY(const auto parsed, parse_level(level));
   auto logger = spdlog::stderr_logger_mt(std::string(program));
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %n %v");
-  logger->set_level(level == "error" ? spdlog::level::err : parsed);
+  logger->set_level(parsed);
   logger->flush_on(spdlog::level::debug);
   spdlog::set_default_logger(std::move(logger));
+  return {};
+}
+
+Result<> set_log_level(std::string_view level) {
+  TRY(const auto parsed, parse_level(level));
+  spdlog::default_logger()->set_level(parsed);
   return {};
 }
 

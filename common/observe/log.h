@@ -44,6 +44,9 @@ inline void log_error(std::string_view event, std::initializer_list<Field> field
 // debug, info, warn or error. Errors: `invalid` for another level.
 Result<> start_logging(std::string_view program, std::string_view level);
 
+// Later, while it runs. Errors: as above.
+Result<> set_log_level(std::string_view level);
+
 // What log() writes after the level; apart for tests.
 std::string format_event(std::string_view event, std::initializer_list<Field> fields);
 

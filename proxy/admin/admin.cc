@@ -18,14 +18,15 @@ constexpr std::chrono::seconds kPatience{10};
 }  // namespace
 
 Result<std::unique_ptr<Admin>> Admin::open(asio::any_io_executor executor, UniqueFd socket,
-                                           Pages pages) {
+                                           Access access, Pages pages) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
     return fail_errno(errno, "the metrics socket");
   }
-  std::unique_ptr<Admin> admin(new Admin(executor, std::move(pages)));
+  std::unique_ptr<Admin> admin(new Admin(executor, access, std::move(pages)));
   boost::system::error_code ec;
+  // A unix socket goes as IPv4: the protocol matters for sockets that Asio opens, not for these.
   admin->acceptor_.assign(address.ss_family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
                           socket.get(), ec);
   if (ec) return fail_errno(ec.value(), "the metrics socket");
@@ -33,8 +34,12 @@ Result<std::unique_ptr<Admin>> Admin::open(asio::any_io_executor executor, Uniqu
   return admin;
 }
 
-Admin::Admin(asio::any_io_executor executor, Pages pages)
-    : deadlines_(executor), acceptor_(executor), pages_(std::move(pages)), connections_(executor) {}
+Admin::Admin(asio::any_io_executor executor, Access access, Pages pages)
+    : deadlines_(executor),
+      acceptor_(executor),
+      access_(access),
+      pages_(std::move(pages)),
+      connections_(executor) {}
 
 void Admin::stop() {
   stopping_ = true;
@@ -54,17 +59,23 @@ Task<> Admin::run() {
   co_await connections_.join();
 }
 
-std::string Admin::answer(std::string_view head) const {
+Task<std::string> Admin::answer(std::string_view head) const {
   http::RequestHead request;
   Page page;
   if (const auto refusal = http::parse_request(head, kLimits, request)) {
     page.status = http::status_of(*refusal);
     page.body = std::string(http::text_of(*refusal)) + "\n";
-  } else if (request.method != "GET" && request.method != "HEAD") {
+  } else if (request.method == "POST" ? access_ != Access::change
+                                      : request.method != "GET" && !request.is_head()) {
     page.status = 405;
-    page.body = "only GET and HEAD are served here\n";
+    page.body = access_ == Access::change ? "only GET, HEAD and POST are served here\n"
+                                          : "only GET and HEAD are served here\n";
   } else {
-    page = pages_(request.path);
+    const auto mark = request.target.find('?');
+    Ask ask{request.method, request.path, {}};
+    if (request.is_head()) ask.method = "GET";
+    if (mark != std::string_view::npos) ask.query = request.target.substr(mark + 1);
+    page = co_await pages_(ask);
   }
   http::LocalResponse response;
   response.status = page.status;
@@ -73,7 +84,7 @@ std::string Admin::answer(std::string_view head) const {
   response.to_head = request.is_head();
   std::string out;
   http::append_local(out, response);
-  return out;
+  co_return out;
 }
 
 // One request per connection: scrapes are seconds apart.
@@ -87,10 +98,10 @@ Task<> Admin::serve(io::Stream::Socket socket) {
   while (true) {
     const auto scanned = scanner.scan(in.view(), kLimits);
     if (!scanned || *scanned) {
-      const std::string out =
-          answer(scanned ? in.view().substr(0, **scanned) : std::string_view("\r\n"));
+      const std::string head(scanned ? in.view().substr(0, **scanned) : std::string_view("\r\n"));
+      const std::string out = co_await answer(head);
       const io::Pieces bytes{out};
-      (void)co_await stream.write_all(bytes, deadline);
+      (void)co_await stream.write_all(bytes, after(kPatience));
       stream.shutdown_send();
       break;
     }

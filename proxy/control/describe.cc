@@ -1,18 +1,9 @@
-// What is in force, as JSON for people (`/config`).
+#include "proxy/control/describe.h"
+
 #include "proxy/control/subscription.h"
 
 namespace heddle::control {
 namespace {
-
-// Names were checked to be free of control characters; quotes may stand in them.
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
 
 std::string_view name_of(snapshot::ListenerKind kind) {
   switch (kind) {
@@ -41,40 +32,54 @@ std::string_view name_of(snapshot::TargetState state) {
 }
 
 std::string describe_group(const snapshot::TargetGroup& group) {
-  std::string out = "{\"name\":" + quoted(group.name) + ",\"service\":" + quoted(group.service) +
+  std::string out = "{\"name\":" + quoted_json(group.name) + ",\"service\":" + quoted_json(group.service) +
                     ",\"targets\":[";
   for (const snapshot::Target& target : group.targets) {
     if (!out.ends_with('[')) out += ',';
-    out += "{\"id\":" + quoted(target.id) + ",\"address\":" + quoted(target.address.format()) +
+    out += "{\"id\":" + quoted_json(target.id) + ",\"address\":" + quoted_json(target.address.format()) +
            ",\"weight\":" + std::to_string(target.weight) +
-           ",\"state\":" + quoted(name_of(target.state)) + "}";
+           ",\"state\":" + quoted_json(name_of(target.state)) + "}";
   }
   return out + "]}";
 }
 
 }  // namespace
 
+std::string quoted_json(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
 std::string Subscription::describe() const {
-  std::string out =
-      "{\"id\":" + quoted(options_.proxy_id) + ",\"revision\":" + std::to_string(revision_) +
-      ",\"control_connected\":" + (connected_ ? "true" : "false") + ",\"listeners\":[";
-  if (const auto* listeners = store_.listeners()) {
+  return describe_config("\"id\":" + quoted_json(options_.proxy_id) +
+                             ",\"revision\":" + std::to_string(revision_) +
+                             ",\"control_connected\":" + (connected_ ? "true" : "false"),
+                         store_);
+}
+
+std::string describe_config(std::string_view head, const ConfigStore& store) {
+  std::string out = "{" + std::string(head) + ",\"listeners\":[";
+  if (const auto* listeners = store.listeners()) {
     for (const snapshot::Listener& listener : *listeners) {
       if (!out.ends_with('[')) out += ',';
-      out += "{\"name\":" + quoted(listener.name) + ",\"kind\":" + quoted(name_of(listener.kind)) +
-             ",\"socket\":" + quoted(listener.socket) +
+      out += "{\"name\":" + quoted_json(listener.name) + ",\"kind\":" + quoted_json(name_of(listener.kind)) +
+             ",\"socket\":" + quoted_json(listener.socket) +
              ",\"rules\":" + std::to_string(listener.rules.size()) + "}";
     }
   }
   out += "],\"target_groups\":[";
-  for (const auto& [name, group] : store_.groups()) {
+  for (const auto& [name, group] : store.groups()) {
     if (!out.ends_with('[')) out += ',';
     out += describe_group(*group);
   }
   out += "],\"destinations\":{";
-  for (const auto& [address, group] : store_.destinations()) {
+  for (const auto& [address, group] : store.destinations()) {
     if (!out.ends_with('{')) out += ',';
-    out += quoted(address.format()) + ":" + quoted(group);
+    out += quoted_json(address.format()) + ":" + quoted_json(group);
   }
   return out + "}}\n";
 }

@@ -1,0 +1,41 @@
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/yaml/reader.h"
+#include "proxy/config/edge.h"
+#include "proxy/config/keys.h"
+
+// The sections of a configuration file. Each reports what is wrong to `Reading::diagnostics`.
+namespace heddle::config {
+
+inline constexpr std::int64_t kMostWeight = 1'000'000;
+
+struct Reading {
+  explicit Reading(const std::string& file) : diagnostics(file) {}
+
+  yaml::Diagnostics diagnostics;
+  Edge edge;
+  // Groups that something names, checked once all are known.
+  struct Reference {
+    yaml::Mark mark;
+    std::string path;
+    std::string group;
+  };
+  std::vector<Reference> references;
+};
+
+void read_listeners(Reading& reading, const yaml::YamlNode& node);
+void read_groups(Reading& reading, const yaml::YamlNode& node);
+
+// One rule without its priority and conditions; `map` is the rule's.
+snapshot::Treatment read_treatment(Reading& reading, const yaml::MapReader& map);
+std::optional<snapshot::Action> read_action(Reading& reading, const yaml::MapReader& map);
+std::vector<snapshot::Condition> read_conditions(Reading& reading, const yaml::YamlNode& node,
+                                                 const std::string& path);
+
+// Texts that stand in headers: without control characters. Reports and gives "" otherwise.
+std::string plain_text(const yaml::MapReader& map, std::string_view key, std::size_t most);
+
+}  // namespace heddle::config

@@ -1,0 +1,234 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "tests/support/proxy/backend.h"
+#include "tests/support/proxy/clients.h"
+#include "tests/support/proxy/edge_process.h"
+#include "tests/support/proxy/proxy_process.h"
+
+namespace heddle::testing {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// Answers each request with its own head as the body.
+void echo_heads(int fd) {
+  std::string rest;
+  for (std::string head = read_head(fd, rest); !head.empty(); head = read_head(fd, rest)) {
+    if (!send_all(fd, "HTTP/1.1 200 OK\r\nServer: backend\r\nX-Secret: 1\r\nContent-Length: " +
+                          std::to_string(head.size()) + "\r\n\r\n" + head)) {
+      return;
+    }
+  }
+}
+
+// The program on its own, by a file.
+class Edge : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/heddle-edge-test-XXXXXX";
+    directory_ = ::mkdtemp(name);
+    port_ = free_port();
+  }
+  void TearDown() override {
+    proxy_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  std::string listener(const std::string& rules, const std::string& fallback) const {
+    return "listeners:\n  web:\n    bind: 127.0.0.1:" + std::to_string(port_) + "\n" +
+           (rules.empty() ? "" : "    rules:\n" + rules) + "    default: " + fallback + "\n";
+  }
+  static std::string group(const std::string& name, const SocketAddr& target) {
+    return "  " + name + ": {targets: [\"" + target.format() + "\"]}\n";
+  }
+  void start(const std::string& config, std::vector<std::string> arguments = {}) {
+    proxy_ = std::make_unique<EdgeProcess>(directory_, config, std::move(arguments));
+    ASSERT_TRUE(proxy_->wait_until_ready());
+  }
+  std::string get(const std::string& path, const std::string& host = "web",
+                  const std::string& extra = "") const {
+    return testing::exchange(port_, "GET " + path + " HTTP/1.1\r\nHost: " + host +
+                               "\r\nConnection: close\r\n" + extra + "\r\n");
+  }
+
+  std::string directory_;
+  std::uint16_t port_ = 0;
+  std::uint16_t extra_port_ = 0;
+  std::unique_ptr<EdgeProcess> proxy_;
+};
+
+TEST_F(Edge, RulesDoWhatTheySay) {
+  Backend backend(echo_heads);
+  start(listener(R"(      - when: {path: /fixed}
+        respond: {status: 418, type: text/plain, body: short and stout}
+        response-headers: {set: {X-Kind: teapot}}
+      - when: {host: old.example.org}
+        redirect: {status: 301, host: new.example.org, path: "/at/#{path}"}
+      - when: {path: {prefix: /api/}, headers: {x-env: canary}}
+        forward: app
+        rewrite: {host: inner.example.org, path: {prefix: /api/, with: /v2/}}
+        request-headers: {set: {X-Team: blue}, remove: [X-Env]}
+        response-headers: {remove: [X-Secret], set: {Server: heddle}}
+      - when: {query: {fail: "yes"}}
+        forward: app
+        fault: {abort: {status: 502}}
+      - when: {path: /slow}
+        forward: app
+        fault: {delay: {for: 300ms}}
+      - when: {path: /limited}
+        forward: app
+        rate-limit: {rate: 1/m, burst: 2}
+      - when: {source: 10.0.0.0/8}
+        respond: {status: 403}
+)",
+                 "{forward: app}") +
+        "target-groups:\n" + group("app", backend.address()));
+
+  EXPECT_THAT(get("/fixed"), StartsWith("HTTP/1.1 418 "));
+  EXPECT_THAT(get("/fixed"), HasSubstr("X-Kind: teapot\r\n"));
+  EXPECT_THAT(get("/fixed"), EndsWith("short and stout"));
+  EXPECT_THAT(get("/a?b", "OLD.example.org"),
+              HasSubstr("Location: http://new.example.org/at/a?b\r\n"));
+
+  const std::string rewritten = get("/api/x?q=1", "web", "X-Env: canary\r\n");
+  EXPECT_THAT(rewritten, HasSubstr("GET /v2/x?q=1 HTTP/1.1\r\n"));
+  EXPECT_THAT(rewritten, HasSubstr("Host: inner.example.org\r\n"));
+  EXPECT_THAT(rewritten, HasSubstr("X-Forwarded-Host: web\r\n"));
+  EXPECT_THAT(rewritten, HasSubstr("X-Team: blue\r\n"));
+  EXPECT_THAT(rewritten, Not(HasSubstr("canary")));
+  EXPECT_THAT(rewritten, HasSubstr("Server: heddle\r\n"));
+  EXPECT_THAT(rewritten, Not(HasSubstr("X-Secret")));
+  EXPECT_THAT(get("/api/x"), HasSubstr("GET /api/x HTTP/1.1\r\n"));
+  EXPECT_THAT(get("/api/x"), HasSubstr("X-Secret: 1\r\n"));
+
+  EXPECT_THAT(get("/?fail=yes"), StartsWith("HTTP/1.1 502 "));
+  EXPECT_THAT(get("/?fail=yes"), HasSubstr("fault_injected"));
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THAT(get("/slow"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(300));
+
+  EXPECT_THAT(get("/limited"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(get("/limited"), StartsWith("HTTP/1.1 200 "));
+  const std::string limited = get("/limited");
+  EXPECT_THAT(limited, StartsWith("HTTP/1.1 429 "));
+  EXPECT_THAT(limited, HasSubstr("rate_limited"));
+  const auto at = limited.find("Retry-After: ");
+  ASSERT_NE(at, std::string::npos) << limited;
+  const int wait = std::atoi(limited.c_str() + at + 13);
+  EXPECT_GT(wait, 1);
+  EXPECT_LE(wait, 60);
+}
+
+// Goal: nothing is lost while the configuration changes under load, by signal and by command.
+TEST_F(Edge, ReloadsUnderLoadLoseNothing) {
+  Backend first(answering("one"));
+  Backend second(answering("two"));
+  const auto config = [&](bool other) {
+    std::string out = listener(other ? "      - {when: {path: /x}, respond: {status: 200}}\n" : "",
+                               other ? "{forward: {groups: {b: 1}}}" : "{forward: a}");
+    if (other) {
+      out += "  more: {bind: \"127.0.0.1:" + std::to_string(extra_port_) +
+             "\", default: {respond: {status: 200}}}\n";
+    }
+    return out + "target-groups:\n" +
+           (other ? group("b", second.address()) : group("a", first.address()));
+  };
+  extra_port_ = free_port();
+  start(config(false), {"--threads", "2"});
+  Clients clients(port_);
+  for (int i = 0; i < 2; ++i) {
+    clients.add_fresh();
+    clients.add_kept();
+  }
+  for (int i = 1; i <= 16; ++i) {
+    ASSERT_TRUE(clients.wait_for(40));
+    proxy_->write(config(i % 2));
+    if (i % 4 < 2) {
+      ::kill(proxy_->pid(), SIGHUP);
+    } else {
+      const auto said = proxy_->admin("reload");
+      EXPECT_EQ(said.status, 0) << said.text;
+    }
+  }
+  ASSERT_TRUE(clients.wait_for(40));
+  clients.stop();
+  EXPECT_EQ(clients.count.lost, 0);
+  EXPECT_EQ(clients.count.refused, 0);
+  EXPECT_GT(second.accepted(), 0U);
+}
+
+TEST_F(Edge, AFileThatIsWrongChangesNothing) {
+  Backend backend(answering("one"));
+  const std::string good =
+      listener("", "{forward: app}") + "target-groups:\n" + group("app", backend.address());
+  start(good);
+  proxy_->write(listener("", "{forward: ap}") + "target-groups:\n" +
+                group("app", backend.address()));
+  const auto said = proxy_->admin("reload");
+  EXPECT_EQ(said.status, 1);
+  EXPECT_THAT(said.text, HasSubstr("edge.yaml:4:24: listeners.web.default.forward: no target group "
+                                   "is called \"ap\"; did you mean \"app\"?"));
+  EXPECT_THAT(get("/"), EndsWith("one"));
+  const auto checked = EdgeProcess::run("--config " + proxy_->file() + " --check");
+  EXPECT_EQ(checked.status, 1);
+  EXPECT_THAT(checked.text, HasSubstr("did you mean \"app\"?"));
+  proxy_->write(good);
+  EXPECT_EQ(proxy_->admin("reload").status, 0);
+  EXPECT_EQ(EdgeProcess::run("--config " + proxy_->file() + " --check").status, 0);
+  EXPECT_EQ(EdgeProcess::run("--check").status, 2);
+}
+
+TEST_F(Edge, ATakenAddressEndsTheStartWithItsName) {
+  std::uint16_t taken = 0;
+  const UniqueFd other = listen_on_loopback(&taken);
+  port_ = taken;
+  EdgeProcess proxy(directory_, listener("", "{respond: {status: 200}}"));
+  EXPECT_EQ(ProxyProcess::wait(proxy.pid()), 1);
+}
+
+TEST_F(Edge, AnswersWhatItAcceptedBeforeItEnds) {
+  Backend backend(answering("one"));
+  start(listener("", "{forward: app}") + "target-groups:\n" + group("app", backend.address()));
+  Clients clients(port_);
+  clients.add_fresh();
+  clients.add_kept();
+  ASSERT_TRUE(clients.wait_for(50));
+  EXPECT_EQ(proxy_->terminate(), 0);
+  clients.stop();
+  EXPECT_EQ(clients.count.lost, 0);
+}
+
+TEST_F(Edge, RelaysTcp) {
+  Backend backend([](int fd) { send_all(fd, "220 hello\r\n"); });
+  start("listeners:\n  mail: {bind: \"127.0.0.1:" + std::to_string(port_) +
+        "\", kind: tcp, default: {forward: mail}}\ntarget-groups:\n  mail: {protocol: tcp, targets: [" +
+        backend.address().format() + "]}\n");
+  EXPECT_EQ(testing::exchange(port_, ""), "220 hello\r\n");
+}
+
+TEST_F(Edge, NamesAreResolved) {
+  Backend backend(answering("one"));
+  start(listener("", "{forward: app}") + "target-groups: {app: {targets: [localhost:" +
+        std::to_string(backend.address().port) + "]}}\n");
+  EXPECT_THAT(get("/"), EndsWith("one"));
+}
+
+TEST_F(Edge, TheLogLevelChangesWhileItRuns) {
+  start(listener("", "{respond: {status: 200}}"));
+  EXPECT_EQ(proxy_->admin("log-level debug").status, 0);
+  EXPECT_EQ(proxy_->admin("log-level loud").status, 1);
+  EXPECT_THAT(proxy_->admin("config").text, HasSubstr("\"revision\":1"));
+  EXPECT_THAT(proxy_->admin("metrics").text, HasSubstr("heddle_proxy_build_info"));
+}
+
+}  // namespace
+}  // namespace heddle::testing
