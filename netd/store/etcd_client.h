@@ -30,6 +30,9 @@ struct EtcdClient {
 void prepare(grpc::ClientContext& context);
 void set_deadline(grpc::ClientContext& context, Deadline deadline);
 
+// Errors: `invalid` when only some of CA, certificate and key are given.
+Result<std::shared_ptr<grpc::Channel>> etcd_channel(const EtcdTarget& target);
+
 std::unique_ptr<Store::Watch> watch_etcd(std::shared_ptr<EtcdClient> client, Revision from,
                                          Store::OnChange on_change);
 

@@ -264,23 +264,7 @@ Result<Revision> EtcdStore::commit(const Transaction& transaction, Deadline dead
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_etcd(const EtcdTarget& target) {
-  const bool some = !target.ca_pem.empty() || !target.cert_pem.empty() || !target.key_pem.empty();
-  const bool all = !target.ca_pem.empty() && !target.cert_pem.empty() && !target.key_pem.empty();
-  if (some != all) {
-    return fail(Errc::invalid, "etcd's CA, certificate and key are given together or not at all");
-  }
-  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
-  if (all) credentials = grpc::SslCredentials({target.ca_pem, target.key_pem, target.cert_pem});
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);  // our own child's answers, a page or a transaction each
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2'000);  // what one attempt may take
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  auto channel = grpc::CreateCustomChannel(target.endpoint, credentials, arguments);
+  TRY(auto channel, etcd_channel(target));
   return std::make_unique<EtcdStore>(
       std::make_shared<EtcdClient>(std::move(channel), target.prefix));
 }
