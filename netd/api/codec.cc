@@ -36,6 +36,8 @@ HEDDLE_SAME(EndpointState::gone, ENDPOINT_GONE);
 HEDDLE_SAME(NodeRole::manager, NODE_MANAGER);
 HEDDLE_SAME(NodeStatus::ready, NODE_READY);
 HEDDLE_SAME(NodeStatus::down, NODE_DOWN);
+HEDDLE_SAME(Availability::pause, NODE_PAUSE);
+HEDDLE_SAME(Availability::drain, NODE_DRAIN);
 HEDDLE_SAME(LbAlgorithm::round_robin, LB_ROUND_ROBIN);
 HEDDLE_SAME(LbAlgorithm::least_request, LB_LEAST_REQUEST);
 #undef HEDDLE_SAME
@@ -152,6 +154,8 @@ void to_proto(const model::Node& value, model::v1::Node& out) {
   out.set_epoch(value.epoch);
   out.set_status(static_cast<model::v1::NodeStatus>(value.status));
   out.set_joined(seconds(value.joined));
+  out.set_availability(static_cast<model::v1::Availability>(value.availability));
+  put_map(value.labels, *out.mutable_labels());
 }
 
 Result<model::Node> from_proto(const model::v1::Node& message) {
@@ -166,6 +170,9 @@ Result<model::Node> from_proto(const model::v1::Node& message) {
   TRY(value.status,
       enum_field<model::NodeStatus>("status", message.status(), model::v1::NodeStatus_IsValid));
   TRY(value.joined, time_field("joined", message.joined()));
+  TRY(value.availability, enum_field<model::Availability>("availability", message.availability(),
+                                                          model::v1::Availability_IsValid));
+  TRY(value.labels, map_field("labels", message.labels()));
   return value;
 }
 

@@ -1,18 +1,13 @@
 #include "netd/cluster/cluster.h"
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
+#include <algorithm>
 
 #include "common/observe/log.h"
 #include "netd/api/codec.h"
 #include "netd/api/model.pb.h"
 #include "netd/api/status.h"
-#include "netd/cluster/link.h"
-#include "netd/cluster/manager.h"
-#include "netd/cluster/membership.h"
-#include "netd/cluster/node_client.h"
-#include "netd/cluster/notifier.h"
+#include "netd/cluster/cluster_impl.h"
+#include "netd/cluster/manager_health.h"
 #include "netd/identity/authority.h"
 #include "netd/identity/fetch_root.h"
 #include "netd/identity/join_token.h"
@@ -20,15 +15,12 @@
 namespace heddle::cluster {
 namespace {
 
-constexpr std::chrono::seconds kManagerStart{30};  // one attempt at a restart
-constexpr std::chrono::milliseconds kUpkeep{3'600'000};
-constexpr std::chrono::milliseconds kUpkeepRetry{1000};
+constexpr std::chrono::seconds kHealthTime{1};
 
 Membership membership_of(const model::Id& swarm, const model::Node& node) {
   Membership membership;
   membership.set_swarm(swarm);
   membership.set_node(node.id);
-  membership.set_manager(node.role == model::NodeRole::manager);
   membership.set_address(node.address.format());
   membership.set_api_port(node.api_port);
   membership.set_data_address(node.data_address.format());
@@ -70,93 +62,7 @@ Result<HostPort> parse_manager(const std::string& text) {
   return out;
 }
 
-class ClusterImpl final : public Cluster {
- public:
-  ClusterImpl(Settings settings, Events events)
-      : settings_(std::move(settings)), dir_(settings_.state_dir), notifier_(std::move(events)) {}
-  ~ClusterImpl() override;
-
-  Result<> resume();
-
-  Role role() const override;
-  Result<model::Node> init(InitRequest request, Deadline deadline) override;
-  Result<model::Node> join(JoinRequest request, Deadline deadline) override;
-  Result<> leave(Force force, Deadline deadline) override;
-  Result<Token> join_token(model::NodeRole role, Rotate rotate,
-                           std::optional<std::chrono::seconds> ttl, Deadline deadline) override;
-  Result<model::Network> create_network(model::Network draft, std::vector<Prefix> avoid,
-                                        Deadline deadline) override;
-  Result<model::Network> update_network(model::Network before, model::Network after,
-                                        std::vector<Prefix> avoid, Deadline deadline) override;
-  Result<> remove_network(model::Id network, Deadline deadline) override;
-  Result<model::AddressBlock> claim_block(model::Id network, Deadline deadline) override;
-  Result<> release_block(model::AddressBlock block, Deadline deadline) override;
-  void report(NodeReport report) override;
-
- private:
-  Result<> check_free() const;
-  Result<model::Node> init_here(const InitRequest& request, Deadline deadline);
-  Result<model::Node> join_there(const JoinRequest& request, Deadline deadline);
-  Result<std::string> join_key();
-  Result<> store_joined(const node::v1::JoinReply& reply, const std::string& root,
-                        const std::string& key, const Membership& membership);
-  Result<> start_link(const Membership& membership);
-  void start_upkeep();
-  bool keep_manager(const Membership& membership);
-  bool keep_worker(const Membership& membership);
-  Result<std::shared_ptr<Link>> link() const;
-  Result<std::shared_ptr<Manager>> manager() const;
-  void stop_all();
-  bool stopping() const;
-  void save_state();
-
-  const Settings settings_;
-  const SystemClock clock_;
-  std::mutex changing_;  // held by init, join, leave: one at a time
-  MembershipDir dir_;
-  Notifier notifier_;
-
-  mutable std::mutex mutex_;
-  std::condition_variable stop_;
-  bool stopping_ = false;
-  std::optional<Membership> membership_;
-  std::shared_ptr<Link> link_;
-  std::shared_ptr<Manager> manager_;  // absent while it starts
-  std::optional<NodeReport> report_;  // the last, for a link that comes
-  std::thread upkeep_;                // starts a manager, renews certificates
-};
-
-ClusterImpl::~ClusterImpl() {
-  stop_all();
-}
-
-// The state is kept as of the end; etcd and the sessions of others go after our own.
-void ClusterImpl::stop_all() {
-  std::shared_ptr<Link> link;
-  std::shared_ptr<Manager> manager;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    stop_.notify_all();
-  }
-  if (upkeep_.joinable()) upkeep_.join();
-  notifier_.clear();
-  save_state();
-  {
-    const std::lock_guard lock(mutex_);
-    link = std::exchange(link_, nullptr);
-    manager = std::exchange(manager_, nullptr);
-    stopping_ = false;
-  }
-  link.reset();
-  manager.reset();
-  notifier_.clear();
-}
-
-bool ClusterImpl::stopping() const {
-  const std::lock_guard lock(mutex_);
-  return stopping_;
-}
+}  // namespace
 
 Result<> ClusterImpl::resume() {
   TRY(auto membership, dir_.open());
@@ -165,6 +71,7 @@ Result<> ClusterImpl::resume() {
     const std::lock_guard lock(mutex_);
     membership_ = *membership;
   }
+  if (!membership->manager()) TRY_DO(Manager::drop_keys(dir_));  // of a step that was cut short
   TRY_DO(start_link(*membership));
   start_upkeep();
   return {};
@@ -174,122 +81,6 @@ Cluster::Role ClusterImpl::role() const {
   const std::lock_guard lock(mutex_);
   if (!membership_) return Role::none;
   return membership_->manager() ? Role::manager : Role::worker;
-}
-
-Result<> ClusterImpl::start_link(const Membership& membership) {
-  Link::Settings settings;
-  settings.swarm = membership.swarm();
-  settings.node = membership.node();
-  TRY(settings.root_pem, dir_.read(kRootFile));
-  TRY(settings.certificate_pem, dir_.read(kNodeCertificateFile));
-  TRY(settings.key_pem, dir_.read(kNodeKeyFile));
-  settings.managers.assign(membership.managers().begin(), membership.managers().end());
-  settings.last_state = dir_.read(kLastStateFile).value_or("");
-  Link::Events events;
-  events.on_state = [this](SwarmState state) { notifier_.state(std::move(state)); };
-  events.on_session = [this](bool up) { notifier_.session(up); };
-  events.on_refused = [this](model::Id id, Error why) { notifier_.refused(id, why); };
-  events.on_dirty = [this] { notifier_.save_soon([this] { save_state(); }); };
-  std::shared_ptr<Link> link = Link::start(std::move(settings), std::move(events));
-  const std::lock_guard lock(mutex_);
-  if (report_) link->report(*report_);
-  std::swap(link_, link);
-  return {};
-}
-
-void ClusterImpl::save_state() {
-  std::shared_ptr<Link> link;
-  Membership membership;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!link_ || !membership_) return;
-    link = link_;
-    membership = *membership_;
-  }
-  const std::string bytes = link->save();
-  if (bytes.empty()) return;
-  if (auto saved = dir_.write(kLastStateFile, bytes); !saved) {
-    log_warn("state_not_saved", {{"error", saved.error()}});
-  }
-  const auto managers = link->managers();
-  const std::vector<std::string> known(membership.managers().begin(), membership.managers().end());
-  if (managers == known) return;
-  membership.clear_managers();
-  for (const std::string& each : managers) membership.add_managers(each);
-  if (auto saved = dir_.write(membership); !saved) {
-    log_warn("managers_not_saved", {{"error", saved.error()}});
-    return;
-  }
-  const std::lock_guard lock(mutex_);
-  if (membership_) membership_ = membership;
-}
-
-// A manager whose etcd does not come up must not keep heddled from starting: networks work on.
-void ClusterImpl::start_upkeep() {
-  upkeep_ = std::thread([this] {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-      const Membership membership = *membership_;
-      lock.unlock();
-      const bool good = membership.manager() ? keep_manager(membership) : keep_worker(membership);
-      lock.lock();
-      const std::chrono::milliseconds length = good ? kUpkeep : kUpkeepRetry;
-      stop_.wait_for(lock, length, [&] { return stopping_; });
-    }
-  });
-}
-
-// Managers renew certificates at their start; one that has run for long is started again.
-bool ClusterImpl::keep_manager(const Membership& membership) {
-  std::shared_ptr<Manager> old;
-  const bool due = Manager::renewal_is_due(dir_, clock_);
-  {
-    const std::lock_guard lock(mutex_);
-    if (manager_ && !due) return true;
-    old = std::exchange(manager_, nullptr);
-  }
-  old.reset();
-  auto started = Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
-                                 membership, [this] { return stopping(); }},
-                                clock_, std::nullopt, after(kManagerStart));
-  if (!started) {
-    if (!stopping()) log_error("manager_not_started", {{"error", started.error()}});
-    return false;
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    manager_ = std::move(*started);
-    if (link_) link_->retry();
-  }
-  if (!due) return true;
-  log_info("certificates_renewed");
-  auto fresh = start_link(membership);
-  if (!fresh) log_error("link_not_started", {{"error", fresh.error()}});
-  return fresh.has_value();
-}
-
-// A worker asks a manager for a new certificate in time, and goes on with a new link.
-bool ClusterImpl::keep_worker(const Membership& membership) {
-  const auto pem = dir_.read(kNodeCertificateFile);
-  const auto certificate = pem ? identity::parse_certificate(*pem) : fail(Errc::not_found, "");
-  if (certificate && certificate->not_after - clock_.wall() > identity::kRenewBefore) return true;
-  const auto renew = [&]() -> Result<> {
-    TRY(const auto tie, link());
-    TRY(const std::string key, dir_.read(kNodeKeyFile));
-    TRY(const auto request, identity::make_request(membership.node(), key));
-    TRY(const std::string fresh, tie->renew(request.request_pem, after(std::chrono::seconds(10))));
-    TRY_DO(identity::check_key_fits(fresh, key));
-    TRY_DO(dir_.write(kNodeCertificateFile, fresh));
-    save_state();
-    return start_link(membership);
-  };
-  auto renewed = renew();
-  if (renewed) {
-    log_info("certificate_renewed");
-  } else {
-    log_error("certificate_not_renewed", {{"error", renewed.error()}});
-  }
-  return renewed.has_value();
 }
 
 Result<std::shared_ptr<Link>> ClusterImpl::link() const {
@@ -303,7 +94,9 @@ Result<std::shared_ptr<Manager>> ClusterImpl::manager() const {
   if (!membership_) return std::unexpected(not_in_a_swarm());
   if (manager_) return manager_;
   if (membership_->manager()) {
-    return fail(Errc::unavailable, "this manager's store (etcd) is starting; try again shortly");
+    return fail(Errc::unavailable,
+                "this manager's store (etcd) is starting, or waits for a majority of the managers" +
+                    (not_manager_yet_.empty() ? "" : ": " + not_manager_yet_));
   }
   std::string managers;
   for (const std::string& each : link_ ? link_->managers() : std::vector<std::string>()) {
@@ -356,6 +149,7 @@ Result<model::Node> ClusterImpl::init_here(const InitRequest& request, Deadline 
   node.data_address = request.data_address;
   node.joined = std::chrono::floor<std::chrono::seconds>(clock_.wall());
   Membership membership = membership_of(swarm.id, node);
+  membership.set_manager(true);
   membership.add_managers(SocketAddr{node.address, node.api_port}.format());
   TRY(std::shared_ptr<Manager> manager,
       Manager::start(
@@ -426,7 +220,15 @@ Result<model::Node> ClusterImpl::join_there(const JoinRequest& request, Deadline
   TRY_DO(start_link(membership));
   start_upkeep();
   log_info("swarm_joined", {{"swarm", swarm.id}, {"node", node.id}});
+  if (node.role == model::NodeRole::manager) TRY_DO(wait_for_manager(deadline));
   return node;
+}
+
+Result<> ClusterImpl::wait_for_manager(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  if (changed_.wait_until(lock, deadline, [&] { return manager_ != nullptr; })) return {};
+  return fail(Errc::timeout, "this node joined, but is no manager yet; it goes on trying" +
+                                 (not_manager_yet_.empty() ? "" : ": " + not_manager_yet_));
 }
 
 Result<> ClusterImpl::store_joined(const node::v1::JoinReply& reply, const std::string& root,
@@ -443,14 +245,14 @@ Result<> ClusterImpl::store_joined(const node::v1::JoinReply& reply, const std::
 Result<> ClusterImpl::leave(Force force, Deadline deadline) {
   const std::lock_guard changing(changing_);
   TRY(const auto tie, link());
-  if (role() == Role::manager) {
-    if (force == Force::no) {
-      return fail(Errc::in_use,
-                  "this is the swarm's last manager: the swarm ends with it, and "
-                  "its other nodes must be made to leave by hand; to do that, use "
-                  "--force");
-    }
-  } else if (auto left = tie->leave(deadline); !left) {
+  const bool last = role() == Role::manager && is_last_manager();
+  if (last && force == Force::no) {
+    return fail(Errc::in_use,
+                "this is the swarm's last manager: the swarm ends with it, and "
+                "its other nodes must be made to leave by hand; to do that, use "
+                "--force");
+  }
+  if (auto left = last ? Result<>() : tie->leave(deadline); !left) {
     const bool gone = left.error().code() == Errc::denied;  // removed by a manager
     if (!gone && force == Force::no) {
       return std::unexpected(
@@ -462,49 +264,213 @@ Result<> ClusterImpl::leave(Force force, Deadline deadline) {
   {
     const std::lock_guard lock(mutex_);
     membership_.reset();
+    wanted_.reset();
+    managers_.clear();
     report_.reset();
   }
   log_info("swarm_left");
   return dir_.wipe();
 }
 
+bool ClusterImpl::is_last_manager() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::none_of(
+      managers_, [&](const model::Node& each) { return each.id != membership_->node(); });
+}
+
+// Runs on this node's manager; when that fails for want of a quorum, the error says so.
+template <class Call>
+auto ClusterImpl::managed(Call call) -> decltype(call(std::declval<Manager&>())) {
+  TRY(const auto here, manager());
+  auto done = call(*here);
+  if (!done) done = std::unexpected(here->voters().explain(std::move(done).error()));
+  return done;
+}
+
+Result<model::Node> ClusterImpl::set_role(model::Id node, model::NodeRole role, Deadline deadline) {
+  return managed([&](Manager& here) -> Result<model::Node> {
+    TRY(const model::Node known, here.registry().find(node));
+    if (role == model::NodeRole::manager && known.status != model::NodeStatus::ready) {
+      return fail(Errc::unavailable,
+                  "node " + known.name + " is down; it can become a manager when its heddled runs");
+    }
+    if (role == model::NodeRole::worker) {
+      TRY(const bool votes, here.voters().is_member(node, deadline));
+      if (votes) TRY_DO(here.voters().check_spare(node, deadline));
+    }
+    TRY(const model::Node changed, here.registry().set_role(node, role, deadline));
+    // This node's own etcd does not see its own end.
+    if (role == model::NodeRole::worker && is_self(node)) return changed;
+    TRY_DO(here.voters().wait_until(
+        node, role == model::NodeRole::manager ? Voters::Becomes::voter : Voters::Becomes::none,
+        deadline));
+    return changed;
+  });
+}
+
+Result<model::Node> ClusterImpl::update_node(model::Id node, NodeChange change, Deadline deadline) {
+  return managed([&](Manager& here) {
+    return here.registry().update_node(std::move(node), std::move(change), deadline);
+  });
+}
+
+bool ClusterImpl::is_self(const model::Id& node) const {
+  const std::lock_guard lock(mutex_);
+  return membership_ && membership_->node() == node;
+}
+
+Result<> ClusterImpl::remove_node(model::Id node, Force force, Deadline deadline) {
+  if (is_self(node)) {
+    return fail(Errc::invalid, "this is the node itself: `heddle swarm leave` takes it out");
+  }
+  return managed([&](Manager& here) -> Result<> {
+    TRY(const model::Node known, here.registry().find(node));
+    if (force == Force::no && known.status == model::NodeStatus::ready) {
+      return fail(Errc::in_use,
+                  "node " + known.name + " is up: run `heddle swarm leave` on it, or use --force");
+    }
+    if (force == Force::no && known.role == model::NodeRole::manager) {
+      return fail(Errc::in_use, "node " + known.name +
+                                    " is a manager: demote it first with `heddle node demote " +
+                                    known.name + "`, or use --force");
+    }
+    TRY(const bool votes, here.voters().is_member(node, deadline));
+    if (votes) TRY_DO(here.voters().check_spare(node, deadline));
+    TRY_DO(here.registry().remove_node(node, deadline));
+    if (!votes) return {};
+    return here.voters().wait_until(node, Voters::Becomes::none, deadline);
+  });
+}
+
+Result<Credentials> ClusterImpl::credentials() const {
+  Credentials credentials;
+  TRY(credentials.root_pem, dir_.read(kRootFile));
+  TRY(credentials.certificate_pem, dir_.read(kNodeCertificateFile));
+  TRY(credentials.key_pem, dir_.read(kNodeKeyFile));
+  return credentials;
+}
+
+std::vector<Cluster::ManagerState> ClusterImpl::managers(Deadline deadline) {
+  std::vector<model::Node> known;
+  {
+    const std::lock_guard lock(mutex_);
+    known = managers_;
+  }
+  const auto ours = credentials();
+  if (known.empty() || !ours) return {};
+  const auto answers =
+      ask_managers(managers_among(known), *ours, std::min(deadline, after(kHealthTime)));
+  std::vector<ManagerState> states;
+  for (const model::Node& node : known) {
+    const auto found = std::ranges::find(answers, node.id, &ManagerHealth::node);
+    auto standing = ManagerState::Standing::unreachable;
+    if (found != answers.end() && found->good()) {
+      standing =
+          found->leads() ? ManagerState::Standing::leader : ManagerState::Standing::reachable;
+    }
+    states.push_back({node.id, standing});
+  }
+  return states;
+}
+
+// The way back from a lost quorum: etcd's --force-new-cluster, which keeps the data and forgets the
+// other members.
+Result<model::Node> ClusterImpl::force_new_cluster(Deadline deadline) {
+  const std::lock_guard changing(changing_);
+  if (role() != Role::manager) {
+    return fail(Errc::conflict,
+                "only a manager has the swarm's store: --force-new-cluster is for the manager that "
+                "is left of a swarm which lost its quorum");
+  }
+  std::shared_ptr<Manager> old;
+  Membership membership;
+  {
+    std::unique_lock lock(mutex_);
+    if (manager_ && manager_->voters().status().leader != 0) {
+      return fail(Errc::conflict,
+                  "the swarm has its quorum: nothing needs to be forced; take managers out with "
+                  "`heddle node rm`");
+    }
+    forcing_ = true;
+    changed_.notify_all();
+    membership = *membership_;
+  }
+  const std::lock_guard tending(tending_);
+  {
+    const std::lock_guard lock(mutex_);
+    forcing_ = false;
+    old = take_manager();
+  }
+  old.reset();
+  Manager::Settings lonely{settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup,
+                           membership};
+  lonely.others = Manager::Settings::Others::lost;
+  // Twice: etcd would forget members that come later at each start with that flag.
+  TRY_DO(Manager::start(lonely, clock_, std::nullopt, deadline));
+  log_warn("new_cluster_forced", {{"node", membership.node()}});
+  TRY(membership, change_membership([](Membership& changed) {
+        changed.clear_managers();
+        changed.add_managers(own_target(changed));
+      }));
+  TRY_DO(start_manager(membership, deadline));
+  TRY(const auto here, manager());
+  return here->registry().find(membership.node());
+}
+
 Result<Cluster::Token> ClusterImpl::join_token(model::NodeRole role, Rotate rotate,
                                                std::optional<std::chrono::seconds> ttl,
                                                Deadline deadline) {
-  TRY(const auto here, manager());
   if (ttl && rotate == Rotate::no) {
     return fail(Errc::invalid, "a token gets its end when it is made: give --rotate beside --ttl");
   }
   identity::JoinToken token;
-  token.root = here->authority().digest();
-  if (rotate == Rotate::yes) {
-    TRY(token.secret, here->registry().rotate_token(role, ttl, deadline));
-  } else {
-    TRY(token.secret, here->registry().token_secret(role, deadline));
-  }
+  TRY(token.secret, managed([&](Manager& here) {
+        token.root = here.authority().digest();
+        return rotate == Rotate::yes ? here.registry().rotate_token(role, ttl, deadline)
+                                     : here.registry().token_secret(role, deadline);
+      }));
   const std::lock_guard lock(mutex_);
   if (!membership_) return std::unexpected(not_in_a_swarm());
-  TRY(const IpAddr address, IpAddr::parse(membership_->address()));
-  const auto port = static_cast<std::uint16_t>(membership_->api_port());
-  return Token{identity::format(token), SocketAddr{address, port}.format()};
+  return Token{identity::format(token), own_target(*membership_)};
 }
 
 Result<model::Network> ClusterImpl::create_network(model::Network draft, std::vector<Prefix> avoid,
                                                    Deadline deadline) {
-  TRY(const auto here, manager());
-  return here->registry().create_network(std::move(draft), std::move(avoid), deadline);
+  return managed([&](Manager& here) {
+    return here.registry().create_network(std::move(draft), std::move(avoid), deadline);
+  });
 }
 
 Result<model::Network> ClusterImpl::update_network(model::Network before, model::Network after,
                                                    std::vector<Prefix> avoid, Deadline deadline) {
-  TRY(const auto here, manager());
-  return here->registry().update_network(std::move(before), std::move(after), std::move(avoid),
-                                         deadline);
+  return managed([&](Manager& here) {
+    return here.registry().update_network(std::move(before), std::move(after), std::move(avoid),
+                                          deadline);
+  });
 }
 
 Result<> ClusterImpl::remove_network(model::Id network, Deadline deadline) {
-  TRY(const auto here, manager());
-  return here->registry().remove_network(std::move(network), deadline);
+  return managed(
+      [&](Manager& here) { return here.registry().remove_network(std::move(network), deadline); });
+}
+
+Result<model::Service> ClusterImpl::create_service(model::Service wanted, Vip vip,
+                                                   Deadline deadline) {
+  return managed([&](Manager& here) {
+    return here.registry().create_service(std::move(wanted), vip, deadline);
+  });
+}
+
+Result<model::Service> ClusterImpl::update_service(model::Id service, ServiceChange change,
+                                                   Deadline deadline) {
+  return managed([&](Manager& here) {
+    return here.registry().update_service(std::move(service), std::move(change), deadline);
+  });
+}
+
+Result<> ClusterImpl::remove_service(model::Id service, Deadline deadline) {
+  return managed(
+      [&](Manager& here) { return here.registry().remove_service(std::move(service), deadline); });
 }
 
 Result<model::AddressBlock> ClusterImpl::claim_block(model::Id network, Deadline deadline) {
@@ -522,8 +488,6 @@ void ClusterImpl::report(NodeReport report) {
   if (link_) link_->report(report);
   report_ = std::move(report);
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Cluster>> Cluster::open(Settings settings, Events events) {
   auto cluster = std::make_unique<ClusterImpl>(std::move(settings), std::move(events));

@@ -69,6 +69,12 @@ std::string vip_id(const model::Id& network, const IpAddr& address) {
   return network + "." + address.format();
 }
 
+void change_labels(model::Labels& labels, const model::Labels& set,
+                   const std::vector<std::string>& removed) {
+  for (const std::string& key : removed) labels.erase(key);
+  for (const auto& [key, value] : set) labels[key] = value;
+}
+
 model::Id make_id() {
   unsigned char bytes[8];
   CHECK(::getrandom(bytes, sizeof bytes, 0) == static_cast<::ssize_t>(sizeof bytes));

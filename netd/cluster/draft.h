@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "netd/cluster/replica.h"
 #include "netd/store/store.h"
@@ -39,6 +40,9 @@ store::Object endpoint_object(const model::Endpoint& endpoint);
 store::Object block_object(const model::AddressBlock& block);
 std::string block_id(const model::AddressBlock& block);
 std::string vip_id(const model::Id& network, const IpAddr& address);
+
+void change_labels(model::Labels& labels, const model::Labels& set,
+                   const std::vector<std::string>& removed);
 
 model::Id make_id();  // 16 random hexadecimal digits
 

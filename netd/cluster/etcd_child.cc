@@ -34,38 +34,37 @@ constexpr int kLogCheckMilliseconds = 600'000;
 std::vector<std::string> command_line(const EtcdChild::Settings& settings) {
   const std::string client = "https://" + settings.client.format();
   const std::string peer = "https://" + settings.peer.format();
-  return {settings.binary, "--name=" + settings.name, "--data-dir=" + settings.data_dir,
-          "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
-          "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
-          "--initial-cluster=" + settings.name + "=" + peer,
-          "--initial-cluster-token=" + settings.cluster, "--client-cert-auth",
-          "--trusted-ca-file=" + settings.ca_file, "--cert-file=" + settings.cert_file,
-          "--key-file=" + settings.key_file, "--peer-client-cert-auth",
-          "--peer-trusted-ca-file=" + settings.ca_file, "--peer-cert-file=" + settings.cert_file,
-          "--peer-key-file=" + settings.key_file, "--peer-cert-allowed-cn=" + settings.common_name,
-          // A lone member waits for nobody, so it may elect itself soon; with more members, these
-          // must grow with the round trip (etcd's tuning guide) and etcd's fsync.
-          "--heartbeat-interval=50", "--election-timeout=500", "--max-txn-ops=65536",
-          "--max-request-bytes=10485760", "--auto-compaction-mode=revision",
-          "--auto-compaction-retention=10000", "--snapshot-count=10000", "--logger=zap",
-          "--log-level=warn", "--log-outputs=stderr"};
-}
-
-Result<std::string> find_binary(const std::string& wanted) {
-  if (wanted.find('/') != std::string::npos) {
-    if (::access(wanted.c_str(), X_OK) == 0) return wanted;
-    return fail_errno(errno, "etcd's binary " + wanted);
+  const bool first = settings.initial_cluster.empty();
+  std::vector<std::string> line{
+      settings.binary, "--name=" + settings.name, "--data-dir=" + settings.data_dir,
+      "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+      "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
+      "--initial-cluster=" + (first ? settings.name + "=" + peer : settings.initial_cluster),
+      std::string("--initial-cluster-state=") + (first ? "new" : "existing"),
+      "--initial-cluster-token=" + settings.cluster, "--client-cert-auth",
+      "--trusted-ca-file=" + settings.ca_file, "--cert-file=" + settings.cert_file,
+      "--key-file=" + settings.key_file, "--peer-client-cert-auth",
+      "--peer-trusted-ca-file=" + settings.ca_file, "--peer-cert-file=" + settings.cert_file,
+      "--peer-key-file=" + settings.key_file, "--peer-cert-allowed-cn=" + settings.common_name,
+      // Who a member is its name says, not the address that its connections happen to come from.
+      "--experimental-peer-skip-client-san-verification",
+      // What a change of members may cost is checked by who asks for it (voters.cc).
+      "--strict-reconfig-check=false",
+      // One that was cut off does not unseat the leader when it is back.
+      "--pre-vote", "--max-txn-ops=65536", "--max-request-bytes=10485760",
+      "--auto-compaction-mode=revision", "--auto-compaction-retention=10000",
+      "--snapshot-count=10000", "--logger=zap", "--log-level=warn", "--log-outputs=stderr"};
+  // A lone member waits for nobody, so it may elect itself soon. Several must not take a slow disk
+  // or a busy processor for a dead leader (etcd's tuning guide).
+  if (settings.alone == EtcdChild::Settings::Alone::yes) {
+    line.insert(line.end(), {"--heartbeat-interval=50", "--election-timeout=500"});
+  } else {
+    line.insert(line.end(), {"--heartbeat-interval=100", "--election-timeout=1000"});
   }
-  const std::string name = wanted.empty() ? "etcd" : wanted;
-  const char* path = std::getenv("PATH");
-  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string file = folder + "/" + name;
-    if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file;
+  if (settings.members == EtcdChild::Settings::Members::forgotten) {
+    line.emplace_back("--force-new-cluster");
   }
-  return fail(Errc::not_found,
-              "etcd is not installed: a manager needs it; install the package "
-              "etcd-server");
+  return line;
 }
 
 UniqueFd open_log(const std::string& file) {
@@ -217,6 +216,23 @@ void Child::run() {
 }
 
 }  // namespace
+
+Result<std::string> EtcdChild::find_binary(const std::string& wanted) {
+  if (wanted.find('/') != std::string::npos) {
+    if (::access(wanted.c_str(), X_OK) == 0) return wanted;
+    return fail_errno(errno, "etcd's binary " + wanted);
+  }
+  const std::string name = wanted.empty() ? "etcd" : wanted;
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const std::string file = folder + "/" + name;
+    if (!folder.empty() && ::access(file.c_str(), X_OK) == 0) return file;
+  }
+  return fail(Errc::not_found,
+              "etcd is not installed: a manager needs it; install the package "
+              "etcd-server");
+}
 
 Result<std::unique_ptr<EtcdChild>> EtcdChild::start(Settings settings) {
   TRY(settings.binary, find_binary(settings.binary));

@@ -27,11 +27,18 @@ class EtcdChild {
     std::string key_file;
     std::string common_name;  // that other members' certificates must carry
     std::string log_file;
-    std::string cgroup;  // cgroup2 directory to put it in; empty: ours
+    std::string
+        initial_cluster;  // members that this one joins, as etcd's flag; empty: it is the first
+    enum class Alone { no, yes };
+    Alone alone = Alone::no;  // no other member is known
+    enum class Members { kept, forgotten };
+    Members members = Members::kept;  // forgotten: it goes on as the only one, with its data
+    std::string cgroup;               // cgroup2 directory to put it in; empty: ours
   };
   // Errors: `not_found` without a binary. Whether it comes up shows in the store's answers.
   static Result<std::unique_ptr<EtcdChild>> start(Settings settings);
-  virtual ~EtcdChild() = default;  // SIGTERM, after 5 s SIGKILL
+  static Result<std::string> find_binary(const std::string& wanted);  // as start() does
+  virtual ~EtcdChild() = default;                                     // SIGTERM, after 5 s SIGKILL
   // The last lines it logged, for an error that says why it does not come up.
   virtual std::string last_words() const = 0;
 };

@@ -9,6 +9,7 @@
 #include "netd/api/codec.h"
 #include "netd/api/model.pb.h"
 #include "netd/api/status.h"
+#include "netd/cluster/address_plan.h"
 #include "netd/cluster/node_client.h"
 #include "netd/cluster/report_log.h"
 #include "netd/cluster/session_host.h"
@@ -30,6 +31,8 @@ using Stream = grpc::ClientReaderWriter<SessionUp, SessionDown>;
 
 void put_report(const ReportLog::Changes& changes, Report& out) {
   out.set_epoch(changes.epoch);
+  if (changes.addresses.own) out.set_address(changes.addresses.own->format());
+  if (changes.addresses.data) out.set_data_address(changes.addresses.data->format());
   out.set_whole(changes.whole);
   for (const model::Endpoint& each : changes.put) api::to_proto(each, *out.add_endpoints());
   for (const model::Id& id : changes.removed) out.add_removed(id);
@@ -48,6 +51,7 @@ class LinkImpl final : public Link {
   Result<model::AddressBlock> claim_block(const model::Id& network, Deadline deadline) override;
   Result<> release_block(const model::AddressBlock& block, Deadline deadline) override;
   Result<> leave(Deadline deadline) override;
+  Result<Promotion> promote(Deadline deadline) override;
   Result<std::string> renew(const std::string& request_pem, Deadline deadline) override;
 
  private:
@@ -63,9 +67,12 @@ class LinkImpl final : public Link {
   bool pause(steady_clock::duration length);
   void set_up(bool up);
 
+  enum class Ask { any, others };  // others: not this node's own API
   template <class Call>
-  Result<> call(Deadline deadline, Call call);
+  Result<> call(Ask ask, Deadline deadline, Call call);
+  std::vector<std::string> askable(Ask ask) const;
   std::shared_ptr<grpc::Channel> channel_to(const std::string& target);
+  std::shared_ptr<grpc::Channel> dial_or_share(const std::string& target);
 
   const Settings settings_;
   const Events events_;
@@ -119,7 +126,13 @@ LinkImpl::~LinkImpl() {
 
 void LinkImpl::report(NodeReport report) {
   const std::lock_guard lock(mutex_);
-  reports_.set(std::move(report));
+  if (reports_.set(std::move(report))) {
+    // What was connected from an address that is gone only times out.
+    channel_.reset();
+    retry_ = true;
+    closing_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+  }
   dirty_ = true;
   wake_.notify_all();
 }
@@ -162,28 +175,26 @@ bool LinkImpl::pause(steady_clock::duration length) {
   return !stopping_;
 }
 
+// Each node begins elsewhere in the list, so that managers share the sessions.
 void LinkImpl::run() {
   auto length = kFirstPause;
   std::string last_error;
-  for (std::size_t turn = 0;;) {
+  for (std::size_t turn = stable_hash(settings_.node);; ++turn) {
     const std::vector<std::string> known = managers();
     if (known.empty()) return;
     const std::string target = known[turn % known.size()];
     const Error why = serve(target);
     const bool was_up = up();
     set_up(false);
-    if (was_up) {
-      length = kFirstPause;
-    } else {
-      ++turn;  // the next one
-    }
+    if (was_up) length = kFirstPause;
     if (was_up || why.text() != last_error) {
       log_info("session_ended", {{"manager", target}, {"reason", why}});
       last_error = why.text();
     }
     const bool denied = why.code() == Errc::denied;
     if (!pause(denied ? steady_clock::duration(kDeniedPause) : length)) return;
-    length = std::min(length * 2, kLongestPause);
+    // Longer when all of them were asked.
+    if (turn % known.size() == 0) length = std::min(length * 2, kLongestPause);
   }
 }
 
@@ -196,6 +207,9 @@ std::shared_ptr<grpc::Channel> LinkImpl::connect(const std::string& target) {
     if (channel->WaitForConnected(slice)) return channel;
     const std::lock_guard lock(mutex_);
     if (stopping_) return nullptr;
+    // Refused: another one is asked sooner than this one again.
+    const bool refused = channel->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE;
+    if (refused && managers_.size() > 1) return nullptr;
   }
   return nullptr;
 }
@@ -334,32 +348,57 @@ std::shared_ptr<grpc::Channel> LinkImpl::channel_to(const std::string& target) {
   return channel_;
 }
 
-// Asks one manager after the other until one answers other than `unavailable`.
+// The managers to ask, the one of the session first.
+std::vector<std::string> LinkImpl::askable(Ask ask) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> targets = managers_;
+  if (ask == Ask::others) std::erase(targets, settings_.address);
+  const auto present = std::ranges::find(targets, channel_target_);
+  if (present != targets.end()) std::iter_swap(targets.begin(), present);
+  return targets;
+}
+
+// Asks one manager after the other until one answers other than `unavailable`; all of them again
+// while none is there at all.
 template <class Call>
-Result<> LinkImpl::call(Deadline deadline, Call call) {
-  Error last(Errc::unavailable, "this node knows no manager");
-  for (const std::string& target : managers()) {
-    const auto left = deadline - steady_clock::now();
-    if (left <= steady_clock::duration::zero()) break;
-    const auto channel = channel_to(target);
-    const auto stub = NodeApi::NewStub(channel);
-    grpc::ClientContext context;
-    context.set_wait_for_ready(true);
-    set_deadline(context, deadline);
-    const grpc::Status status = call(*stub, context);
-    if (status.ok()) return {};
-    last = api::from_status(status);
-    if (last.code() == Errc::timeout && channel->GetState(false) != GRPC_CHANNEL_READY) {
-      last = {Errc::unavailable, "no manager answers at " + target};
+Result<> LinkImpl::call(Ask ask, Deadline deadline, Call call) {
+  Error last(Errc::unavailable, "this node knows no other manager");
+  for (;;) {
+    const std::vector<std::string> targets = askable(ask);
+    bool answered = targets.empty();
+    for (const std::string& target : targets) {
+      const auto channel = dial_or_share(target);
+      const auto stub = NodeApi::NewStub(channel);
+      grpc::ClientContext context;
+      context.set_wait_for_ready(targets.size() == 1);
+      set_deadline(context, deadline);
+      const grpc::Status status = call(*stub, context);
+      if (status.ok()) return {};
+      last = api::from_status(status);
+      const bool there = channel->GetState(false) == GRPC_CHANNEL_READY;
+      answered = answered || there;
+      const bool silent = last.code() == Errc::timeout || last.code() == Errc::unavailable;
+      if (!there && silent) last = {Errc::unavailable, "no manager answers at " + target};
+      if (last.code() != Errc::unavailable) return std::unexpected(last);
     }
-    if (last.code() != Errc::unavailable) break;
+    if (answered || steady_clock::now() + kFirstPause >= deadline) return std::unexpected(last);
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, kFirstPause, [&] { return stopping_; })) return std::unexpected(last);
   }
-  return std::unexpected(last);
+}
+
+// The session's channel where it leads there.
+std::shared_ptr<grpc::Channel> LinkImpl::dial_or_share(const std::string& target) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (channel_ && channel_target_ == target) return channel_;
+  }
+  return dial(target, credentials_);
 }
 
 Result<model::AddressBlock> LinkImpl::claim_block(const model::Id& network, Deadline deadline) {
   model::v1::AddressBlock reply;
-  TRY_DO(call(deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
+  TRY_DO(call(Ask::any, deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
     ClaimBlockRequest request;
     request.set_network(network);
     return stub.ClaimBlock(&context, request, &reply);
@@ -368,7 +407,7 @@ Result<model::AddressBlock> LinkImpl::claim_block(const model::Id& network, Dead
 }
 
 Result<> LinkImpl::release_block(const model::AddressBlock& block, Deadline deadline) {
-  return call(deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
+  return call(Ask::any, deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
     model::v1::AddressBlock request;
     api::to_proto(block, request);
     ReleaseBlockReply reply;
@@ -377,15 +416,24 @@ Result<> LinkImpl::release_block(const model::AddressBlock& block, Deadline dead
 }
 
 Result<> LinkImpl::leave(Deadline deadline) {
-  return call(deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
+  return call(Ask::others, deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
     LeaveReply reply;
     return stub.Leave(&context, LeaveRequest(), &reply);
   });
 }
 
+Result<Link::Promotion> LinkImpl::promote(Deadline deadline) {
+  PromoteReply reply;
+  TRY_DO(call(Ask::others, deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
+    return stub.Promote(&context, PromoteRequest(), &reply);
+  }));
+  return Promotion{{reply.root_key(), reply.etcd_root(), reply.etcd_root_key()},
+                   reply.initial_cluster()};
+}
+
 Result<std::string> LinkImpl::renew(const std::string& request_pem, Deadline deadline) {
   RenewReply reply;
-  TRY_DO(call(deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
+  TRY_DO(call(Ask::others, deadline, [&](NodeApi::Stub& stub, grpc::ClientContext& context) {
     RenewRequest request;
     request.set_certificate_request(request_pem);
     return stub.Renew(&context, request, &reply);

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "netd/cluster/cluster.h"
+#include "netd/cluster/membership.h"
 
 namespace heddle::cluster {
 
-// A node's tie to its swarm: one session with whichever manager answers, begun again when it
-// breaks, and calls to managers besides. Every node has one, managers too.
+// A node's tie to its swarm: one session with whichever manager answers, begun again with the next
+// one when it breaks, and calls to managers besides. Every node has one, managers too.
 //
 //   state      | event                    | next
 //   -----------|--------------------------|-------------------------------------------
@@ -29,6 +30,7 @@ class Link {
     std::string root_pem;
     std::string certificate_pem;
     std::string key_pem;
+    std::string address;                // HOST:PORT of this node's own API, as a manager
     std::vector<std::string> managers;  // HOST:PORT
     std::string last_state;             // bytes of Events::on_save; empty: none
   };
@@ -51,8 +53,16 @@ class Link {
 
   virtual Result<model::AddressBlock> claim_block(const model::Id& network, Deadline deadline) = 0;
   virtual Result<> release_block(const model::AddressBlock& block, Deadline deadline) = 0;
+  // Asked of other managers than this node.
   virtual Result<> leave(Deadline deadline) = 0;
-  // A new certificate for the key of a request.
+  // What makes a manager of this node.
+  struct Promotion {
+    ManagerKeys keys;
+    std::string initial_cluster;
+  };
+  virtual Result<Promotion> promote(Deadline deadline) = 0;
+  // A new certificate for the key of a request. `unavailable` while this node, which is to be a
+  // worker again, is still one of etcd's members.
   virtual Result<std::string> renew(const std::string& request_pem, Deadline deadline) = 0;
 };
 

@@ -10,7 +10,6 @@ namespace heddle::cluster {
 namespace {
 
 constexpr std::uint16_t kEtcdClientPort = 7379;
-constexpr std::uint16_t kEtcdPeerPort = 7380;
 constexpr char kEtcdName[] = "etcd.heddle.internal";  // the common name of all members
 constexpr char kEtcdPrefix[] = "heddle/v1/";
 
@@ -25,6 +24,25 @@ Result<std::string> issue_etcd(const identity::Authority& authority, const std::
   return authority.issue(request.request_pem, profile, clock);
 }
 
+Result<> issue_node(MembershipDir& dir, const Membership& membership,
+                    const identity::Authority& authority, const Clock& clock) {
+  TRY(const std::string key, dir.read(kNodeKeyFile));
+  TRY(const auto request, identity::make_request(membership.node(), key));
+  const auto profile =
+      identity::node_profile(membership.swarm(), membership.node(), identity::NodeKind::manager);
+  TRY(const std::string leaf, authority.issue(request.request_pem, profile, clock));
+  return dir.write(kNodeCertificateFile, leaf);
+}
+
+// etcd's clients are on this machine alone; where the node's address is one of loopback's, several
+// nodes are.
+Result<SocketAddr> etcd_client_address(const Membership& membership) {
+  TRY(const IpAddr advertise, IpAddr::parse(membership.address()));
+  TRY(const Prefix loopback, Prefix::parse("127.0.0.0/8"));
+  return SocketAddr{loopback.contains(advertise) ? advertise : IpAddr::v4(0x7f000001),
+                    kEtcdClientPort};
+}
+
 bool is_due(const MembershipDir& dir, const char* name, const Clock& clock) {
   const auto pem = dir.read(name);
   if (!pem) return false;
@@ -36,14 +54,7 @@ bool is_due(const MembershipDir& dir, const char* name, const Clock& clock) {
 Result<> renew_if_due(MembershipDir& dir, const Membership& membership,
                       const identity::Authority& authority, const Clock& clock) {
   if (is_due(dir, kNodeCertificateFile, clock)) {
-    TRY(const std::string key, dir.read(kNodeKeyFile));
-    TRY(const auto request, identity::make_request(membership.node(), key));
-    TRY(const std::string fresh,
-        authority.issue(request.request_pem,
-                        identity::node_profile(membership.swarm(), membership.node(),
-                                               identity::NodeKind::manager),
-                        clock));
-    TRY_DO(dir.write(kNodeCertificateFile, fresh));
+    TRY_DO(issue_node(dir, membership, authority, clock));
   }
   if (!is_due(dir, kEtcdCertificateFile, clock)) return {};
   TRY(const std::string root, dir.read(kEtcdRootFile));
@@ -68,12 +79,8 @@ class ManagerImpl final : public Manager {
   Result<> serve(std::optional<Founding> founding, Deadline deadline);
 
   Registry& registry() override { return *registry_; }
+  Voters& voters() override { return *voters_; }
   const identity::Authority& authority() const override { return authority_; }
-  std::size_t node_count() const override {
-    std::size_t count = 0;
-    replica_->read([&](const Objects& objects) { count = objects.nodes.size(); });
-    return count;
-  }
 
  private:
   const Settings settings_;
@@ -83,8 +90,10 @@ class ManagerImpl final : public Manager {
   // In the order in which they need each other.
   std::unique_ptr<EtcdChild> etcd_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::EtcdMembers> members_;
   std::unique_ptr<Replica> replica_;
   std::unique_ptr<Registry> registry_;
+  std::unique_ptr<Voters> voters_;
   std::unique_ptr<NodeServer> server_;
 };
 
@@ -95,13 +104,18 @@ Result<> ManagerImpl::start_etcd() {
   etcd.data_dir = dir_.file(kEtcdDir);
   etcd.name = settings_.membership.node();
   etcd.cluster = settings_.membership.swarm();
-  etcd.client = {IpAddr::v4(0x7f000001), kEtcdClientPort};
+  TRY(etcd.client, etcd_client_address(settings_.membership));
   etcd.peer = {advertise, kEtcdPeerPort};
   etcd.ca_file = dir_.file(kEtcdRootFile);
   etcd.cert_file = dir_.file(kEtcdCertificateFile);
   etcd.key_file = dir_.file(kEtcdKeyFile);
   etcd.common_name = kEtcdName;
   etcd.log_file = dir_.file(kEtcdLog);
+  etcd.initial_cluster = settings_.membership.initial_cluster();
+  if (settings_.membership.managers_size() <= 1) etcd.alone = EtcdChild::Settings::Alone::yes;
+  if (settings_.others == Settings::Others::lost) {
+    etcd.members = EtcdChild::Settings::Members::forgotten;
+  }
   etcd.cgroup = settings_.etcd_cgroup;
   TRY(etcd_, EtcdChild::start(etcd));
   store::EtcdTarget target;
@@ -111,6 +125,7 @@ Result<> ManagerImpl::start_etcd() {
   TRY(target.key_pem, dir_.read(kEtcdKeyFile));
   target.prefix = kEtcdPrefix;
   TRY(store_, store::open_etcd(target));
+  TRY(members_, store::open_members(target));
   return {};
 }
 
@@ -135,6 +150,9 @@ Result<> ManagerImpl::serve(std::optional<Founding> founding, Deadline deadline)
   }
   TRY(replica_, Replica::start(*store_, deadline));
   registry_ = std::make_unique<Registry>(*store_, *replica_, clock_);
+  if (settings_.others == Settings::Others::lost) {
+    TRY_DO(registry_->make_sole_manager(settings_.membership.node(), deadline));
+  }
   NodeServer::Settings node_api;
   TRY(node_api.listen.address, IpAddr::parse(settings_.membership.address()));
   node_api.listen.port = static_cast<std::uint16_t>(settings_.membership.api_port());
@@ -144,7 +162,12 @@ Result<> ManagerImpl::serve(std::optional<Founding> founding, Deadline deadline)
   TRY(node_api.key_pem, dir_.read(kNodeKeyFile));
   TRY(const std::string leaf, dir_.read(kNodeCertificateFile));
   node_api.chain_pem = leaf + authority_.certificate_pem();
-  TRY(server_, NodeServer::start(node_api, *registry_, *replica_, authority_, clock_));
+  TRY(node_api.etcd_root_pem, dir_.read(kEtcdRootFile));
+  TRY(node_api.etcd_root_key_pem, dir_.read(kEtcdRootKeyFile));
+  voters_ = std::make_unique<Voters>(
+      Voters::Settings{settings_.membership.node(), {node_api.root_pem, leaf, node_api.key_pem}},
+      *members_, *store_, *registry_, *replica_);
+  TRY(server_, NodeServer::start(node_api, *registry_, *replica_, *voters_, authority_, clock_));
   return {};
 }
 
@@ -174,6 +197,34 @@ Result<Manager::Identity> Manager::make_identity(MembershipDir& dir, const model
   TRY_DO(dir.write(kEtcdKeyFile, etcd_request.key_pem));
   TRY_DO(dir.write(kEtcdCertificateFile, etcd_leaf));
   return made;
+}
+
+Result<> Manager::take_keys(MembershipDir& dir, const Membership& membership,
+                            const ManagerKeys& keys, const Clock& clock) {
+  TRY(const std::string root, dir.read(kRootFile));
+  TRY(const auto authority, identity::Authority::load(root, keys.root_key_pem));
+  TRY(const auto etcd_authority,
+      identity::Authority::load(keys.etcd_root_pem, keys.etcd_root_key_pem));
+  TRY(const IpAddr advertise, IpAddr::parse(membership.address()));
+  TRY_DO(dir.remove(kEtcdDir));
+  TRY_DO(dir.write(kRootKeyFile, keys.root_key_pem));
+  TRY_DO(dir.write(kEtcdRootFile, keys.etcd_root_pem));
+  TRY_DO(dir.write(kEtcdRootKeyFile, keys.etcd_root_key_pem));
+  TRY_DO(issue_node(dir, membership, authority, clock));
+  TRY(const auto request, identity::make_request(kEtcdName));
+  TRY(const std::string leaf, issue_etcd(etcd_authority, request.key_pem, advertise, clock));
+  TRY_DO(dir.write(kEtcdKeyFile, request.key_pem));
+  return dir.write(kEtcdCertificateFile, leaf);
+}
+
+Result<> Manager::drop_keys(MembershipDir& dir) {
+  Result<> first;
+  for (const char* name : {kRootKeyFile, kEtcdRootKeyFile, kEtcdKeyFile, kEtcdCertificateFile,
+                           kEtcdRootFile, kEtcdDir, kEtcdLog}) {
+    auto removed = dir.remove(name);
+    if (!removed && first) first = std::move(removed);
+  }
+  return first;
 }
 
 bool Manager::renewal_is_due(const MembershipDir& dir, const Clock& clock) {

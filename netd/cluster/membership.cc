@@ -22,6 +22,13 @@ Result<> MembershipDir::write(const std::string& name, const std::string& conten
   return identity::write_private(file(name), content);
 }
 
+Result<> MembershipDir::remove(const std::string& name) const {
+  std::error_code failed;
+  std::filesystem::remove_all(file(name), failed);
+  if (failed) return fail_errno(failed.value(), "remove " + file(name));
+  return {};
+}
+
 Result<std::optional<Membership>> MembershipDir::open() {
   std::error_code failed;
   std::filesystem::create_directories(path_, failed);

@@ -22,10 +22,18 @@ class MembershipDir {
   std::string file(const std::string& name) const { return path_ + "/" + name; }
   Result<std::string> read(const std::string& name) const;
   Result<> write(const std::string& name, const std::string& content) const;
+  Result<> remove(const std::string& name) const;  // a file or a directory; absence is fine
 
  private:
   Result<> remove_all_but(const std::string& kept);
   std::string path_;
+};
+
+// What a node needs beside its own identity to be a manager.
+struct ManagerKeys {
+  std::string root_key_pem;
+  std::string etcd_root_pem;
+  std::string etcd_root_key_pem;
 };
 
 // Names in it.

@@ -28,6 +28,8 @@ constexpr std::chrono::seconds kMarkTime{2};
 // How long a node may be without a session before it counts as down: a restart of its heddled takes
 // less, and the packets go on flowing meanwhile.
 constexpr std::chrono::seconds kGrace{2};
+// A manager whose store has no leader for so long does not know what goes on: another may.
+constexpr std::chrono::milliseconds kLeaderless{1500};
 constexpr std::chrono::seconds kReturn{5};  // what nodes get beside it to find a restarted manager
 
 Deadline deadline_of(const ServerContext& context) {
@@ -39,11 +41,12 @@ Deadline deadline_of(const ServerContext& context) {
 
 class Server final : public NodeServer, public NodeApi::Service {
  public:
-  Server(Settings settings, Registry& registry, Replica& replica,
+  Server(Settings settings, Registry& registry, Replica& replica, Voters& voters,
          const identity::Authority& authority, const Clock& clock)
       : settings_(std::move(settings)),
         registry_(registry),
         replica_(replica),
+        voters_(voters),
         authority_(authority),
         clock_(clock),
         limit_(clock) {}
@@ -59,6 +62,9 @@ class Server final : public NodeServer, public NodeApi::Service {
   Status ReleaseBlock(ServerContext* context, const model::v1::AddressBlock* request,
                       ReleaseBlockReply* reply) override;
   Status Leave(ServerContext* context, const LeaveRequest* request, LeaveReply* reply) override;
+  Status Promote(ServerContext* context, const PromoteRequest* request,
+                 PromoteReply* reply) override;
+  Status Health(ServerContext* context, const HealthRequest* request, HealthReply* reply) override;
 
  private:
   struct Ended {
@@ -68,7 +74,13 @@ class Server final : public NodeServer, public NodeApi::Service {
   };
 
   Result<> join(const JoinRequest& request, Deadline deadline, JoinReply& reply);
-  Result<> renew(const model::Id& node, const RenewRequest& request, RenewReply& reply);
+  Result<> renew(const model::Id& node, const RenewRequest& request, Deadline deadline,
+                 RenewReply& reply);
+  Result<> leave(const model::Id& node, Deadline deadline);
+  Result<> promote(const model::Id& node, Deadline deadline, PromoteReply& reply);
+  // A node as the store has it now, not as the copy did a moment ago.
+  Result<model::Node> find_node_now(const model::Id& node, Deadline deadline);
+  Status refuse(Error error) const { return api::to_status(voters_.explain(std::move(error))); }
   // A node of the swarm, as of now.
   Result<model::Id> member(const ServerContext& context) const;
   void keep_house();
@@ -78,6 +90,7 @@ class Server final : public NodeServer, public NodeApi::Service {
   const Settings settings_;
   Registry& registry_;
   Replica& replica_;
+  Voters& voters_;
   const identity::Authority& authority_;
   const Clock& clock_;
   JoinLimit limit_;
@@ -163,16 +176,11 @@ Status Server::Join(ServerContext* context, const JoinRequest* request, JoinRepl
   auto joined = join(*request, deadline_of(*context), *reply);
   if (joined) return Status::OK;
   log_warn("join_refused", {{"peer", context->peer()}, {"error", joined.error()}});
-  return api::to_status(joined.error());
+  return refuse(joined.error());
 }
 
 Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& reply) {
   TRY(const model::NodeRole role, registry_.check_secret(request.secret(), deadline));
-  if (role == model::NodeRole::manager) {
-    return fail(Errc::unsupported,
-                "this version knows one manager a swarm; join with the token of "
-                "`heddle swarm join-token worker`");
-  }
   if (request.certificate_request().size() > kMaxRequest) {
     return fail(Errc::invalid, "certificate request: too large");
   }
@@ -181,6 +189,7 @@ Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& 
   admission.key_digest = identity::format(key);
   model::Node& node = admission.node;
   node.id = admission.key_digest.substr(0, 16);
+  node.role = role;
   node.name = request.name();
   TRY_DO(check_node_name(node.name));
   TRY(node.address, IpAddr::parse(request.address()).during("address"));
@@ -189,7 +198,8 @@ Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& 
     return fail(Errc::invalid, "API port: not 1 to 65535");
   }
   node.api_port = static_cast<std::uint16_t>(request.api_port());
-  // Issued first: a bad request must not leave a node behind.
+  // Issued first: a bad request must not leave a node behind. It is a worker's until the node is
+  // ready to be a manager, see Promote.
   TRY(const std::string certificate,
       authority_.issue(request.certificate_request(),
                        identity::node_profile(settings_.swarm, node.id, identity::NodeKind::worker),
@@ -208,21 +218,34 @@ Result<> Server::join(const JoinRequest& request, Deadline deadline, JoinReply& 
   return {};
 }
 
+Result<model::Node> Server::find_node_now(const model::Id& node, Deadline deadline) {
+  TRY_DO(replica_.catch_up(deadline));
+  Result<model::Node> found = fail(Errc::denied, "this node was removed from the swarm");
+  replica_.read([&](const Objects& objects) {
+    const auto known = objects.nodes.find(node);
+    if (known != objects.nodes.end()) found = known->second.value;
+  });
+  return found;
+}
+
 Status Server::Renew(ServerContext* context, const RenewRequest* request, RenewReply* reply) {
   const auto node = member(*context);
   if (!node) return api::to_status(node.error());
-  const auto renewed = renew(*node, *request, *reply);
-  return renewed ? Status::OK : api::to_status(renewed.error());
+  const auto renewed = renew(*node, *request, deadline_of(*context), *reply);
+  return renewed ? Status::OK : refuse(renewed.error());
 }
 
-Result<> Server::renew(const model::Id& node, const RenewRequest& request, RenewReply& reply) {
-  auto kind = identity::NodeKind::worker;
-  replica_.read([&](const Objects& objects) {
-    const auto found = objects.nodes.find(node);
-    if (found != objects.nodes.end() && found->second.value.role == model::NodeRole::manager) {
-      kind = identity::NodeKind::manager;
-    }
-  });
+// A manager's certificate goes to managers, and a worker's to those that are no manager any more in
+// any sense: one that still votes would stop its etcd too soon.
+Result<> Server::renew(const model::Id& node, const RenewRequest& request, Deadline deadline,
+                       RenewReply& reply) {
+  TRY(const model::Node known, find_node_now(node, deadline));
+  auto kind = identity::NodeKind::manager;
+  if (known.role == model::NodeRole::worker) {
+    TRY(const bool votes, voters_.is_member(node, deadline));
+    if (votes) return fail(Errc::unavailable, "this node is still one of etcd's members");
+    kind = identity::NodeKind::worker;
+  }
   if (request.certificate_request().size() > kMaxRequest) {
     return fail(Errc::invalid, "certificate request: too large");
   }
@@ -232,9 +255,44 @@ Result<> Server::renew(const model::Id& node, const RenewRequest& request, Renew
   return {};
 }
 
+Status Server::Promote(ServerContext* context, const PromoteRequest*, PromoteReply* reply) {
+  const auto node = member(*context);
+  if (!node) return api::to_status(node.error());
+  const auto promoted = promote(*node, deadline_of(*context), *reply);
+  if (promoted) return Status::OK;
+  log_debug("promotion_refused", {{"node", *node}, {"error", promoted.error()}});
+  return refuse(promoted.error());
+}
+
+Result<> Server::promote(const model::Id& node, Deadline deadline, PromoteReply& reply) {
+  TRY(const model::Node known, find_node_now(node, deadline));
+  if (known.role != model::NodeRole::manager) {
+    return fail(Errc::denied, "node " + known.name + " is not to be a manager");
+  }
+  TRY(*reply.mutable_initial_cluster(), voters_.admit(known, deadline));
+  reply.set_root_key(authority_.key_pem());
+  reply.set_etcd_root(settings_.etcd_root_pem);
+  reply.set_etcd_root_key(settings_.etcd_root_key_pem);
+  log_info("manager_admitted", {{"node", node}, {"name", known.name}});
+  return {};
+}
+
+Status Server::Health(ServerContext* context, const HealthRequest*, HealthReply* reply) {
+  const auto node = member(*context);
+  if (!node) return api::to_status(node.error());
+  const auto status = voters_.status();
+  reply->set_member(status.self);
+  reply->set_leader(status.leader);
+  reply->set_voter(!status.learner);
+  return Status::OK;
+}
+
 Status Server::Session(ServerContext* context, SessionStream* stream) {
   const auto node = member(*context);
   if (!node) return api::to_status(node.error());
+  if (voters_.lost_for() > kLeaderless) {
+    return {grpc::StatusCode::UNAVAILABLE, "this manager's store has no leader"};
+  }
   SessionHost host(registry_, replica_, *context, *stream, *node, settings_.manager);
   {
     const std::lock_guard lock(mutex_);
@@ -253,7 +311,7 @@ Status Server::ClaimBlock(ServerContext* context, const ClaimBlockRequest* reque
   const auto node = member(*context);
   if (!node) return api::to_status(node.error());
   const auto block = registry_.claim_block(request->network(), *node, deadline_of(*context));
-  if (!block) return api::to_status(block.error());
+  if (!block) return refuse(block.error());
   api::to_proto(*block, *reply);
   return Status::OK;
 }
@@ -268,23 +326,36 @@ Status Server::ReleaseBlock(ServerContext* context, const model::v1::AddressBloc
     return api::to_status({Errc::denied, "block " + block->prefix.format() + " is another node's"});
   }
   const auto released = registry_.release_block(*block, deadline_of(*context));
-  return released ? Status::OK : api::to_status(released.error());
+  return released ? Status::OK : refuse(released.error());
 }
 
 Status Server::Leave(ServerContext* context, const LeaveRequest*, LeaveReply*) {
   const auto node = member(*context);
   if (!node) return api::to_status(node.error());
-  const auto left = registry_.remove_node(*node, deadline_of(*context));
-  if (!left) return api::to_status(left.error());
+  const auto left = leave(*node, deadline_of(*context));
+  if (!left) return refuse(left.error());
   log_info("node_left", {{"node", *node}});
   return Status::OK;
+}
+
+// A manager's etcd is no member any more when the answer comes: only then may it stop.
+Result<> Server::leave(const model::Id& node, Deadline deadline) {
+  TRY(const bool votes, voters_.is_member(node, deadline));
+  if (!votes) return registry_.remove_node(node, deadline);
+  TRY_DO(voters_.check_spare(node, deadline));
+  TRY_DO(registry_.remove_node(node, deadline));
+  return voters_.wait_until(node, Voters::Becomes::none, deadline);
 }
 
 // Ends silent sessions, and marks nodes down whose session ended a while ago.
 void Server::keep_house() {
   std::unique_lock lock(mutex_);
   while (!stop_.wait_for(lock, std::chrono::milliseconds(250), [&] { return stopping_; })) {
-    for (SessionHost* session : sessions_) session->check_silence();
+    const bool leaderless = voters_.lost_for() > kLeaderless;
+    for (SessionHost* session : sessions_) {
+      session->check_silence();
+      if (leaderless) session->end();
+    }
     const auto due = std::chrono::steady_clock::now() - kGrace;
     std::vector<Ended> now;
     std::erase_if(ended_, [&](const Ended& each) {
@@ -316,10 +387,11 @@ void Server::end_sessions(std::vector<Ended> ended) {
 }  // namespace
 
 Result<std::unique_ptr<NodeServer>> NodeServer::start(Settings settings, Registry& registry,
-                                                      Replica& replica,
+                                                      Replica& replica, Voters& voters,
                                                       const identity::Authority& authority,
                                                       const Clock& clock) {
-  auto server = std::make_unique<Server>(std::move(settings), registry, replica, authority, clock);
+  auto server =
+      std::make_unique<Server>(std::move(settings), registry, replica, voters, authority, clock);
   TRY_DO(server->listen());
   return server;
 }

@@ -7,6 +7,7 @@
 #include "common/net/ip.h"
 #include "netd/cluster/registry.h"
 #include "netd/cluster/replica.h"
+#include "netd/cluster/voters.h"
 #include "netd/identity/authority.h"
 
 namespace heddle::cluster {
@@ -23,10 +24,12 @@ class NodeServer {
     std::string chain_pem;  // this node's certificate and the root, which joiners look for
     std::string key_pem;
     std::string root_pem;
+    std::string etcd_root_pem;  // what further managers are given
+    std::string etcd_root_key_pem;
   };
   // The references must outlive the server. Errors: `in_use` when the port is taken.
   static Result<std::unique_ptr<NodeServer>> start(Settings settings, Registry& registry,
-                                                   Replica& replica,
+                                                   Replica& replica, Voters& voters,
                                                    const identity::Authority& authority,
                                                    const Clock& clock);
   virtual ~NodeServer() = default;  // ends all sessions

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/observe/log.h"
 #include "netd/api/codec.h"
 #include "netd/cluster/records.pb.h"
 #include "netd/identity/join_token.h"
@@ -52,6 +53,31 @@ Result<> check_newcomer(const Objects& objects, const model::Node& node) {
     }
   }
   return {};
+}
+
+// A node that says where it is now keeps its identity. A manager's own address is fixed: nodes have
+// it on their disks, and etcd in its list of members.
+void move_node(const Objects& objects, const NodeAddresses& to, model::Node& node) {
+  model::Node moved = node;
+  if (to.own && node.role == model::NodeRole::worker) moved.address = *to.own;
+  if (to.data) moved.data_address = *to.data;
+  if (moved == node) return;
+  if (const auto good = check_newcomer(objects, moved); !good) {
+    log_warn("address_refused", {{"node", node.name}, {"error", good.error()}});
+  } else {
+    node = std::move(moved);
+  }
+}
+
+// Takes a manager out of the draft's managers. Two that go at once see each other by the guard.
+Result<> spare_manager(const Objects& objects, const model::Id& node, Draft& draft) {
+  draft.expect(kUseKind, kManagersGuard);
+  draft.touch(kUseKind, kManagersGuard);
+  for (const auto& [id, other] : objects.nodes) {
+    if (id != node && other.value.role == model::NodeRole::manager) return {};
+  }
+  return fail(Errc::in_use,
+              "it is the swarm's last manager; make another one first, with `heddle node promote`");
 }
 
 }  // namespace
@@ -112,7 +138,6 @@ Result<> Registry::found(store::Store& store, const model::Swarm& swarm, const m
 
 Result<model::Node> Registry::admit(Admission admission, Deadline deadline) {
   model::Node node = admission.node;
-  node.role = model::NodeRole::worker;
   node.joined = std::chrono::floor<std::chrono::seconds>(clock_.wall());
   TRY_DO(transact(
       [&](const Objects& objects, Draft& draft) -> Result<> {
@@ -124,6 +149,10 @@ Result<model::Node> Registry::admit(Admission admission, Deadline deadline) {
             return fail(Errc::conflict, "node id " + node.id + " belongs to another node");
           }
           node.joined = known->second.value.joined;
+          // A join whose answer was lost changes nothing that people said of the node.
+          node.role = known->second.value.role;
+          node.availability = known->second.value.availability;
+          node.labels = known->second.value.labels;
         }
         draft.put(node_object(node, {{kKeyLabel, admission.key_digest}}));
         return {};
@@ -132,16 +161,78 @@ Result<model::Node> Registry::admit(Admission admission, Deadline deadline) {
   return node;
 }
 
+Result<model::Node> Registry::find(const model::Id& node) const {
+  Result<model::Node> found = fail(Errc::not_found, "the swarm has no node " + node);
+  replica_.read([&](const Objects& objects) {
+    const auto known = objects.nodes.find(node);
+    if (known != objects.nodes.end()) found = known->second.value;
+  });
+  return found;
+}
+
 Result<> Registry::remove_node(model::Id node, Deadline deadline) {
   TRY_DO(transact(
       [&](const Objects& objects, Draft& draft) -> Result<> {
-        if (!objects.nodes.contains(node)) return {};
+        const auto known = objects.nodes.find(node);
+        if (known == objects.nodes.end()) return {};
+        if (known->second.value.role == model::NodeRole::manager) {
+          TRY_DO(spare_manager(objects, node, draft));
+        }
         const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall());
         (void)draft_report(objects, node, {0, {}, {}, Whole::yes}, now, draft);
         for (const auto& [id, block] : objects.blocks) {
           if (block.value.node == node) draft.remove(kBlockKind, id);
         }
         draft.remove(kNodeKind, node);
+        return {};
+      },
+      deadline));
+  return {};
+}
+
+Result<model::Node> Registry::set_role(model::Id node, model::NodeRole role, Deadline deadline) {
+  model::Node changed;
+  TRY_DO(transact(
+      [&](const Objects& objects, Draft& draft) -> Result<> {
+        const auto known = objects.nodes.find(node);
+        if (known == objects.nodes.end()) return fail(Errc::not_found, "no node " + node);
+        changed = known->second.value;
+        if (changed.role == role) return {};
+        if (role == model::NodeRole::worker) TRY_DO(spare_manager(objects, node, draft));
+        changed.role = role;
+        draft.put(node_object(changed, known->second.labels));
+        return {};
+      },
+      deadline));
+  return changed;
+}
+
+Result<model::Node> Registry::update_node(model::Id node, Cluster::NodeChange change,
+                                          Deadline deadline) {
+  model::Node changed;
+  TRY_DO(transact(
+      [&](const Objects& objects, Draft& draft) -> Result<> {
+        const auto known = objects.nodes.find(node);
+        if (known == objects.nodes.end()) return fail(Errc::not_found, "no node " + node);
+        changed = known->second.value;
+        if (change.availability) changed.availability = *change.availability;
+        change_labels(changed.labels, change.labels, change.removed_labels);
+        if (changed != known->second.value) draft.put(node_object(changed, known->second.labels));
+        return {};
+      },
+      deadline));
+  return changed;
+}
+
+Result<> Registry::make_sole_manager(model::Id node, Deadline deadline) {
+  TRY_DO(transact(
+      [&](const Objects& objects, Draft& draft) -> Result<> {
+        for (const auto& [id, each] : objects.nodes) {
+          if (id == node || each.value.role != model::NodeRole::manager) continue;
+          model::Node other = each.value;
+          other.role = model::NodeRole::worker;
+          draft.put(node_object(other, each.labels));
+        }
         return {};
       },
       deadline));
@@ -160,6 +251,7 @@ Result<Registry::Outcome> Registry::begin_session(model::Id node, std::string se
                               if (report) {
                                 outcome.refused = draft_report(objects, node, *report, now, draft);
                                 fresh.epoch = report->epoch;
+                                move_node(objects, report->addresses, fresh);
                               }
                               fresh.status = model::NodeStatus::ready;
                               model::Labels labels = known->labels;
@@ -179,13 +271,14 @@ Result<Registry::Outcome> Registry::report(model::Id node, Report changes, Deadl
                               const auto now =
                                   std::chrono::floor<std::chrono::seconds>(clock_.wall());
                               outcome.refused = draft_report(objects, node, changes, now, draft);
-                              if (known->value.epoch == changes.epoch) {
+                              model::Node fresh = known->value;
+                              fresh.epoch = changes.epoch;
+                              move_node(objects, changes.addresses, fresh);
+                              if (fresh == known->value) {
                                 // A node that is being removed must not leave endpoints behind.
                                 if (!draft.empty()) draft.expect(kNodeKind, node);
                                 return {};
                               }
-                              model::Node fresh = known->value;
-                              fresh.epoch = changes.epoch;
                               draft.put(node_object(fresh, known->labels));
                               return {};
                             },

@@ -7,6 +7,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "netd/cluster/address_plan.h"
+#include "netd/cluster/cluster.h"
 #include "netd/cluster/draft.h"
 #include "netd/cluster/replica.h"
 #include "netd/model/objects.h"
@@ -29,12 +31,19 @@ class Registry {
 
   // --- nodes
   struct Admission {
-    model::Node node;        // id, name, addresses
+    model::Node node;        // id, name, role, addresses
     std::string key_digest;  // of its public key: a join that is repeated after a lost answer
   };
   // Errors: `conflict` when the name or the data address is another node's.
   Result<model::Node> admit(Admission admission, Deadline deadline);
+  Result<model::Node> find(const model::Id& node) const;  // as the replica has it; `not_found`
+  // Errors: `in_use` for the last manager.
   Result<> remove_node(model::Id node, Deadline deadline);
+  // Errors: `not_found`; `in_use` when no manager would be left.
+  Result<model::Node> set_role(model::Id node, model::NodeRole role, Deadline deadline);
+  Result<model::Node> update_node(model::Id node, Cluster::NodeChange change, Deadline deadline);
+  // No node but this one is a manager any more.
+  Result<> make_sole_manager(model::Id node, Deadline deadline);
 
   // What a node says of itself.
   enum class Whole { no, yes };
@@ -43,6 +52,7 @@ class Registry {
     std::vector<model::Endpoint> endpoints;
     std::vector<model::Id> removed;
     Whole whole = Whole::no;  // yes: its endpoints that are not in `endpoints` are gone
+    NodeAddresses addresses = {};
   };
   struct Refusal {
     model::Id endpoint;
@@ -68,6 +78,12 @@ class Registry {
   Result<model::AddressBlock> claim_block(model::Id network, model::Id node, Deadline deadline);
   Result<> release_block(model::AddressBlock block, Deadline deadline);
 
+  // --- services; others come and go with the endpoints that name them, see draft_report()
+  Result<model::Service> create_service(model::Service wanted, Cluster::Vip vip, Deadline deadline);
+  Result<model::Service> update_service(model::Id service, Cluster::ServiceChange change,
+                                        Deadline deadline);
+  Result<> remove_service(model::Id service, Deadline deadline);
+
   // --- join tokens; here only their secrets
   Result<std::string> token_secret(model::NodeRole role, Deadline deadline);
   Result<std::string> rotate_token(model::NodeRole role, std::optional<std::chrono::seconds> ttl,
@@ -84,6 +100,13 @@ class Registry {
   Replica& replica_;
   const Clock& clock_;
 };
+
+// What is assigned of a network's subnet, and to which services.
+Allocation allocation_of(const Objects& objects, const model::Network& network);
+std::set<IpAddr> vips_of(const Objects& objects, const model::Id& network);
+// Gives the service a VIP, which is then in both.
+Result<> draft_vip(Allocation& allocated, std::set<IpAddr>& taken, model::Service& service,
+                   Draft& draft);
 
 // A host name: letters, digits, '-', '.', '_'; at most 253. Errors: `invalid`.
 Result<> check_node_name(const std::string& name);

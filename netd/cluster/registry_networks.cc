@@ -156,6 +156,8 @@ Result<> check_unused(const Objects& objects, const model::Network& network) {
   return fail(Errc::in_use, text + "; disconnect them first");
 }
 
+}  // namespace
+
 Allocation allocation_of(const Objects& objects, const model::Network& network) {
   Allocation allocation;
   allocation.subnet = network.subnets.front().prefix;
@@ -163,13 +165,13 @@ Allocation allocation_of(const Objects& objects, const model::Network& network) 
   for (const auto& [name, address] : network.subnets.front().reserved) {
     allocation.reserved.insert(address);
   }
-  for (const auto& [id, block] : objects.blocks) {
-    if (block.value.network == network.id) allocation.blocks.push_back(block.value);
+  const std::string stem = network.id + ".";
+  for (auto block = objects.blocks.lower_bound(stem); block != objects.blocks.end(); ++block) {
+    if (!block->first.starts_with(stem)) break;
+    allocation.blocks.push_back(block->second.value);
   }
   return allocation;
 }
-
-}  // namespace
 
 Result<model::Network> Registry::create_network(model::Network draft, std::vector<Prefix> avoid,
                                                 Deadline deadline) {

@@ -166,54 +166,25 @@ void ReportDraft::join_services() {
 
 Allocation& ReportDraft::allocation(const model::Network& network) {
   const auto [it, fresh] = allocations_.try_emplace(network.id);
-  if (!fresh) return it->second;
-  it->second.subnet = network.subnets.front().prefix;
-  it->second.gateway = network.subnets.front().gateway;
-  for (const auto& [name, address] : network.subnets.front().reserved) {
-    it->second.reserved.insert(address);
-  }
-  const std::string stem = network.id + ".";
-  for (auto block = objects_.blocks.lower_bound(stem); block != objects_.blocks.end(); ++block) {
-    if (!block->first.starts_with(stem)) break;
-    it->second.blocks.push_back(block->second.value);
-  }
+  if (fresh) it->second = allocation_of(objects_, network);
   return it->second;
 }
 
 std::set<IpAddr>& ReportDraft::vips(const model::Id& network) {
   const auto [it, fresh] = vips_.try_emplace(network);
-  if (!fresh) return it->second;
-  const std::string stem = network + ".";
-  for (auto object = objects_.raw.lower_bound({kVipKind, stem}); object != objects_.raw.end();
-       ++object) {
-    if (object->first.kind != kVipKind || !object->first.id.starts_with(stem)) break;
-    const auto address = IpAddr::parse(std::string_view(object->first.id).substr(stem.size()));
-    if (address) it->second.insert(*address);
-  }
+  if (fresh) it->second = vips_of(objects_, network);
   return it->second;
 }
 
 Result<> ReportDraft::make_service(const ServiceKey& key, const ServicePlan& plan) {
-  const model::Network& network = objects_.networks.at(key.network).value;
-  Allocation& allocated = allocation(network);
-  TRY(const Vip vip,
-      plan_vip(allocated, vips(network.id), stable_hash(network.id + "/" + key.name)));
-  if (vip.new_block) {
-    const model::AddressBlock block{network.id, *vip.new_block, model::Id(kVipOwner)};
-    allocated.blocks.push_back(block);
-    draft_.expect(kPoolKind, network.id);
-    draft_.touch(kPoolKind, network.id);
-    draft_.put(block_object(block));
-  }
-  vips(network.id).insert(vip.address);
   model::Service service;
   service.id = make_id();
   service.name = key.name;
-  service.network = network.id;
-  service.vip = vip.address;
+  service.network = key.network;
   service.ports = plan.ports;
   service.created = now_;
-  draft_.put({kVipKind, vip_id(network.id, vip.address), "", {}, service.id, 0});
+  TRY_DO(draft_vip(allocation(objects_.networks.at(key.network).value), vips(key.network), service,
+                   draft_));
   draft_.put(service_object(service));
   return {};
 }
@@ -275,6 +246,18 @@ std::vector<Registry::Refusal> ReportDraft::finish() {
 }
 
 }  // namespace
+
+std::set<IpAddr> vips_of(const Objects& objects, const model::Id& network) {
+  std::set<IpAddr> vips;
+  const std::string stem = network + ".";
+  for (auto object = objects.raw.lower_bound({kVipKind, stem}); object != objects.raw.end();
+       ++object) {
+    if (object->first.kind != kVipKind || !object->first.id.starts_with(stem)) break;
+    const auto address = IpAddr::parse(std::string_view(object->first.id).substr(stem.size()));
+    if (address) vips.insert(*address);
+  }
+  return vips;
+}
 
 std::vector<Registry::Refusal> draft_report(const Objects& objects, const model::Id& node,
                                             const Registry::Report& report, model::Time now,

@@ -30,7 +30,8 @@ inline constexpr char kTokenKind[] = "token";  // id: worker, manager
 // Guards have no payload: their revision tells one writer that another was there. Endpoints that
 // come put `use` of their network, so that its removal, or a service's, sees them; claims of
 // addresses compare and put `pool`.
-inline constexpr char kUseKind[] = "use";    // id: network
+inline constexpr char kUseKind[] = "use";             // id: network
+inline constexpr char kManagersGuard[] = "managers";  // of kind `use`: put by who takes one out
 inline constexpr char kPoolKind[] = "pool";  // id: network, or `swarm` for subnets and VNIs
 
 inline constexpr char kSessionLabel[] = "session";  // of nodes: the id of the session they are in

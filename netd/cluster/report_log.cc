@@ -2,9 +2,11 @@
 
 namespace heddle::cluster {
 
-void ReportLog::set(NodeReport report) {
+bool ReportLog::set(NodeReport report) {
+  const bool moved = known_ && now_.addresses != report.addresses;
   now_ = std::move(report);
   known_ = true;
+  return moved;
 }
 
 void ReportLog::begin_session() {
@@ -17,6 +19,7 @@ std::optional<ReportLog::Changes> ReportLog::take_changes() {
   if (!known_) return std::nullopt;
   Changes changes;
   changes.epoch = now_.epoch;
+  changes.addresses = now_.addresses;
   changes.whole = !told_any_;
   std::map<model::Id, model::Endpoint> next;
   for (const model::Endpoint& endpoint : now_.endpoints) {
@@ -27,14 +30,15 @@ std::optional<ReportLog::Changes> ReportLog::take_changes() {
   for (const auto& [id, endpoint] : told_) {
     if (!next.contains(id)) changes.removed.push_back(id);
   }
-  const bool same_epoch = told_epoch_ == now_.epoch;
-  if (told_any_ && changes.put.empty() && changes.removed.empty() && same_epoch) {
+  const bool same = told_epoch_ == now_.epoch && told_addresses_ == now_.addresses;
+  if (told_any_ && changes.put.empty() && changes.removed.empty() && same) {
     return std::nullopt;
   }
   for (const model::Endpoint& endpoint : changes.put) refused_.erase(endpoint.id);
   told_any_ = true;
   told_ = std::move(next);
   told_epoch_ = now_.epoch;
+  told_addresses_ = now_.addresses;
   return changes;
 }
 

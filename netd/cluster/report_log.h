@@ -13,12 +13,14 @@ class ReportLog {
  public:
   struct Changes {
     std::uint64_t epoch = 0;
+    NodeAddresses addresses;
     std::vector<model::Endpoint> put;
     std::vector<model::Id> removed;
     bool whole = false;
   };
 
-  void set(NodeReport report);
+  // True when the node has moved: the session goes on from another address.
+  bool set(NodeReport report);
   // A session begins: nothing was told in it yet.
   void begin_session();
   // What was not told yet, if anything; counted as told. The first of a session is whole.
@@ -33,6 +35,7 @@ class ReportLog {
   bool told_any_ = false;  // in this session
   std::map<model::Id, model::Endpoint> told_;
   std::uint64_t told_epoch_ = 0;
+  NodeAddresses told_addresses_;
   std::set<model::Id> refused_;
 };
 

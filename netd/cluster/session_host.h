@@ -27,6 +27,7 @@ class SessionHost final : public Replica::Listener {
 
   grpc::Status run();    // until the session ends
   void check_silence();  // from housekeeping: ends it when the node has been silent
+  void end() { context_.TryCancel(); }
   void poke() override;
 
   const model::Id& node() const { return node_; }

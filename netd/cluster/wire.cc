@@ -8,6 +8,12 @@ namespace heddle::cluster {
 Result<Registry::Report> from_proto(const node::v1::Report& report) {
   Registry::Report out;
   out.epoch = report.epoch();
+  if (!report.address().empty()) {
+    TRY(out.addresses.own, IpAddr::parse(report.address()).during("address"));
+  }
+  if (!report.data_address().empty()) {
+    TRY(out.addresses.data, IpAddr::parse(report.data_address()).during("data address"));
+  }
   out.whole = report.whole() ? Registry::Whole::yes : Registry::Whole::no;
   for (int i = 0; i < report.endpoints_size(); ++i) {
     TRY(model::Endpoint endpoint,

@@ -153,6 +153,9 @@ struct Service {
 
 enum class NodeRole { worker, manager };
 enum class NodeStatus { unknown, ready, down };
+// What a node is there for, as people say. Paused: no new backends of services. Drained: that, and
+// the ones it has get no new connections.
+enum class Availability { active, pause, drain };
 
 struct Node {
   Id id;
@@ -167,6 +170,8 @@ struct Node {
   std::uint64_t epoch = 0;
   NodeStatus status = NodeStatus::unknown;  // the manager's view: does its session live?
   Time joined{};
+  Availability availability = Availability::active;
+  Labels labels;
   friend bool operator==(const Node&, const Node&) = default;
 };
 

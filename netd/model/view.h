@@ -47,10 +47,16 @@ struct View {
   Blocks blocks;
   // Nodes that do not answer probes along the data path now: their endpoints carry no new traffic.
   std::set<Id> unreachable;
+  std::set<Id> drained;  // nodes of which people said so
 
   // An endpoint that new connections may go to.
   bool usable(const Endpoint& endpoint) const {
-    return endpoint.state == EndpointState::ready && !unreachable.contains(endpoint.node);
+    return state_of(endpoint) == EndpointState::ready && !unreachable.contains(endpoint.node);
+  }
+  // Backends of a node that is being drained are draining, whatever they are by themselves.
+  EndpointState state_of(const Endpoint& endpoint) const {
+    const bool leaves = endpoint.state == EndpointState::ready && drained.contains(endpoint.node);
+    return leaves ? EndpointState::draining : endpoint.state;
   }
   bool is_local(const Endpoint& endpoint) const { return endpoint.node == self; }
 };

@@ -106,6 +106,11 @@ class FakeCluster final : public cluster::Cluster {
   Role role() const override { return current; }
   Result<model::Node> init(InitRequest, Deadline) override { return refuse(); }
   Result<model::Node> join(JoinRequest, Deadline) override { return refuse(); }
+  Result<model::Node> force_new_cluster(Deadline) override { return refuse(); }
+  Result<model::Node> set_role(model::Id, model::NodeRole, Deadline) override { return refuse(); }
+  Result<model::Node> update_node(model::Id, NodeChange, Deadline) override { return refuse(); }
+  Result<> remove_node(model::Id, Force, Deadline) override { return refuse(); }
+  std::vector<ManagerState> managers(Deadline) override { return {}; }
   Result<> leave(Force, Deadline) override { return {}; }
   Result<Token> join_token(model::NodeRole, Rotate, std::optional<std::chrono::seconds>,
                            Deadline) override {
@@ -120,6 +125,11 @@ class FakeCluster final : public cluster::Cluster {
     return after;
   }
   Result<> remove_network(model::Id, Deadline) override { return refuse(); }
+  Result<model::Service> create_service(model::Service, Vip, Deadline) override { return refuse(); }
+  Result<model::Service> update_service(model::Id, ServiceChange, Deadline) override {
+    return refuse();
+  }
+  Result<> remove_service(model::Id, Deadline) override { return refuse(); }
   Result<model::AddressBlock> claim_block(model::Id network, Deadline) override {
     if (blocks.empty()) return fail(Errc::exhausted, "no block is left");
     const model::AddressBlock block{network, blocks.back(), "self"};

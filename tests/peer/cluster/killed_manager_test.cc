@@ -43,28 +43,6 @@ TEST(KilledManager, DISABLED_Manager) {
   return pid;
 }
 
-bool wait_for(const std::function<bool()>& wanted) {
-  for (int i = 0; i < 600; ++i) {
-    if (wanted()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
-}
-
-// Processes whose command line names the directory: the etcd of its manager.
-std::vector<::pid_t> find_etcd(const std::string& dir) {
-  std::vector<::pid_t> found;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
-    std::ifstream file(entry.path() / "cmdline");
-    const std::string line{std::istreambuf_iterator<char>(file), {}};
-    if (line.find("--data-dir=" + dir) != std::string::npos) {
-      found.push_back(std::stoi(entry.path().filename()));
-    }
-  }
-  return found;
-}
-
 // Goal: kill -9 of a manager leaves no etcd behind and loses nothing; the next one is up soon.
 TEST(KilledManager, LeavesNoEtcdAndComesBackWithItsSwarm) {
   char path[] = "/tmp/heddle-killed-XXXXXX";

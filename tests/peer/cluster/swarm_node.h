@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "netd/cluster/cluster.h"
 
@@ -84,10 +86,14 @@ class SwarmNode {
     request.advertise = at_;
     request.data_address = at_;
     request.pool = *Prefix::parse("10.32.0.0/11");
-    return cluster_->init(request, soon());
+    auto made = cluster_->init(request, soon());
+    if (made) id_ = made->id;
+    return made;
   }
   Result<model::Node> join(const std::string& token, const std::string& manager) {
-    return cluster_->join({token, manager, at_, 7373, at_}, soon());
+    auto joined = cluster_->join({token, manager, at_, 7373, at_}, soon());
+    if (joined) id_ = joined->id;
+    return joined;
   }
 
   SwarmState state() {
@@ -110,6 +116,7 @@ class SwarmNode {
     return refused_.front().second;
   }
   const std::string& dir() const { return dir_; }
+  const model::Id& id() const { return id_; }  // since it joined
   const IpAddr& at() const { return at_; }
 
  private:
@@ -126,6 +133,7 @@ class SwarmNode {
 
   std::string name_;
   IpAddr at_;
+  model::Id id_;
   std::string dir_;
   bool keep_dir_ = false;
   std::mutex mutex_;
@@ -135,6 +143,29 @@ class SwarmNode {
   std::vector<std::pair<model::Id, Error>> refused_;
   std::unique_ptr<Cluster> cluster_;
 };
+
+// Looks every 50 ms, for 30 s.
+inline bool wait_for(const std::function<bool()>& wanted) {
+  for (int i = 0; i < 600; ++i) {
+    if (wanted()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return false;
+}
+
+// Processes whose command line names the directory: the etcd of its manager.
+inline std::vector<::pid_t> find_etcd(const std::string& dir) {
+  std::vector<::pid_t> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", failed)) {
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line{std::istreambuf_iterator<char>(file), {}};
+    if (line.find("--data-dir=" + dir) != std::string::npos) {
+      found.push_back(std::stoi(entry.path().filename()));
+    }
+  }
+  return found;
+}
 
 inline const model::Endpoint* find_endpoint(const SwarmState& state, const model::Id& id) {
   const auto found = std::ranges::find(state.endpoints, id, &model::Endpoint::id);

@@ -112,7 +112,9 @@ model::Node node() {
           .data_address = *IpAddr::parse("2001:db8::1"),
           .epoch = 0xfedcba9876543210,
           .status = model::NodeStatus::down,
-          .joined = model::Time(kWhen)};
+          .joined = model::Time(kWhen),
+          .availability = model::Availability::drain,
+          .labels = {{"zone", "a"}}};
 }
 
 model::LoadBalancer load_balancer() {

@@ -56,6 +56,21 @@ AddressBlock block(const Id& network, const char* prefix, const Id& node) {
   return {network, Prefix::parse(prefix).value(), node};
 }
 
+TEST(View, BackendsOfADrainedNodeDrain) {
+  View view;
+  Endpoint ready{.node = "n1"};
+  ready.state = EndpointState::ready;
+  Endpoint starting = ready;
+  starting.state = EndpointState::starting;
+  EXPECT_TRUE(view.usable(ready));
+  view.drained = {"n1"};
+  EXPECT_FALSE(view.usable(ready));
+  EXPECT_EQ(view.state_of(ready), EndpointState::draining);
+  EXPECT_EQ(view.state_of(starting), EndpointState::starting);
+  ready.node = "n2";
+  EXPECT_TRUE(view.usable(ready));
+}
+
 TEST(Blocks, AreFoundByNetworkAndNode) {
   const Blocks blocks({block("a", "10.0.0.64/26", "h2"), block("b", "10.1.0.0/26", "h1"),
                        block("a", "10.0.0.0/26", "h1")});
