@@ -101,7 +101,7 @@ class Program {
   bool is_ready() const;
 
   const Options options_;
-  std::optional<config::Edge> edge_;  // until it is in force
+  std::optional<config::Edge> edge_;      // until it is in force
   const listener::HandedSockets handed_;  // numbers; their owners are control and admin
   telemetry::Metrics metrics_;
   std::unique_ptr<telemetry::AccessLog> access_log_;
@@ -112,7 +112,7 @@ class Program {
   std::vector<std::unique_ptr<admin::Admin>> admins_;
   std::optional<asio::signal_set> signals_;  // to the end: another SIGTERM must not cut a drain
   std::optional<asio::signal_set> hangups_;
-  std::size_t draining_ = 0;                 // cores
+  std::size_t draining_ = 0;  // cores
 };
 
 void Program::start_cores() {
@@ -318,7 +318,8 @@ void add_options(CLI::App& app, Options& options) {
   app.set_version_flag("--version", HEDDLE_VERSION);
   app.footer(
       "With --config FILE it binds its listeners itself. With --id and --control-socket heddled\n"
-      "configures it, and listening sockets are inherited: HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\";\n"
+      "configures it, and listening sockets are inherited: "
+      "HEDDLE_PROXY_SOCKETS=\"name=fd,name=fd\";\n"
       "those that are added later are asked for at the control socket's path with .sockets added.\n"
       "Exit status: 0 after SIGTERM, 1 on failure, 2 for wrong usage.");
 }

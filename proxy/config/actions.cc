@@ -43,6 +43,9 @@ snapshot::Action read_forward(Reading& reading, const YamlNode& node, const std:
       out.groups.push_back({entry.key, static_cast<std::uint32_t>(weight)});
     }
   }
+  if (const YamlNode* sticky = map.find("sticky")) {
+    out.sticky = read_sticky(reading, *sticky, map.path_of("sticky"));
+  }
   if (sum == 0) map.error("groups", "must be a map of group names and weights, one above 0");
   return out;
 }
@@ -96,19 +99,8 @@ snapshot::Action read_redirect(Reading& reading, const YamlNode& node, const std
   return out;
 }
 
-// `5%`, `0.01%`.
-std::optional<std::uint32_t> read_share(const MapReader& map) {
-  const auto text = map.text("share");
-  if (!text) return 1'000'000;
-  double percent = -1;
-  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), percent,
-                                         std::chars_format::fixed);
-  const bool whole = ec == std::errc() && std::string_view(end, text->data() + text->size()) == "%";
-  if (whole && percent >= 0 && percent <= 100) {
-    return static_cast<std::uint32_t>(percent * 10'000 + 0.5);
-  }
-  map.error("share", "must be a share such as 5% or 0.1%, not \"" + text->substr(0, 40) + "\"");
-  return std::nullopt;
+std::uint32_t share_of(const MapReader& map) {
+  return map.find("share") ? read_share(map, "share").value_or(0) : 1'000'000;
 }
 
 snapshot::Fault read_fault(Reading& reading, const YamlNode& node, const std::string& path) {
@@ -122,12 +114,12 @@ snapshot::Fault read_fault(Reading& reading, const YamlNode& node, const std::st
     } else {
       out.delay = *time;
     }
-    out.delay_ppm = read_share(one).value_or(0);
+    out.delay_ppm = share_of(one);
   }
   if (const YamlNode* abort = map.find("abort")) {
     const MapReader one(*abort, map.path_of("abort"), keys::kFaultAbort, reading.diagnostics);
     out.abort_status = static_cast<int>(one.integer("status", {400, 599}).value_or(503));
-    out.abort_ppm = read_share(one).value_or(0);
+    out.abort_ppm = share_of(one);
   }
   return out;
 }
@@ -135,8 +127,8 @@ snapshot::Fault read_fault(Reading& reading, const YamlNode& node, const std::st
 // `100/s`, `90/m`, `10/h`.
 std::optional<double> parse_rate(std::string_view text) {
   double number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number,
-                                         std::chars_format::fixed);
+  const auto [end, ec] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (ec != std::errc() || !(number > 0)) return std::nullopt;
   if (unit == "/m") number /= 60;
@@ -207,7 +199,8 @@ std::vector<snapshot::HeaderEdit> read_edits(Reading& reading, const YamlNode& n
   const auto add = [&](std::string_view key, How how, const std::string& name,
                        const std::string& value) {
     if (!http::is_token(name) || !route::is_editable(name)) {
-      map.error(key, "\"" + name.substr(0, 40) + "\" cannot be edited: it is no name of a header, "
+      map.error(key, "\"" + name.substr(0, 40) +
+                         "\" cannot be edited: it is no name of a header, "
                          "or says how a message is framed or where it goes");
     } else if (!http::is_field_value(value) || value.size() > 4096) {
       map.error(key, "the value of \"" + name + "\" has control characters or is too long");
@@ -225,6 +218,35 @@ std::vector<snapshot::HeaderEdit> read_edits(Reading& reading, const YamlNode& n
 
 }  // namespace
 
+std::optional<snapshot::Sticky> read_sticky(Reading& reading, const YamlNode& node,
+                                            const std::string& path) {
+  snapshot::Sticky out;
+  const MapReader map(node, path, keys::kSticky, reading.diagnostics);
+  out.cookie = map.text("cookie").value_or("");
+  if (!http::is_token(out.cookie) || out.cookie.size() > 64) {
+    map.error("cookie", "must be a cookie's name, at most 64 bytes");
+    return std::nullopt;
+  }
+  if (const auto lifetime = map.duration("for")) {
+    out.lifetime = std::chrono::ceil<std::chrono::seconds>(*lifetime);
+  }
+  return out;
+}
+
+std::optional<std::uint32_t> read_share(const MapReader& map, std::string_view key) {
+  const auto text = map.text(key);
+  if (!text) return std::nullopt;
+  double percent = -1;
+  const auto [end, ec] =
+      std::from_chars(text->data(), text->data() + text->size(), percent, std::chars_format::fixed);
+  const bool whole = ec == std::errc() && std::string_view(end, text->data() + text->size()) == "%";
+  if (whole && percent >= 0 && percent <= 100) {
+    return static_cast<std::uint32_t>(percent * 10'000 + 0.5);
+  }
+  map.error(key, "must be a share such as 5% or 0.1%, not \"" + text->substr(0, 40) + "\"");
+  return std::nullopt;
+}
+
 std::optional<snapshot::Action> read_action(Reading& reading, const MapReader& map) {
   std::optional<snapshot::Action> out;
   int count = 0;
@@ -237,7 +259,8 @@ std::optional<snapshot::Action> read_action(Reading& reading, const MapReader& m
     if (key == "redirect") out = read_redirect(reading, *node, path);
     if (key == "respond") out = read_respond(reading, *node, path);
   }
-  if (count == 0) map.error("forward", "is missing: a rule has one of forward, redirect and respond");
+  if (count == 0)
+    map.error("forward", "is missing: a rule has one of forward, redirect and respond");
   return out;
 }
 

@@ -165,7 +165,8 @@ std::vector<Condition> read_conditions(Reading& reading, const YamlNode& node,
                                        const std::string& path) {
   auto out = ConditionReader(reading, node, path).read();
   if (out.empty()) {
-    reading.diagnostics.error(node.mark, path, "names no condition: use `default` for all requests");
+    reading.diagnostics.error(node.mark, path,
+                              "names no condition: use `default` for all requests");
   }
   return out;
 }

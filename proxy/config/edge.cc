@@ -63,6 +63,11 @@ Result<Edge> parse_edge(std::string_view text, const std::string& file) {
   TRY(const YamlNode root, yaml::parse_yaml(text, file));
   Reading reading(file);
   const MapReader map(root, "", keys::kFile, reading.diagnostics);
+  if (const YamlNode* locality = map.find("locality")) {
+    const MapReader one(*locality, "locality", keys::kLocality, reading.diagnostics);
+    reading.node = one.text("node").value_or("");
+    reading.zone = one.text("zone").value_or("");
+  }
   if (const YamlNode* groups = map.find("target-groups")) read_groups(reading, *groups);
   if (const YamlNode* listeners = map.find("listeners")) read_listeners(reading, *listeners);
   if (const YamlNode* admin = map.find("admin")) read_admin(reading, *admin);

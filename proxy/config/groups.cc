@@ -3,6 +3,7 @@
 #include <set>
 
 #include "proxy/config/sections.h"
+#include "proxy/http/syntax.h"
 
 namespace heddle::config {
 namespace {
@@ -11,7 +12,19 @@ using yaml::MapReader;
 using yaml::YamlNode;
 
 constexpr auto kProtocols = std::to_array<std::string_view>({"http1", "tcp"});
-constexpr auto kBalances = std::to_array<std::string_view>({"round-robin", "least-request"});
+constexpr std::pair<std::string_view, snapshot::Algorithm> kAlgorithms[] = {
+    {"round-robin", snapshot::Algorithm::round_robin},
+    {"least-request", snapshot::Algorithm::least_request},
+    {"peak-ewma", snapshot::Algorithm::peak_ewma},
+    {"random", snapshot::Algorithm::random},
+    {"source-hash", snapshot::Algorithm::source_hash},
+    {"ring-hash", snapshot::Algorithm::ring_hash},
+    {"maglev", snapshot::Algorithm::maglev},
+};
+constexpr auto kHashWords = std::to_array<std::string_view>({"source", "host", "path"});
+constexpr std::int64_t kMostLevel = 127;  // of a target's priority
+
+constexpr std::chrono::seconds kDeregistration{300};
 
 // RFC 1123's names, with underscores, which are in use.
 bool is_host_name(std::string_view text) {
@@ -57,8 +70,10 @@ class GroupReader {
     const MapReader map(node, path_, keys::kGroup, reading_.diagnostics);
     read_protocol(map);
     read_balance(map);
+    read_prefer(map);
     if (const auto time = positive(map, "connect-timeout")) group_.connect_timeout = *time;
     if (const auto time = positive(map, "request-timeout")) group_.request_timeout = *time;
+    group_.deregistration_delay = map.duration("deregistration-delay").value_or(kDeregistration);
     const YamlNode* targets = map.find("targets");
     if (!targets || targets->kind != YamlNode::Kind::list || targets->items.empty()) {
       map.error("targets", "must be a list of ADDRESS:PORT with at least one item");
@@ -91,14 +106,80 @@ class GroupReader {
   }
 
   void read_balance(const MapReader& map) {
-    const auto text = map.text("balance");
-    if (!text || *text == "round-robin") return;
-    if (*text == "least-request") {
-      group_.algorithm = snapshot::Algorithm::least_request;
+    if (const auto text = map.text("balance")) {
+      std::vector<std::string_view> names;
+      bool known = false;
+      for (const auto& [name, algorithm] : kAlgorithms) {
+        names.push_back(name);
+        if (*text != name) continue;
+        group_.algorithm = algorithm;
+        known = true;
+      }
+      if (!known) {
+        map.error("balance", "\"" + text->substr(0, 40) + "\" is no way to balance" +
+                                 yaml::suggestion(*text, names));
+      }
+    }
+    read_hash_by(map);
+    if (const YamlNode* sticky = map.find("sticky")) {
+      group_.sticky = read_sticky(reading_, *sticky, map.path_of("sticky"));
+      if (group_.protocol == snapshot::Protocol::tcp) {
+        map.error("sticky", "needs cookies, which tcp has not: balance by source-hash");
+      }
+    }
+    if (const auto time = map.duration("slow-start")) group_.slow_start = *time;
+    if (map.find("panic-threshold")) {
+      group_.panic_threshold = read_share(map, "panic-threshold").value_or(0) / 1e6;
+    }
+  }
+
+  void read_hash_by(const MapReader& map) {
+    const YamlNode* node = map.find("hash-by");
+    if (!node) return;
+    using Of = snapshot::HashBy::Of;
+    if (!snapshot::hashes(group_.algorithm)) {
+      map.error("hash-by", "acts with balance: source-hash, ring-hash or maglev alone");
+    }
+    if (node->kind == YamlNode::Kind::map && node->entries.size() == 1) {
+      const MapReader one(*node, map.path_of("hash-by"), keys::kHashBy, reading_.diagnostics);
+      const std::string& key = node->entries.front().key;
+      group_.hash_by = {key == "cookie" ? Of::cookie : Of::header, one.text(key).value_or("")};
+      if (!http::is_token(group_.hash_by.name)) one.error(key, "must be a name");
+      if (group_.protocol == snapshot::Protocol::tcp) one.error(key, "tcp has only `source`");
       return;
     }
-    map.error("balance", "\"" + text->substr(0, 40) + "\" is no way to balance" +
-                             yaml::suggestion(*text, kBalances));
+    const std::string text = map.text("hash-by").value_or("");
+    if (text == "source") return;
+    group_.hash_by.of = text == "host" ? Of::host : Of::path;
+    if (text != "host" && text != "path") {
+      map.error("hash-by", "must be source, host, path, {header: NAME} or {cookie: NAME}" +
+                               yaml::suggestion(text, kHashWords));
+    } else if (group_.protocol == snapshot::Protocol::tcp) {
+      map.error("hash-by", "tcp has only `source`");
+    }
+  }
+
+  void read_prefer(const MapReader& map) {
+    const auto text = map.text("prefer");
+    if (!text) return;
+    if (*text != "node" && *text != "zone") {
+      map.error("prefer", "must be node (this node, then this zone, then the rest) or zone");
+      return;
+    }
+    if (reading_.zone.empty() || (*text == "node" && reading_.node.empty())) {
+      map.error("prefer", "needs `locality` to say where this proxy is");
+    }
+    prefers_node_ = *text == "node";
+    prefers_zone_ = true;
+  }
+
+  // Priorities first, then how near the target is.
+  std::uint32_t level_of(std::int64_t priority, std::string_view node,
+                         std::string_view zone) const {
+    std::uint32_t distance = 0;
+    if (prefers_zone_ && zone != reading_.zone) distance = 2;
+    if (prefers_node_ && distance == 0 && node != reading_.node) distance = 1;
+    return static_cast<std::uint32_t>(priority) * 3 + distance;
   }
 
   void read_target(const YamlNode& node, const std::string& path) {
@@ -106,6 +187,7 @@ class GroupReader {
     snapshot::Target target;
     if (node.kind == YamlNode::Kind::scalar) {
       text = node.scalar;
+      target.level = level_of(0, "", "");
     } else {
       const MapReader map(node, path, keys::kTarget, reading_.diagnostics);
       text = map.text("address");
@@ -113,6 +195,9 @@ class GroupReader {
       if (const auto weight = map.integer("weight", {1, kMostWeight})) {
         target.weight = static_cast<std::uint32_t>(*weight);
       }
+      target.node = map.text("node").value_or("");
+      const auto priority = map.integer("priority", {0, kMostLevel}).value_or(0);
+      target.level = level_of(priority, target.node, map.text("zone").value_or(""));
     }
     if (!text) return;
     std::string host;
@@ -139,6 +224,8 @@ class GroupReader {
   snapshot::TargetGroup& group_;
   const std::string path_;
   std::set<std::string> seen_;
+  bool prefers_node_ = false;
+  bool prefers_zone_ = false;
 };
 
 }  // namespace

@@ -5,22 +5,24 @@
 // Every key of the configuration file. docs/proxy.md is compared with these by a test.
 namespace heddle::config::keys {
 
-inline constexpr auto kFile =
-    std::to_array<std::string_view>({"listeners", "target-groups", "admin", "resolve-every"});
+inline constexpr auto kFile = std::to_array<std::string_view>(
+    {"listeners", "target-groups", "admin", "resolve-every", "locality"});
+inline constexpr auto kLocality = std::to_array<std::string_view>({"node", "zone"});
 inline constexpr auto kAdmin = std::to_array<std::string_view>({"bind", "socket"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"bind", "kind", "idle-timeout", "header-timeout", "rules", "default"});
 inline constexpr auto kRule = std::to_array<std::string_view>(
     {"priority", "when", "forward", "redirect", "respond", "rewrite", "request-headers",
      "response-headers", "rate-limit", "fault", "timeout"});
-inline constexpr auto kDefault = std::to_array<std::string_view>(
-    {"forward", "redirect", "respond", "rewrite", "request-headers", "response-headers",
-     "rate-limit", "fault", "timeout"});
+inline constexpr auto kDefault =
+    std::to_array<std::string_view>({"forward", "redirect", "respond", "rewrite", "request-headers",
+                                     "response-headers", "rate-limit", "fault", "timeout"});
 inline constexpr auto kWhen =
     std::to_array<std::string_view>({"host", "path", "method", "headers", "query", "source"});
 inline constexpr auto kMatch =
     std::to_array<std::string_view>({"exact", "prefix", "suffix", "wildcard", "regex"});
-inline constexpr auto kForward = std::to_array<std::string_view>({"groups"});
+inline constexpr auto kForward = std::to_array<std::string_view>({"groups", "sticky"});
+inline constexpr auto kSticky = std::to_array<std::string_view>({"cookie", "for"});
 inline constexpr auto kRedirect = std::to_array<std::string_view>(
     {"status", "location", "protocol", "host", "port", "path", "query"});
 inline constexpr auto kRespond = std::to_array<std::string_view>({"status", "type", "body"});
@@ -32,7 +34,10 @@ inline constexpr auto kFault = std::to_array<std::string_view>({"delay", "abort"
 inline constexpr auto kFaultDelay = std::to_array<std::string_view>({"for", "share"});
 inline constexpr auto kFaultAbort = std::to_array<std::string_view>({"status", "share"});
 inline constexpr auto kGroup = std::to_array<std::string_view>(
-    {"protocol", "balance", "connect-timeout", "request-timeout", "targets"});
-inline constexpr auto kTarget = std::to_array<std::string_view>({"address", "weight"});
+    {"protocol", "balance", "hash-by", "sticky", "slow-start", "panic-threshold", "prefer",
+     "connect-timeout", "request-timeout", "deregistration-delay", "targets"});
+inline constexpr auto kHashBy = std::to_array<std::string_view>({"header", "cookie"});
+inline constexpr auto kTarget =
+    std::to_array<std::string_view>({"address", "weight", "priority", "node", "zone"});
 
 }  // namespace heddle::config::keys

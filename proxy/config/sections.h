@@ -17,6 +17,8 @@ struct Reading {
 
   yaml::Diagnostics diagnostics;
   Edge edge;
+  std::string node;  // where the proxy itself is
+  std::string zone;
   // Groups that something names, checked once all are known.
   struct Reference {
     yaml::Mark mark;
@@ -36,6 +38,12 @@ std::vector<snapshot::Condition> read_conditions(Reading& reading, const yaml::Y
                                                  const std::string& path);
 
 // Texts that stand in headers: without control characters. Reports and gives "" otherwise.
+std::optional<snapshot::Sticky> read_sticky(Reading& reading, const yaml::YamlNode& node,
+                                            const std::string& path);
+
+// `5%`, `0.1%`: parts of a million. Reports anything else.
+std::optional<std::uint32_t> read_share(const yaml::MapReader& map, std::string_view key);
+
 std::string plain_text(const yaml::MapReader& map, std::string_view key, std::size_t most);
 
 }  // namespace heddle::config

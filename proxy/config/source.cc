@@ -10,6 +10,9 @@
 namespace heddle::config {
 namespace {
 
+// How long a socket that no listener has any more can be had back.
+constexpr std::chrono::seconds kLeaving{1};
+
 std::set<std::string> hosts_of(const Edge& edge) {
   std::set<std::string> out;
   for (const NamedTarget& named : edge.names) out.insert(named.host);
@@ -23,15 +26,16 @@ struct FileSource::Found {
   std::map<std::string, std::string> failures;  // by name
 };
 
+// One reading of the file. They wait for each other: the last one asked for is the last in force.
 struct FileSource::Reload {
   explicit Reload(const asio::any_io_executor& executor)
-      : done(executor, asio::steady_timer::time_point::max()) {}
-  std::optional<Result<>> result;
-  asio::steady_timer done;  // cancelled when there is a result
+      : changed(executor, asio::steady_timer::time_point::max()) {}
+  std::optional<Result<Edge>> edge;
+  bool finished = false;
+  asio::steady_timer changed;  // cancelled when one of these is there
 };
 
-FileSource::FileSource(asio::any_io_executor executor, Options options,
-                       telemetry::Metrics& metrics,
+FileSource::FileSource(asio::any_io_executor executor, Options options, telemetry::Metrics& metrics,
                        std::function<void(const control::ConfigEvent&)> publish)
     : executor_(executor),
       path_(std::move(options.path)),
@@ -39,7 +43,8 @@ FileSource::FileSource(asio::any_io_executor executor, Options options,
       metrics_(metrics),
       publish_(std::move(publish)),
       store_(std::move(options.sockets)),
-      again_(executor) {}
+      again_(executor),
+      left_(executor) {}
 
 FileSource::~FileSource() {
   blocking_.stop();
@@ -55,13 +60,41 @@ Result<> FileSource::start(Edge edge) {
 void FileSource::stop() {
   stopping_ = true;
   again_.cancel();
+  left_.cancel();
+  leaving_.clear();
 }
 
 Task<Result<>> FileSource::reload() {
-  const auto pending = std::make_shared<Reload>(executor_);
+  const auto mine = std::make_shared<Reload>(executor_);
+  const auto before = std::exchange(last_, mine);
+  while (before && !before->finished) {
+    const auto [ec] = co_await before->changed.async_wait(nothrow);
+    (void)ec;
+  }
+  load(mine);
+  while (!mine->edge) {
+    const auto [ec] = co_await mine->changed.async_wait(nothrow);
+    (void)ec;
+  }
+  Result<> result;
+  if (*mine->edge) {
+    result = apply(**std::move(mine->edge));
+  } else {
+    result = std::unexpected(mine->edge->error());
+  }
+  if (!result) {
+    metrics_.count_rejected_config();
+    log_error("config.refused", {{"file", path_}, {"error", result.error()}});
+  }
+  mine->finished = true;
+  mine->changed.cancel();
+  co_return result;
+}
+
+void FileSource::load(std::shared_ptr<Reload> into) {
   std::set<std::string> known;
   for (const auto& [host, addresses] : addresses_) known.insert(host);
-  asio::post(loads_, [this, pending, known = std::move(known)] {
+  asio::post(blocking_, [this, into, known = std::move(known)] {
     auto edge = std::make_shared<Result<Edge>>(load_edge(path_));
     auto found = std::make_shared<Found>();
     if (*edge) {
@@ -69,28 +102,21 @@ Task<Result<>> FileSource::reload() {
       std::erase_if(fresh, [&](const std::string& host) { return known.contains(host); });
       *found = find_all(fresh, look_up_);
     }
-    asio::post(executor_, [this, pending, edge, found] {
+    asio::post(executor_, [this, into, edge, found] {
       take(*found);
-      pending->result = *edge ? apply(*std::move(*edge)) : std::unexpected(edge->error());
-      pending->done.cancel();
+      into->edge = std::move(*edge);
+      into->changed.cancel();
     });
   });
-  while (!pending->result) {
-    const auto [ec] = co_await pending->done.async_wait(nothrow);
-    (void)ec;
-  }
-  if (!*pending->result) {
-    metrics_.count_rejected_config();
-    log_error("config.refused", {{"file", path_}, {"error", pending->result->error()}});
-  }
-  co_return *pending->result;
 }
 
 Result<> FileSource::apply(Edge edge) {
   snapshot::Snapshot snapshot = resolved(edge, addresses_);
   snapshot.revision = revision_ + 1;
   TRY_DO(bind_missing(snapshot));
+  const control::Sockets before = store_.sockets();
   TRY(const auto events, store_.apply(std::move(snapshot), std::chrono::steady_clock::now()));
+  keep_leaving(before);
   edge_ = std::move(edge);
   ++revision_;
   metrics_.set_revision(revision_);
@@ -107,12 +133,29 @@ Result<> FileSource::apply(Edge edge) {
 Result<> FileSource::bind_missing(const snapshot::Snapshot& snapshot) {
   std::vector<std::pair<std::string, UniqueFd>> bound;
   for (const std::string& name : store_.missing_sockets(snapshot)) {
+    if (leaving_.contains(name)) continue;
     TRY(const SocketAddr address, SocketAddr::parse(name));
     TRY(auto fd, bind_tcp(address));
     bound.emplace_back(name, std::move(fd));
   }
   for (auto& [name, fd] : bound) store_.add_socket(name, std::move(fd));
+  for (const std::string& name : store_.missing_sockets(snapshot)) {
+    store_.add_socket(name, leaving_.at(name));
+    leaving_.erase(name);
+  }
   return {};
+}
+
+// A listener that was dropped has its socket until its queue is served; one that comes at the same
+// address meanwhile gets that socket, as a second one could not be bound.
+void FileSource::keep_leaving(const control::Sockets& before) {
+  for (const auto& [name, fd] : before) {
+    if (!store_.has_socket(name)) leaving_[name] = fd;
+  }
+  left_.expires_after(kLeaving);
+  left_.async_wait([this](const boost::system::error_code& ec) {
+    if (!ec) leaving_.clear();
+  });
 }
 
 FileSource::Found FileSource::find_all(const std::set<std::string>& names, const Lookup& look_up) {
@@ -183,9 +226,9 @@ void FileSource::publish_all(const std::vector<control::ConfigEvent>& events) {
 }
 
 std::string FileSource::describe() const {
-  return control::describe_config("\"file\":" + control::quoted_json(path_) +
-                                      ",\"revision\":" + std::to_string(revision_),
-                                  store_);
+  return control::describe_config(
+      "\"file\":" + control::quoted_json(path_) + ",\"revision\":" + std::to_string(revision_),
+      store_);
 }
 
 }  // namespace heddle::config

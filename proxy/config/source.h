@@ -1,7 +1,6 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
@@ -54,6 +53,8 @@ class FileSource {
 
   Result<> apply(Edge edge);
   Result<> bind_missing(const snapshot::Snapshot& snapshot);
+  void keep_leaving(const control::Sockets& before);
+  void load(std::shared_ptr<Reload> into);
   void take(const Found& found);
   void refresh();
   void apply_names();
@@ -70,12 +71,14 @@ class FileSource {
   Edge edge_;
   Addresses addresses_;            // last good ones
   std::set<std::string> failing_;  // names, so that each failure is told once
+  control::Sockets leaving_;       // of listeners that were dropped a moment ago
+  std::shared_ptr<Reload> last_;
   asio::steady_timer again_;
+  asio::steady_timer left_;
   std::uint64_t revision_ = 0;
   bool ready_ = false;
   bool stopping_ = false;
-  asio::thread_pool blocking_{2};  // at the end: its threads end before what they use
-  asio::strand<asio::thread_pool::executor_type> loads_{blocking_.get_executor()};  // in order
+  asio::thread_pool blocking_{2};  // last: its threads end before what they use
 };
 
 }  // namespace heddle::config

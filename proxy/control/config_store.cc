@@ -87,8 +87,8 @@ Result<std::vector<std::shared_ptr<const route::Table>>> ConfigStore::make_table
   for (const snapshot::Listener& config : *listeners) {
     std::shared_ptr<const snapshot::Listener> shared(listeners, &config);
     const auto old = before.find(config.name);
-    TRY(auto table, route::Table::make(std::move(shared),
-                                       old == before.end() ? nullptr : old->second));
+    TRY(auto table,
+        route::Table::make(std::move(shared), old == before.end() ? nullptr : old->second));
     out.push_back(std::move(table));
   }
   return out;

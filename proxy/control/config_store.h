@@ -66,6 +66,10 @@ class ConfigStore {
   // Names of sockets that a snapshot needs and that are not here; then one of them.
   std::vector<std::string> missing_sockets(const snapshot::Snapshot& snapshot) const;
   void add_socket(const std::string& name, UniqueFd socket);
+  void add_socket(const std::string& name, std::shared_ptr<const UniqueFd> socket) {
+    sockets_[name] = std::move(socket);
+  }
+  const Sockets& sockets() const { return sockets_; }
 
   const std::map<std::string, std::shared_ptr<const snapshot::TargetGroup>>& groups() const {
     return groups_;

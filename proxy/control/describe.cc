@@ -32,11 +32,12 @@ std::string_view name_of(snapshot::TargetState state) {
 }
 
 std::string describe_group(const snapshot::TargetGroup& group) {
-  std::string out = "{\"name\":" + quoted_json(group.name) + ",\"service\":" + quoted_json(group.service) +
-                    ",\"targets\":[";
+  std::string out = "{\"name\":" + quoted_json(group.name) +
+                    ",\"service\":" + quoted_json(group.service) + ",\"targets\":[";
   for (const snapshot::Target& target : group.targets) {
     if (!out.ends_with('[')) out += ',';
-    out += "{\"id\":" + quoted_json(target.id) + ",\"address\":" + quoted_json(target.address.format()) +
+    out += "{\"id\":" + quoted_json(target.id) +
+           ",\"address\":" + quoted_json(target.address.format()) +
            ",\"weight\":" + std::to_string(target.weight) +
            ",\"state\":" + quoted_json(name_of(target.state)) + "}";
   }
@@ -66,7 +67,8 @@ std::string describe_config(std::string_view head, const ConfigStore& store) {
   if (const auto* listeners = store.listeners()) {
     for (const snapshot::Listener& listener : *listeners) {
       if (!out.ends_with('[')) out += ',';
-      out += "{\"name\":" + quoted_json(listener.name) + ",\"kind\":" + quoted_json(name_of(listener.kind)) +
+      out += "{\"name\":" + quoted_json(listener.name) +
+             ",\"kind\":" + quoted_json(name_of(listener.kind)) +
              ",\"socket\":" + quoted_json(listener.socket) +
              ",\"rules\":" + std::to_string(listener.rules.size()) + "}";
     }

@@ -33,7 +33,7 @@ Task<> Exchange::dispatch() {
   if (way_.by_rules) {
     const snapshot::Forward* chosen = co_await follow_rules();
     if (!chosen) co_return;
-    group = core_.find_group(route::choose_group(*chosen, core_.random.next()));
+    group = core_.find_group(choose_group(*chosen));
   } else if (!group) {
     group = core_.find_group(way_.group);
   }
@@ -46,6 +46,7 @@ Task<> Exchange::dispatch() {
 
 Task<> Exchange::forward(upstream::Group& group) {
   service_ = group.config().service;
+  affinity_ = route::affinity_of(group.config(), request_, client_.address());
   group.retries().count_request();
   while (true) {
     const Step step = co_await attempt(group);
@@ -66,7 +67,7 @@ bool Exchange::may_repeat() const {
 Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   std::vector<balance::Load*> tried;
   for (const auto& target : failed_) tried.push_back(&target->load());
-  auto target = group.pick(tried, std::chrono::steady_clock::now());
+  auto target = group.pick(tried, std::chrono::steady_clock::now(), affinity_);
   if (!target) {
     if (failure_ == Failure::none) group.metrics().no_target();
     co_return co_await fail(failure_ == Failure::none ? Failure::no_ready_target : failure_);
@@ -109,6 +110,7 @@ Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream
                              : upstream::Lease::Patience::brief);
   const http::RequestEdit edit = edit_for(lease.target());
   const upstream::TargetStream::Request request{request_, edit, client_.whole_body(), streams};
+  sent_at_ = std::chrono::steady_clock::now();
   const auto sent = co_await target.send_request(request, after(ingress_.idle_timeout()));
   if (!sent) co_return co_await receive_failed(group, lease, sent.error());
   if (!*sent) {
@@ -155,11 +157,12 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
     const Error error(Errc::invalid, "101 was not asked for");
     co_return co_await receive_failed(group, lease, error);
   }
-  lease.target().metrics().answered();
+  const Deadline now = std::chrono::steady_clock::now();
+  lease.target().answered(now - sent_at_, now);
   status_ = response_.status;
   failure_ = Failure::none;  // of an attempt before
   if (response_.status == 101) co_return co_await tunnel(lease);
-  co_return co_await relay_response(lease);
+  co_return co_await relay_response(group, lease);
 }
 
 Failure Exchange::failure_of(const Error& error, const upstream::Lease& lease) const {

@@ -50,13 +50,15 @@ class Exchange {
   Task<> answer_fixed(const snapshot::FixedResponse& fixed);
   Task<> answer_redirect(const snapshot::Redirect& redirect);
   void edit_request();
+  const std::string& choose_group(const snapshot::Forward& forward);
+  void edit_response(const upstream::Group& group, const upstream::Target& target);
   Task<> forward(upstream::Group& group);
   Task<Step> attempt(upstream::Group& group);
   Task<Step> send_and_receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive_failed(upstream::Group& group, upstream::Lease& lease, const Error& error);
 
-  Task<Step> relay_response(upstream::Lease& lease);
+  Task<Step> relay_response(upstream::Group& group, upstream::Lease& lease);
   Task<Failure> relay_body(upstream::TargetStream& target);
   Task<Step> tunnel(upstream::Lease& lease);
 
@@ -80,6 +82,9 @@ class Exchange {
   std::shared_ptr<const route::Table> table_;
   route::Decision decision_;
   route::Edits edits_;
+  std::string group_cookie_;  // to be set, so that the client comes back to the group
+  route::Affinity affinity_;
+  Deadline sent_at_;
   std::string retry_after_;  // seconds, for an answer of our own
 
   const Deadline started_ = std::chrono::steady_clock::now();

@@ -4,10 +4,8 @@
 
 namespace heddle::listener {
 
-Task<Exchange::Step> Exchange::relay_response(upstream::Lease& lease) {
-  if (decision_.treatment) {
-    edits_.apply(decision_.treatment->response_headers, response_.fields);
-  }
+Task<Exchange::Step> Exchange::relay_response(upstream::Group& group, upstream::Lease& lease) {
+  edit_response(group, lease.target());
   client_.begin(response_);
   const Failure failure = co_await relay_body(lease.stream());
   if (failure == Failure::none) {

@@ -20,7 +20,8 @@ Task<const snapshot::Forward*> Exchange::follow_rules() {
     co_return nullptr;
   }
   if (decision_.limiter) {
-    const auto wait = decision_.limiter->refuse(client_.address(), std::chrono::steady_clock::now());
+    const auto wait =
+        decision_.limiter->refuse(client_.address(), std::chrono::steady_clock::now());
     if (wait) {
       retry_after_ = std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count());
       (void)co_await fail(Failure::rate_limited);
@@ -93,6 +94,33 @@ void Exchange::edit_request() {
     }
   }
   edits_.apply(decision_.treatment->request_headers, request_.fields);
+}
+
+const std::string& Exchange::choose_group(const snapshot::Forward& forward) {
+  const auto& sticky = forward.sticky;
+  if (sticky) {
+    const auto cookie = route::cookie_of(request_, sticky->cookie);
+    const std::uint64_t key = cookie ? route::parse_cookie(*cookie) : 0;
+    for (const auto& group : forward.groups) {
+      if (key && group.weight > 0 && route::key_of(group.group) == key) return group.group;
+    }
+  }
+  const std::string& chosen = route::choose_group(forward, core_.random.next());
+  if (sticky) group_cookie_ = route::format_cookie(*sticky, route::key_of(chosen));
+  return chosen;
+}
+
+void Exchange::edit_response(const upstream::Group& group, const upstream::Target& target) {
+  if (decision_.treatment) {
+    edits_.apply(decision_.treatment->response_headers, response_.fields);
+  }
+  const auto add_cookie = [&](std::string value) {
+    response_.fields.push_back({"Set-Cookie", edits_.keep(std::move(value))});
+  };
+  if (!group_cookie_.empty()) add_cookie(group_cookie_);
+  const auto& sticky = group.config().sticky;
+  const std::uint64_t key = target.load().key;
+  if (sticky && key != affinity_.sticky) add_cookie(route::format_cookie(*sticky, key));
 }
 
 std::chrono::milliseconds Exchange::response_timeout(const upstream::Group& group) const {

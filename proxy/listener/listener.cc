@@ -1,5 +1,6 @@
 #include "proxy/listener/listener.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,6 +18,8 @@ namespace heddle::listener {
 namespace {
 
 constexpr std::chrono::milliseconds kAcceptPause{50};
+constexpr std::chrono::milliseconds kQueuePause{10};
+constexpr int kQueueLooks = 20;
 
 // Accepted sockets inherit these.
 void tune(int fd) {
@@ -27,6 +30,21 @@ void tune(int fd) {
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 }
 
+// The kernel drops what asks for a new connection, on all copies of this socket. Clients ask again
+// a second later, and are refused then or find whoever listens next.
+void begin_no_more(int fd) {
+  constexpr std::uint32_t kFlagsByte = 13;  // of a TCP header (RFC 9293, section 3.1)
+  constexpr std::uint32_t kSyn = 0x02;
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlagsByte),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kSyn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  const sock_fprog program{std::size(code), code};
+  (void)::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Listener>> Listener::open(Core& core,
@@ -35,6 +53,9 @@ Result<std::unique_ptr<Listener>> Listener::open(Core& core,
   const auto address = local_address(socket.get());
   if (!address) return fail_errno(errno, "listener '" + table->listener().name + "': getsockname");
   tune(socket.get());
+  // One that served its queue a moment ago may have had it.
+  const int unused = 0;
+  (void)::setsockopt(socket.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
   std::unique_ptr<Listener> listener(new Listener(core, std::move(table), *address));
   boost::system::error_code ec;
   const auto protocol = address->address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
@@ -70,7 +91,6 @@ void Listener::stop(Deadline deadline, Queue queue) {
 Task<> Listener::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   co_await accept_all();
-  for (auto at = clients_.begin(); at != clients_.end();) (at++)->drain(quiet_until_);
   // The last connection to end cancels the wait.
   if (under_way_ > 0) {
     pause_.expires_at(drain_until_);
@@ -96,9 +116,25 @@ Task<> Listener::accept_all() {
     const auto [waited] = co_await pause_.async_wait(nothrow);
     (void)waited;
   }
-  if (queue_ == Queue::served) accept_waiting();
+  // Those that come from now on are drained as they come.
+  for (auto at = clients_.begin(); at != clients_.end();) (at++)->drain(quiet_until_);
+  if (queue_ == Queue::served) co_await serve_queue();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+}
+
+// Connections that begin after the last accept() would be reset when the socket closes. So none
+// begin any more, and what has begun gets the time that a handshake takes.
+Task<> Listener::serve_queue() {
+  begin_no_more(acceptor_.native_handle());
+  asio::steady_timer pause(ingress_.core.executor);
+  for (int i = 0; i < kQueueLooks; ++i) {
+    accept_waiting();
+    pause.expires_after(kQueuePause);
+    const auto [ec] = co_await pause.async_wait(nothrow);
+    (void)ec;
+  }
+  accept_waiting();
 }
 
 void Listener::accept_waiting() {

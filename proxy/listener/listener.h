@@ -45,6 +45,7 @@ class Listener {
 
   Listener(Core& core, std::shared_ptr<const route::Table> table, SocketAddr listening);
   Task<> accept_all();
+  Task<> serve_queue();
   void accept_waiting();
   void admit(io::Stream::Socket socket);
   Task<> serve(io::Stream::Socket socket);

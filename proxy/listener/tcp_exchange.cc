@@ -63,7 +63,8 @@ Task<> relay_to_group(Ingress& ingress, Client& client, upstream::Group& group) 
   while (!client.stream.aborted()) {
     std::vector<balance::Load*> tried;
     for (const auto& target : failed) tried.push_back(&target->load());
-    auto target = group.pick(tried, std::chrono::steady_clock::now());
+    const route::Affinity affinity{route::hash_of_client(group.config(), client.address)};
+    auto target = group.pick(tried, std::chrono::steady_clock::now(), affinity);
     if (!target) {
       if (failure == Failure::none) group.metrics().no_target();
       break;

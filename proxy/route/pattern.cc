@@ -41,8 +41,8 @@ std::string regex_of(std::string_view wildcard) {
 
 Result<std::shared_ptr<const re2::RE2>> compile_regex(const std::string& text) {
   if (text.size() > kMaxRegexBytes) {
-    return fail(Errc::invalid, "the expression is longer than " + std::to_string(kMaxRegexBytes) +
-                                   " bytes");
+    return fail(Errc::invalid,
+                "the expression is longer than " + std::to_string(kMaxRegexBytes) + " bytes");
   }
   re2::RE2::Options options(re2::RE2::Latin1);
   options.set_log_errors(false);
@@ -50,8 +50,8 @@ Result<std::shared_ptr<const re2::RE2>> compile_regex(const std::string& text) {
   options.set_max_mem(kMaxRegexMemory);
   auto regex = std::make_shared<const re2::RE2>(text, options);
   if (!regex->ok()) {
-    return fail(Errc::invalid, "'" + text.substr(0, 60) + "' is no regular expression (RE2): " +
-                                   regex->error());
+    return fail(Errc::invalid,
+                "'" + text.substr(0, 60) + "' is no regular expression (RE2): " + regex->error());
   }
   return regex;
 }

@@ -24,8 +24,7 @@ void RateLimiter::take(Bucket& bucket, std::int64_t now) const {
   }
 }
 
-std::optional<std::chrono::nanoseconds> RateLimiter::refuse(std::string_view source,
-                                                            Deadline now) {
+std::optional<std::chrono::nanoseconds> RateLimiter::refuse(std::string_view source, Deadline now) {
   const std::int64_t at = std::chrono::nanoseconds(now.time_since_epoch()).count();
   if (buckets_.size() == 1) {
     // One exchange decides, so that cores together do not pass more than the rate.

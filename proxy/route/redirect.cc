@@ -48,8 +48,7 @@ std::string location_of(const snapshot::Redirect& redirect, const http::RequestH
   parts.host = request.host;
   parts.port = std::to_string(arrival.port);
   const auto colon = parts.host.rfind(':');
-  if (colon != std::string_view::npos &&
-      parts.host.find(']', colon) == std::string_view::npos) {
+  if (colon != std::string_view::npos && parts.host.find(']', colon) == std::string_view::npos) {
     // What the client connected to, which a translation of ports between hides from us.
     parts.port = parts.host.substr(colon + 1);
     parts.host = parts.host.substr(0, colon);

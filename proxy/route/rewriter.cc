@@ -72,7 +72,8 @@ void Edits::apply(std::span<const snapshot::HeaderEdit> edits,
                   std::vector<http::HeaderField>& fields) {
   for (const snapshot::HeaderEdit& edit : edits) {
     if (edit.how != snapshot::HeaderEdit::How::add) {
-      std::erase_if(fields, [&](const auto& field) { return http::iequals(field.name, edit.name); });
+      std::erase_if(fields,
+                    [&](const auto& field) { return http::iequals(field.name, edit.name); });
     }
     if (edit.how == snapshot::HeaderEdit::How::remove) continue;
     fields.push_back({edit.name, edit.value, http::field_id(edit.name), false});

@@ -16,7 +16,20 @@ using std::chrono::milliseconds;
 
 enum class ListenerKind { http, tcp, outbound, inbound };
 enum class Protocol { detect, tcp, http1, http2 };
-enum class Algorithm { round_robin, least_request };
+enum class Algorithm {
+  round_robin,
+  least_request,
+  peak_ewma,
+  random,
+  source_hash,
+  ring_hash,
+  maglev,
+};
+// Does it send what has the same key to the same target?
+constexpr bool hashes(Algorithm algorithm) {
+  return algorithm == Algorithm::source_hash || algorithm == Algorithm::ring_hash ||
+         algorithm == Algorithm::maglev;
+}
 enum class TargetState { ready, draining, gone };
 
 struct StringMatch {
@@ -41,8 +54,15 @@ struct WeightedGroup {
   std::uint32_t weight = 1;
   friend bool operator==(const WeightedGroup&, const WeightedGroup&) = default;
 };
+// Clients come back to where they were, by a cookie.
+struct Sticky {
+  std::string cookie;
+  std::chrono::seconds lifetime{0};  // 0: as long as the client's session
+  friend bool operator==(const Sticky&, const Sticky&) = default;
+};
 struct Forward {
   std::vector<WeightedGroup> groups;  // not empty; some weight > 0
+  std::optional<Sticky> sticky;       // to the group
   friend bool operator==(const Forward&, const Forward&) = default;
 };
 struct FixedResponse {
@@ -141,17 +161,33 @@ struct Target {
   std::uint32_t weight = 1;
   TargetState state = TargetState::ready;
   std::string node;
+  std::uint32_t level = 0;  // lower ones first, by priority and by how near they are
   friend bool operator==(const Target&, const Target&) = default;
+};
+
+// What the algorithms that hash go by.
+struct HashBy {
+  enum class Of { source, host, path, header, cookie };
+  Of of = Of::source;
+  std::string name;  // of the header or cookie
+  friend bool operator==(const HashBy&, const HashBy&) = default;
 };
 
 struct TargetGroup {
   std::string name;
   Protocol protocol = Protocol::detect;
   Algorithm algorithm = Algorithm::round_robin;
+  HashBy hash_by;
+  std::optional<Sticky> sticky;  // to the target
+  milliseconds slow_start{0};
+  double panic_threshold = 0;  // share of targets that are well
   std::vector<Target> targets;
   milliseconds connect_timeout{1000};
   milliseconds request_timeout{30000};
   std::string service;  // metric label; the group's name when the message has none
+  // How long what is under way to a target that is dropped may go on. Absent: who is dropped is
+  // gone, which is how heddled says that it died.
+  std::optional<milliseconds> deregistration_delay;
   friend bool operator==(const TargetGroup&, const TargetGroup&) = default;
 };
 

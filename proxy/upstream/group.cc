@@ -5,9 +5,22 @@
 namespace heddle::upstream {
 namespace {
 
-balance::Algorithm algorithm_of(const snapshot::TargetGroup& config) {
-  return config.algorithm == snapshot::Algorithm::least_request ? balance::Algorithm::least_request
-                                                                : balance::Algorithm::round_robin;
+balance::Policy policy_of(const snapshot::TargetGroup& config) {
+  using From = snapshot::Algorithm;
+  using To = balance::Algorithm;
+  static constexpr std::pair<From, To> kSame[] = {
+      {From::round_robin, To::round_robin}, {From::least_request, To::least_request},
+      {From::peak_ewma, To::peak_ewma},     {From::random, To::random},
+      {From::source_hash, To::source_hash}, {From::ring_hash, To::ring_hash},
+      {From::maglev, To::maglev},
+  };
+  balance::Policy out;
+  for (const auto& [from, to] : kSame) {
+    if (from == config.algorithm) out.algorithm = to;
+  }
+  out.slow_start = config.slow_start;
+  out.panic_threshold = config.panic_threshold;
+  return out;
 }
 
 }  // namespace
@@ -19,7 +32,7 @@ Group::Group(snapshot::TargetGroup config, telemetry::Metrics& metrics,
       deadlines_(deadlines),
       seed_(seed),
       service_metrics_(metrics.service(config_.service)),
-      picker_(algorithm_of(config_), seed) {
+      picker_(policy_of(config_), seed) {
   apply(config_);
 }
 
@@ -29,14 +42,12 @@ Group::~Group() {
 
 void Group::apply(snapshot::TargetGroup config) {
   if (config.service != config_.service) service_metrics_ = metrics_.service(config.service);
-  if (config.algorithm != config_.algorithm) {
-    picker_ = balance::Picker(algorithm_of(config), seed_);
-  }
+  if (policy_of(config) != policy_of(config_)) picker_ = balance::Picker(policy_of(config), seed_);
   config_ = std::move(config);
   std::unordered_map<std::string, std::shared_ptr<Target>> old;
   for (auto& target : targets_) old.emplace(target->id(), std::move(target));
   targets_.clear();
-  balance::Random random(seed_);
+  const Deadline now = std::chrono::steady_clock::now();
   for (const snapshot::Target& wanted : config_.targets) {
     const auto found = old.find(wanted.id);
     if (found != old.end() && found->second->address() == wanted.address) {
@@ -47,23 +58,43 @@ void Group::apply(snapshot::TargetGroup config) {
     }
     auto label = metrics_.target(config_.service, wanted.address.format());
     targets_.push_back(std::make_shared<Target>(wanted, std::move(label), deadlines_));
-    // Proxies that start together must not all begin with the first target.
-    targets_.back()->load().turn = static_cast<std::int64_t>(random.below(wanted.weight + 1));
+    if (begun_) targets_.back()->load().ready_since = now;
   }
-  for (auto& [id, target] : old) target->retire();
-  rebuild_loads();
+  for (auto& [id, target] : old) {
+    if (config_.deregistration_delay) {
+      target->drain(after(*config_.deregistration_delay));
+    } else {
+      target->retire();
+    }
+  }
+  begun_ = true;
+  assign_loads();
 }
 
-void Group::rebuild_loads() {
-  loads_.clear();
-  for (const auto& target : targets_) loads_.push_back(&target->load());
+void Group::assign_loads() {
+  std::vector<balance::Load*> loads;
+  by_key_.clear();
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    balance::Load& load = targets_[i]->load();
+    load.position = static_cast<std::uint32_t>(i);
+    by_key_.emplace(load.key, i);
+    loads.push_back(&load);
+  }
+  picker_.assign(loads);
 }
 
-std::shared_ptr<Target> Group::pick(std::span<balance::Load* const> tried, Deadline now) {
-  balance::Load* chosen = picker_.pick(loads_, tried, now);
-  if (!chosen) return nullptr;
-  const auto at = std::ranges::find(loads_, chosen) - loads_.begin();
-  return targets_[static_cast<std::size_t>(at)];
+std::shared_ptr<Target> Group::pick(std::span<balance::Load* const> tried, Deadline now,
+                                    const route::Affinity& affinity) {
+  if (affinity.sticky) {
+    const auto found = by_key_.find(affinity.sticky);
+    if (found != by_key_.end()) {
+      const auto& target = targets_[found->second];
+      const bool fresh = std::ranges::find(tried, &target->load()) == tried.end();
+      if (fresh && target->load().is_well(now)) return target;
+    }
+  }
+  const balance::Load* chosen = picker_.pick({tried, now, affinity.hash});
+  return chosen ? targets_[chosen->position] : nullptr;
 }
 
 }  // namespace heddle::upstream

@@ -5,7 +5,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "proxy/balance/picker.h"
 #include "proxy/balance/retry_budget.h"
+#include "proxy/route/affinity.h"
 #include "proxy/telemetry/metrics.h"
 #include "proxy/upstream/target.h"
 
@@ -26,11 +28,13 @@ class Group {
   telemetry::ServiceMetrics& metrics() { return *service_metrics_; }
   balance::RetryBudget& retries() { return retries_; }
 
-  // A ready target that is not among `tried`; nullptr if none.
-  std::shared_ptr<Target> pick(std::span<balance::Load* const> tried, Deadline now);
+  // A ready target that is not among `tried`, the one of `affinity` if that is well; nullptr if
+  // none.
+  std::shared_ptr<Target> pick(std::span<balance::Load* const> tried, Deadline now,
+                               const route::Affinity& affinity = {});
 
  private:
-  void rebuild_loads();
+  void assign_loads();
 
   snapshot::TargetGroup config_;
   telemetry::Metrics& metrics_;
@@ -40,7 +44,8 @@ class Group {
   balance::Picker picker_;
   balance::RetryBudget retries_;
   std::vector<std::shared_ptr<Target>> targets_;
-  std::vector<balance::Load*> loads_;  // same order
+  std::unordered_map<std::uint64_t, std::size_t> by_key_;  // positions of targets
+  bool begun_ = false;                                     // who comes later starts slowly
 };
 
 }  // namespace heddle::upstream

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxy/route/affinity.h"
 #include "proxy/upstream/lease.h"
 
 namespace heddle::upstream {
@@ -26,6 +27,7 @@ Target::Target(const snapshot::Target& config, std::shared_ptr<telemetry::Target
       endpoint_(endpoint_of(config.address)),
       metrics_(std::move(metrics)),
       deadlines_(deadlines) {
+  load_.key = route::key_of(id_);
   apply(config);
 }
 
@@ -33,6 +35,8 @@ Target::~Target() = default;
 
 void Target::apply(const snapshot::Target& config) {
   load_.weight = config.weight;
+  load_.level = config.level;
+  const bool was_ready = load_.ready;
   load_.ready = config.state == snapshot::TargetState::ready;
   if (config.state == snapshot::TargetState::gone) {
     retire();
@@ -40,6 +44,7 @@ void Target::apply(const snapshot::Target& config) {
   }
   gone_ = false;
   if (!load_.ready) idle_.clear();
+  if (load_.ready && !was_ready) load_.ready_since = std::chrono::steady_clock::now();
 }
 
 void Target::retire() {
@@ -48,6 +53,17 @@ void Target::retire() {
   idle_.clear();
   // What waits is resumed later by the executor, so the list does not change under the loop.
   for (Use& use : uses_) use.target_gone();
+}
+
+void Target::drain(Deadline until) {
+  load_.ready = false;
+  idle_.clear();
+  deadlines_.arm(drained_, until);
+}
+
+void Target::answered(std::chrono::nanoseconds latency, Deadline now) {
+  metrics_->answered();
+  load_.observe(latency, now);
 }
 
 void Target::remember_failure(Deadline now) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/async/task.h"
-#include "proxy/balance/picker.h"
+#include "proxy/balance/load.h"
 #include "proxy/snapshot/config.h"
 #include "proxy/telemetry/handles.h"
 #include "proxy/upstream/connection.h"
@@ -48,12 +48,18 @@ class Target {
   const SocketAddr& address() const { return address_; }
   asio::ip::tcp::endpoint endpoint() const { return endpoint_; }
   balance::Load& load() { return load_; }
+  const balance::Load& load() const { return load_; }
   telemetry::TargetMetrics& metrics() { return *metrics_; }
 
   // Weight and state of a new configuration. `gone` ends everything that is under way.
   void apply(const snapshot::Target& config);
   void retire();
+  // Nothing new from now on; what is under way has until then.
+  void drain(Deadline until);
   bool is_gone() const { return gone_; }
+
+  // A response's head came, so long after its request went out.
+  void answered(std::chrono::nanoseconds latency, Deadline now);
 
   void remember_failure(Deadline now);
   void forget_failure() { load_.failing_until = Deadline::min(); }
@@ -66,6 +72,7 @@ class Target {
   std::unique_ptr<Connection> take_idle();
   void put_idle(std::unique_ptr<Connection> connection);
   void check_idle(Connection& connection);
+  static void drain_expired(void* self) { static_cast<Target*>(self)->retire(); }
 
   const std::string id_;
   const SocketAddr address_;
@@ -75,6 +82,7 @@ class Target {
   io::DeadlineQueue& deadlines_;
   balance::Load load_;
   bool gone_ = false;
+  io::DeadlineQueue::Entry drained_{&Target::drain_expired, this};
   std::vector<std::unique_ptr<Connection>> idle_;  // last in, first out
   Uses uses_;
 };

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
+#include <set>
 #include <thread>
 
 #include "tests/support/proxy/backend.h"
@@ -57,7 +59,7 @@ class Edge : public ::testing::Test {
   std::string get(const std::string& path, const std::string& host = "web",
                   const std::string& extra = "") const {
     return testing::exchange(port_, "GET " + path + " HTTP/1.1\r\nHost: " + host +
-                               "\r\nConnection: close\r\n" + extra + "\r\n");
+                                        "\r\nConnection: close\r\n" + extra + "\r\n");
   }
 
   std::string directory_;
@@ -126,6 +128,72 @@ TEST_F(Edge, RulesDoWhatTheySay) {
   const int wait = std::atoi(limited.c_str() + at + 13);
   EXPECT_GT(wait, 1);
   EXPECT_LE(wait, 60);
+}
+
+// A value of a Set-Cookie of this name; "" without one.
+std::string cookie_in(const std::string& answer, const std::string& name) {
+  const auto at = answer.find("Set-Cookie: " + name + "=");
+  if (at == std::string::npos) return "";
+  const auto begin = at + 13 + name.size();
+  return answer.substr(begin, answer.find(';', begin) - begin);
+}
+
+// Goal: clients come back to group and target, and each algorithm leads to targets of its group.
+TEST_F(Edge, ClientsComeBackByCookiesAndKeys) {
+  std::vector<std::unique_ptr<Backend>> backends;
+  std::string targets;
+  for (int i = 0; i < 4; ++i) {
+    backends.push_back(std::make_unique<Backend>(answering("b" + std::to_string(i))));
+    targets += (i ? ", " : "") + backends.back()->address().format();
+  }
+  std::string groups = "target-groups:\n  sticky: {sticky: {cookie: who, for: 1h}, targets: [" +
+                       targets + "]}\n  one: {targets: [" + backends[0]->address().format() +
+                       "]}\n  two: {targets: [" + backends[1]->address().format() + "]}\n";
+  std::string rules =
+      "      - {when: {path: /sticky}, forward: sticky}\n"
+      "      - {when: {path: /split}, forward: {groups: {one: 1, two: 1}, sticky: "
+      "{cookie: side}}}\n";
+  const char* const kHashing[] = {"source-hash", "ring-hash", "maglev"};
+  const char* const kOthers[] = {"round-robin", "random", "least-request", "peak-ewma"};
+  for (const char* name : kHashing) {
+    groups += std::string("  ") + name + ": {balance: " + name +
+              ", hash-by: {header: X-User}, targets: [" + targets + "]}\n";
+    rules += std::string("      - {when: {path: /") + name + "}, forward: " + name + "}\n";
+  }
+  for (const char* name : kOthers) {
+    groups += std::string("  ") + name + ": {balance: " + name + ", targets: [" + targets + "]}\n";
+    rules += std::string("      - {when: {path: /") + name + "}, forward: " + name + "}\n";
+  }
+  start(listener(rules, "{respond: {status: 404}}") + groups);
+  const auto body = [](const std::string& answer) { return answer.substr(answer.size() - 2); };
+
+  for (const std::string path : {"/sticky", "/split"}) {
+    const std::string name = path == "/sticky" ? "who" : "side";
+    const std::string first = get(path);
+    const std::string value = cookie_in(first, name);
+    ASSERT_FALSE(value.empty()) << first;
+    for (int i = 0; i < 12; ++i) {
+      const std::string again = get(path, "web", "Cookie: x=y; " + name + "=" + value + "\r\n");
+      EXPECT_EQ(body(again), body(first));
+      EXPECT_EQ(cookie_in(again, name), "") << "it has the cookie";
+    }
+    EXPECT_FALSE(cookie_in(get(path, "web", "Cookie: " + name + "=zz\r\n"), name).empty());
+  }
+  for (const char* name : kHashing) {
+    std::set<std::string> seen;
+    for (int user = 0; user < 24; ++user) {
+      const std::string extra = "X-User: u" + std::to_string(user) + "\r\n";
+      const std::string first = body(get(std::string("/") + name, "web", extra));
+      EXPECT_EQ(body(get(std::string("/") + name, "web", extra)), first);
+      seen.insert(first);
+    }
+    EXPECT_GT(seen.size(), 2U) << name;
+  }
+  for (const char* name : kOthers) {
+    std::set<std::string> seen;
+    for (int i = 0; i < 40; ++i) seen.insert(body(get(std::string("/") + name)));
+    EXPECT_GT(seen.size(), 2U) << name;
+  }
 }
 
 // Goal: nothing is lost while the configuration changes under load, by signal and by command.
@@ -210,7 +278,8 @@ TEST_F(Edge, AnswersWhatItAcceptedBeforeItEnds) {
 TEST_F(Edge, RelaysTcp) {
   Backend backend([](int fd) { send_all(fd, "220 hello\r\n"); });
   start("listeners:\n  mail: {bind: \"127.0.0.1:" + std::to_string(port_) +
-        "\", kind: tcp, default: {forward: mail}}\ntarget-groups:\n  mail: {protocol: tcp, targets: [" +
+        "\", kind: tcp, default: {forward: mail}}\ntarget-groups:\n  mail: {protocol: tcp, "
+        "targets: [" +
         backend.address().format() + "]}\n");
   EXPECT_EQ(testing::exchange(port_, ""), "220 hello\r\n");
 }

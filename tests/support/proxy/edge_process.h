@@ -11,8 +11,8 @@ namespace heddle::testing {
 // A port of 127.0.0.1 that was free a moment ago.
 std::uint16_t free_port();
 
-// heddle-proxy from $HEDDLE_BIN on its own, by a configuration file in `directory`. `admin: {socket:
-// <directory>/admin.sock}` is added to the file. Killed when destroyed.
+// heddle-proxy from $HEDDLE_BIN on its own, by a configuration file in `directory`. `admin:
+// {socket: <directory>/admin.sock}` is added to the file. Killed when destroyed.
 class EdgeProcess {
  public:
   EdgeProcess(std::string directory, const std::string& config,

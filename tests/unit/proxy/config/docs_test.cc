@@ -39,6 +39,7 @@ TEST(ProxyDocs, EveryKeyIsTold) {
       const std::string name(key);
       const bool found = text.find("`" + name + "`") != std::string::npos ||
                          text.find("`" + name + ": ") != std::string::npos ||
+                         text.find("`{" + name + ": ") != std::string::npos ||
                          text.find("{" + name + ": ...}") != std::string::npos;
       EXPECT_TRUE(found) << name;
     }
@@ -61,6 +62,9 @@ TEST(ProxyDocs, EveryKeyIsTold) {
   told(keys::kFaultAbort);
   told(keys::kGroup);
   told(keys::kTarget);
+  told(keys::kSticky);
+  told(keys::kHashBy);
+  told(keys::kLocality);
 }
 
 }  // namespace

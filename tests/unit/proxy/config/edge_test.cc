@@ -8,9 +8,9 @@
 namespace heddle::config {
 namespace {
 
-using ::testing::HasSubstr;
 using snapshot::Condition;
 using snapshot::StringMatch;
+using ::testing::HasSubstr;
 
 std::string refusal(const std::string& text) {
   const auto edge = parse_edge(text, "edge.yaml");
@@ -135,27 +135,31 @@ TEST(Edge, RefusesWhatCannotBe) {
        "what a path may have"},
       {with_rule("        forward: app\n        rewrite: {host: \"a b\"}\n"), "must be a host"},
       {with_rule("        forward: app\n        rate-limit: {rate: 5}\n"), "100/s"},
-      {with_rule("        forward: app\n        rate-limit: {rate: 5/s, by: day}\n"), "must be rule"},
+      {with_rule("        forward: app\n        rate-limit: {rate: 5/s, by: day}\n"),
+       "must be rule"},
       {with_rule("        forward: app\n        fault: {delay: {for: 1h}}\n"), "at most 5m"},
       {with_rule("        forward: app\n        fault: {abort: {share: 200%}}\n"), "such as 5%"},
       {with_rule("        forward: app\n      - priority: 1\n        when: {path: /y}\n        "
                  "forward: app\n"),
        "which of them is first"},
       {with_rule("        forward: app\n      - {forward: app}\n"), "is `default`"},
-      {with_rule("        forward: app\n      - {when: {path: x}, forward: app}\n"), "begins with /"},
+      {with_rule("        forward: app\n      - {when: {path: x}, forward: app}\n"),
+       "begins with /"},
       {with_rule("        forward: app\n      - {when: {host: \"a:80\"}, forward: app}\n"),
        "without its port"},
       {with_rule("        forward: app\n      - {when: {host: {regex: \"(\"}}, forward: app}\n"),
        "regular expression"},
       {with_rule("        forward: app\n      - {when: {source: 10.0.0.1/8}, forward: app}\n"),
        "such as 10.0.0.0/8"},
-      {with_rule("        forward: app\n      - {when: {method: \"G T\"}, forward: app}\n"), "no method"},
+      {with_rule("        forward: app\n      - {when: {method: \"G T\"}, forward: app}\n"),
+       "no method"},
       {with_rule("        forward: app\n      - {when: {}, forward: app}\n"), "no condition"},
       {with_group("    protocol: http9\n"), "no protocol"},
       {with_group("    connect-timeout: 0s\n"), "more than 0"},
       {with_group("    connect-timeout: 5\n"), "must be a time"},
       {"listeners: {web: {bind: \"127.0.0.1:80\"}}", "where do requests go"},
-      {"listeners: {web: {bind: \"127.0.0.1\", default: {respond: {status: 200}}}}", "ADDRESS:PORT"},
+      {"listeners: {web: {bind: \"127.0.0.1\", default: {respond: {status: 200}}}}",
+       "ADDRESS:PORT"},
       {"listeners: {web: {bind: \"127.0.0.1:0\", default: {respond: {status: 200}}}}",
        "ADDRESS:PORT"},
       {"listeners: {a: {bind: \"127.0.0.1:80\", default: {respond: {status: 200}}}, b: {bind: "
@@ -169,11 +173,40 @@ TEST(Edge, RefusesWhatCannotBe) {
       {"target-groups: {g: {targets: [\"a:0\"]}}", "NAME:PORT"},
       {"target-groups: {g: {targets: [a:1, a:1]}}", "stands twice"},
       {"target-groups: {g: {targets: [{address: a:1, weight: 0}]}}", "from 1 to"},
+      {with_group("    hash-by: source\n"), "acts with balance"},
+      {with_group("    balance: maglev\n    hash-by: color\n"), "{header: NAME}"},
+      {with_group("    balance: maglev\n    hash-by: {hader: x}\n"), "did you mean \"header\""},
+      {with_group("    prefer: zone\n"), "needs `locality`"},
+      {with_group("    prefer: planet\n"), "must be node"},
+      {with_group("    sticky: {cookie: \"a b\"}\n"), "a cookie's name"},
+      {with_group("    protocol: tcp\n    sticky: {cookie: a}\n"), "needs cookies"},
+      {with_group("    panic-threshold: 5\n"), "such as 5%"},
       {"admin: {bind: here}", "ADDRESS:PORT"},
       {"admin: {socket: here}", "absolute path"},
       {"resolve-every: 1ms", "at least 1s"},
   };
   for (const auto& [text, words] : cases) EXPECT_THAT(refusal(text), HasSubstr(words)) << text;
+}
+
+TEST(Edge, TargetsHaveLevelsByPriorityAndDistance) {
+  const auto edge = parse_edge(R"(
+locality: {node: n1, zone: a}
+listeners: {web: {bind: "127.0.0.1:1", default: {forward: app}}}
+target-groups:
+  app:
+    prefer: node
+    targets:
+      - {address: 10.0.0.1:1, node: n1, zone: a}
+      - {address: 10.0.0.2:1, node: n2, zone: a}
+      - {address: 10.0.0.3:1, node: n3, zone: b}
+      - {address: 10.0.0.4:1, node: n1, zone: a, priority: 1}
+      - 10.0.0.5:1
+)",
+                               "edge.yaml");
+  ASSERT_TRUE(edge) << edge.error().text();
+  std::vector<std::uint32_t> levels;
+  for (const auto& target : edge->snapshot.groups[0].targets) levels.push_back(target.level);
+  EXPECT_THAT(levels, ::testing::ElementsAre(0, 1, 2, 3, 2));
 }
 
 // Goal: a file made to hurt costs bounded time and memory.

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
 #include <arpa/inet.h>
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -139,8 +139,8 @@ TEST_F(Source, WhatIsRefusedChangesNothing) {
   auto taken = bind_tcp({IpAddr::v4(0x7f000002), static_cast<std::uint16_t>(std::stoi(port_))});
   ASSERT_TRUE(taken);
   std::ofstream(path()) << "listeners:\n  a: {bind: \"127.0.0.3:" << port_
-                        << "\", default: {respond: {status: 200}}}\n  b: {bind: \"127.0.0.2:" << port_
-                        << "\", default: {respond: {status: 200}}}\n";
+                        << "\", default: {respond: {status: 200}}}\n  b: {bind: \"127.0.0.2:"
+                        << port_ << "\", default: {respond: {status: 200}}}\n";
   EXPECT_THAT(reload(), HasSubstr("listen at 127.0.0.2:" + port_));
   EXPECT_EQ(source_->describe(), before);
   EXPECT_TRUE(bind_tcp({IpAddr::v4(0x7f000003), static_cast<std::uint16_t>(std::stoi(port_))}));

@@ -45,7 +45,8 @@ TEST(Edits, SetAddAndRemove) {
   Edits owner;
   owner.apply(edits, head.fields);
   std::string out;
-  for (const auto& field : head.fields) out.append(field.name).append("=").append(field.value) += ' ';
+  for (const auto& field : head.fields)
+    out.append(field.name).append("=").append(field.value) += ' ';
   EXPECT_EQ(out, "Host=h X-a=new X-C=c X-C=d ");
 }
 

@@ -10,10 +10,10 @@
 namespace heddle::route {
 namespace {
 
-using ::testing::HasSubstr;
 using snapshot::Condition;
 using snapshot::FixedResponse;
 using snapshot::StringMatch;
+using ::testing::HasSubstr;
 using How = snapshot::StringMatch::How;
 
 snapshot::Rule rule(std::uint32_t priority, int status, std::vector<Condition> conditions) {
@@ -120,10 +120,10 @@ TEST(Table, WildcardsMeanAnyTextAndAnyByte) {
 }
 
 TEST(Table, QueriesAndSources) {
-  const auto table = table_of(
-      {rule(1, 201, {condition(Condition::Of::query, How::exact, "a b", "q")}),
-       rule(2, 202, {condition(Condition::Of::query, How::wildcard, "*", "debug")}),
-       rule(3, 203, {from("10.0.0.0/8")}), rule(4, 204, {from("fd00::/8")})});
+  const auto table =
+      table_of({rule(1, 201, {condition(Condition::Of::query, How::exact, "a b", "q")}),
+                rule(2, 202, {condition(Condition::Of::query, How::wildcard, "*", "debug")}),
+                rule(3, 203, {from("10.0.0.0/8")}), rule(4, 204, {from("fd00::/8")})});
   EXPECT_EQ(choose(*table, get("/?x=1&q=a%20b", "h")), 201);
   EXPECT_EQ(choose(*table, get("/?q=a+b&", "h")), 201);
   EXPECT_EQ(choose(*table, get("/?q=a%2", "h")), 0);
@@ -137,7 +137,8 @@ TEST(Table, QueriesAndSources) {
 }
 
 TEST(Table, Ipv6HostsCompareWithoutThePort) {
-  const auto table = table_of({rule(1, 201, {condition(Condition::Of::host, How::exact, "[::1]")})});
+  const auto table =
+      table_of({rule(1, 201, {condition(Condition::Of::host, How::exact, "[::1]")})});
   EXPECT_EQ(choose(*table, get("/", "[::1]:8080")), 201);
   EXPECT_EQ(choose(*table, get("/", "[::1]")), 201);
 }
@@ -182,13 +183,13 @@ TEST(Table, TheIndexChangesNothing) {
   const std::vector<StringMatch> hosts = {{How::exact, "a.org"},      {How::exact, "b.a.org"},
                                           {How::wildcard, "*.a.org"}, {How::suffix, ".org"},
                                           {How::wildcard, "b*"},      {How::regex, "[ab].*"}};
-  const std::vector<StringMatch> paths = {{How::exact, "/x"},      {How::prefix, "/x"},
-                                          {How::prefix, "/x/y"},   {How::wildcard, "/x/*"},
-                                          {How::wildcard, "*y"},   {How::exact, "/"},
-                                          {How::prefix, "/"},      {How::regex, "/x/?"}};
+  const std::vector<StringMatch> paths = {
+      {How::exact, "/x"},    {How::prefix, "/x"}, {How::prefix, "/x/y"}, {How::wildcard, "/x/*"},
+      {How::wildcard, "*y"}, {How::exact, "/"},   {How::prefix, "/"},    {How::regex, "/x/?"}};
   const auto some = [&](const std::vector<StringMatch>& from) {
     std::vector<StringMatch> out;
-    for (std::uint64_t i = 0; i <= random.below(2); ++i) out.push_back(from[random.below(from.size())]);
+    for (std::uint64_t i = 0; i <= random.below(2); ++i)
+      out.push_back(from[random.below(from.size())]);
     return out;
   };
   for (int round = 0; round < 40; ++round) {
@@ -213,10 +214,10 @@ TEST(Table, TheIndexChangesNothing) {
 TEST(Table, TenThousandHostsCostAboutWhatOneDoes) {
   std::vector<snapshot::Rule> rules;
   for (std::uint32_t i = 0; i < 10'000; ++i) {
-    rules.push_back(rule(i, 200 + static_cast<int>(i % 300),
-                         {condition(Condition::Of::host, How::exact,
-                                    "h" + std::to_string(i) + ".example.org"),
-                          condition(Condition::Of::path, How::prefix, "/")}));
+    rules.push_back(
+        rule(i, 200 + static_cast<int>(i % 300),
+             {condition(Condition::Of::host, How::exact, "h" + std::to_string(i) + ".example.org"),
+              condition(Condition::Of::path, How::prefix, "/")}));
   }
   const auto large = table_of(rules, 404);
   rules.erase(rules.begin() + 1, rules.end());
