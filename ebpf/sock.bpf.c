@@ -103,13 +103,14 @@ static __always_inline struct heddle_service *find_service(__u64 cookie,
 	return service && find_member(cookie, service->network) ? service : NULL;
 }
 
-static __always_inline enum ruling balance(const struct heddle_service_key *key,
+static __always_inline enum ruling balance(__u64 cookie, const struct heddle_service_key *key,
+					   const struct heddle_service *service,
 					   struct detour *detour)
 {
 	enum heddle_drop_reason why;
 	struct choice choice = {};
 
-	if (!choose_backend(key, &choice, &why))
+	if (!choose_backend(cookie, key, service, &choice, &why))
 		return refuse(why);
 	detour->address = choice.address;
 	detour->port = choice.port;
@@ -134,6 +135,7 @@ static __always_inline enum ruling rule_connect(struct bpf_sock_addr *ctx, __u64
 		.protocol = ctx->protocol,
 	};
 	struct heddle_intercept *intercept;
+	struct heddle_service *service;
 
 	if (wants_resolver(ctx, self, to)) {
 		to_resolver(detour);
@@ -151,9 +153,12 @@ static __always_inline enum ruling rule_connect(struct bpf_sock_addr *ctx, __u64
 			return DETOUR;
 		}
 	}
-	if (!self || !find_service(cookie, &key))
+	if (!self)
 		return KEEP;
-	return balance(&key, detour);
+	service = find_service(cookie, &key);
+	if (!service)
+		return KEEP;
+	return balance(cookie, &key, service, detour);
 }
 
 /* Slot 0 belongs to connect(): without a detour, what an earlier connect() left is forgotten. */
@@ -259,8 +264,8 @@ static __always_inline enum ruling send_to(struct bpf_sock_addr *ctx, struct des
 	if (!memory)
 		return refuse(HEDDLE_DROP_NO_STORAGE);
 	flow = find_flow(memory, to);
-	if (!flow || (service && !still_backend(service, flow))) {
-		if (service && balance(&key, &detour) != DETOUR)
+	if (!flow || (service && !still_backend(service, flow, HEDDLE_BACKEND_DRAINING))) {
+		if (service && balance(cookie, &key, service, &detour) != DETOUR)
 			return REFUSE;
 		if (!flow)
 			flow = take_flow(memory);

@@ -17,6 +17,7 @@
 #include "ebpf/lookup.skel.h"
 #include "ebpf/overlay.skel.h"
 #include "ebpf/sock.skel.h"
+#include "ebpf/stale.skel.h"
 
 namespace heddle::bpf {
 namespace {
@@ -31,6 +32,7 @@ struct Destroy {
 using Overlay = std::unique_ptr<overlay_bpf, Destroy<overlay_bpf__destroy>>;
 using Sock = std::unique_ptr<sock_bpf, Destroy<sock_bpf__destroy>>;
 using Lookup = std::unique_ptr<lookup_bpf, Destroy<lookup_bpf__destroy>>;
+using Stale = std::unique_ptr<stale_bpf, Destroy<stale_bpf__destroy>>;
 
 bpf_object_open_opts pinned_under(const std::string& pin_dir) {
   bpf_object_open_opts opts{};
@@ -93,12 +95,22 @@ Result<Lookup> load_lookup(const std::string& pin_dir, std::uint64_t cookie, Pin
   return skeleton;
 }
 
+// Null on a kernel without the iterator, which works all the same: the probe says what is lost.
+Stale load_stale(const std::string& pin_dir) {
+  begin_libbpf_log();
+  const bpf_object_open_opts opts = pinned_under(pin_dir);
+  Stale skeleton(stale_bpf__open_opts(&opts));
+  if (skeleton && stale_bpf__load(skeleton.get()) != 0) skeleton.reset();
+  return skeleton;
+}
+
 }  // namespace
 
 struct Objects::Skeletons {
   Overlay overlay;
   Sock sock;
   Lookup lookup;  // for its maps; its program serves no namespace
+  Stale stale;    // null: this kernel cannot
 };
 
 Objects::Objects(std::string pin_dir, std::unique_ptr<Skeletons> skeletons, bool adopted)
@@ -124,6 +136,7 @@ Result<std::unique_ptr<Objects>> Objects::load(const std::string& pin_dir) {
     return std::unexpected(load_error(-failed, "sock"));
 
   TRY(skeletons->lookup, load_lookup(pin_dir, 0, pins));
+  skeletons->stale = load_stale(pin_dir);
   // The drop counters are in each object, so that one of them at least finds them pinned.
   const bool adopted = pins.fresh == 0;
   return std::unique_ptr<Objects>(new Objects(pin_dir, std::move(skeletons), adopted));
@@ -148,6 +161,10 @@ int Objects::from_underlay() const {
 }
 int Objects::from_vxlan() const {
   return bpf_program__fd(skeletons_->overlay->progs.from_vxlan);
+}
+
+int Objects::stale() const {
+  return skeletons_->stale ? bpf_program__fd(skeletons_->stale->progs.heddle_stale) : -1;
 }
 
 int Objects::socket_hook(SocketHook hook) const {

@@ -31,6 +31,7 @@ class Objects final {
   int from_underlay() const;
   int from_vxlan() const;
   int socket_hook(SocketHook hook) const;
+  int stale() const;  // -1: this kernel has no such iterator
 
   // An sk_lookup program for the namespace with this cookie.
   Result<UniqueFd> load_inbound(std::uint64_t cookie) const;

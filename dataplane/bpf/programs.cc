@@ -19,6 +19,7 @@
 #include "dataplane/bpf/overlay_tables.h"
 #include "dataplane/bpf/sandbox_tables.h"
 #include "dataplane/bpf/service_tables.h"
+#include "dataplane/bpf/stale_sockets.h"
 #include "ebpf/abi/drop.h"
 #include "ebpf/abi/maps.h"
 
@@ -142,6 +143,10 @@ class LoadedPrograms final : public Programs {
     return services_.remove_service(key);
   }
   Result<std::vector<dataplane::ServiceEntry>> services() override { return services_.services(); }
+
+  Result<std::vector<StaleSocket>> stale_sockets() override {
+    return bpf::stale_sockets(*objects_);
+  }
 
   Result<> put_member(const Member& member) override { return sandboxes_.put_member(member); }
   Result<> remove_member(std::uint64_t cookie) override { return sandboxes_.remove_member(cookie); }

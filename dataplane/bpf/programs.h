@@ -93,6 +93,20 @@ class Programs {
   virtual Result<> remove_service(const dataplane::HostState::ServiceKey& key) = 0;
   virtual Result<std::vector<dataplane::ServiceEntry>> services() = 0;
 
+  // Sockets of all namespaces that were connected by a VIP to what is no backend of it any more.
+  // Costs a walk over the files of all processes.
+  struct StaleSocket {
+    std::uint64_t netns = 0;   // cookie of its namespace
+    std::uint64_t cookie = 0;  // its own
+    dataplane::Protocol protocol = dataplane::Protocol::tcp;
+    bool mapped = false;  // an IPv6 socket, connected to a v4-mapped address
+    SocketAddr own;
+    SocketAddr peer;
+    SocketAddr service;  // VIP and port
+    IfIndex device;      // that it is bound to; 0: none
+  };
+  virtual Result<std::vector<StaleSocket>> stale_sockets() = 0;
+
   struct Member {
     std::uint64_t cookie = 0;  // of the network namespace (SO_NETNS_COOKIE)
     std::set<std::uint32_t> networks;

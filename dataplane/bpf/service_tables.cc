@@ -42,6 +42,9 @@ Result<> check(const ServiceEntry& service) {
       return fail(Errc::invalid, "service " + name + ": backend " + backend.address.format() + ":" +
                                      std::to_string(backend.port) +
                                      " is not an IPv4 address and port");
+    if (backend.weight == 0)
+      return fail(Errc::invalid,
+                  "service " + name + ": backend " + backend.address.format() + " has no weight");
   }
   return {};
 }
@@ -50,12 +53,36 @@ heddle_backend encode(const BackendAddress& backend, std::uint32_t list) {
   heddle_backend entry{};
   entry.address = backend.address.v4_be();
   entry.port = htons(backend.port);
+  entry.use = static_cast<__u8>(backend.use);
+  entry.weight = backend.weight;
   entry.list = list;
   return entry;
 }
 
 BackendAddress decode(const heddle_backend& entry) {
-  return {.address = IpAddr::v4(ntohl(entry.address)), .port = ntohs(entry.port)};
+  return {.address = IpAddr::v4(ntohl(entry.address)),
+          .port = ntohs(entry.port),
+          .use = static_cast<dataplane::BackendUse>(entry.use),
+          .weight = std::max<std::uint8_t>(entry.weight, 1)};
+}
+
+// The backends that these rows stand for. When they are not what was written, none: that is put
+// right.
+std::vector<BackendAddress> backends_in(const heddle_service& service,
+                                        const std::map<std::uint32_t, BackendAddress>& slots) {
+  std::vector<BackendAddress> rows;
+  for (const auto& [slot, backend] : slots) rows.push_back(backend);
+  std::vector<BackendAddress> backends = rows;
+  std::ranges::sort(backends);
+  const auto repeated = std::ranges::unique(backends);
+  backends.erase(repeated.begin(), repeated.end());
+  const BackendRows whole = rows_of(backends);
+  if (whole.rows == rows && whole.ready == service.count) return backends;
+  return {};
+}
+
+std::size_t rows_in(const heddle_service& service) {
+  return std::size_t{service.count} + service.kept;
 }
 
 }  // namespace
@@ -73,7 +100,7 @@ Result<> ServiceTables::collect_garbage() {
   TRY(const auto backends, backends_.entries());
   std::unordered_set<std::uint32_t> named;
   for (const auto& [key, service] : services) {
-    if (service.count != 0) named.insert(service.list);
+    if (rows_in(service) != 0) named.insert(service.list);
     last_list_ = std::max(last_list_, service.list);
   }
   for (const auto& [key, backend] : backends) {
@@ -84,20 +111,19 @@ Result<> ServiceTables::collect_garbage() {
   return {};
 }
 
-Result<bool> ServiceTables::has_backends(const heddle_service& service,
-                                         const std::vector<BackendAddress>& wanted) const {
-  if (service.count != wanted.size()) return false;
-  for (std::uint32_t slot = 0; slot < service.count; ++slot) {
+Result<bool> ServiceTables::has_rows(const heddle_service& service,
+                                     const BackendRows& wanted) const {
+  if (service.count != wanted.ready || rows_in(service) != wanted.rows.size()) return false;
+  for (std::uint32_t slot = 0; slot < wanted.rows.size(); ++slot) {
     TRY(const auto found, backends_.find({.list = service.list, .slot = slot}));
-    if (!found || decode(*found) != wanted[slot]) return false;
+    if (!found || decode(*found) != wanted.rows[slot]) return false;
   }
   return true;
 }
 
-Result<> ServiceTables::write_list(std::uint32_t list,
-                                   const std::vector<BackendAddress>& backends) {
-  for (std::uint32_t slot = 0; slot < backends.size(); ++slot) {
-    if (auto put = backends_.put({.list = list, .slot = slot}, encode(backends[slot], list));
+Result<> ServiceTables::write_list(std::uint32_t list, const BackendRows& rows) {
+  for (std::uint32_t slot = 0; slot < rows.rows.size(); ++slot) {
+    if (auto put = backends_.put({.list = list, .slot = slot}, encode(rows.rows[slot], list));
         !put) {
       const Result<> undone = delete_list(list, slot);
       (void)undone;  // no service names it; collect_garbage() finds what is left
@@ -107,8 +133,8 @@ Result<> ServiceTables::write_list(std::uint32_t list,
   return {};
 }
 
-Result<> ServiceTables::delete_list(std::uint32_t list, std::uint32_t count) {
-  for (std::uint32_t slot = 0; slot < count; ++slot)
+Result<> ServiceTables::delete_list(std::uint32_t list, std::size_t rows) {
+  for (std::uint32_t slot = 0; slot < rows; ++slot)
     TRY_DO(backends_.remove({.list = list, .slot = slot}));
   return {};
 }
@@ -117,22 +143,25 @@ Result<> ServiceTables::put_service(const ServiceEntry& service) {
   TRY_DO(check(service));
   TRY(const heddle_service_key key, key_of(service.vip, service.port, service.protocol));
   TRY(const std::optional<heddle_service> before, services_.find(key));
-  if (before && before->network == service.network) {
-    TRY(const bool same, has_backends(*before, service.backends));
+  const BackendRows rows = rows_of(service.backends);
+  if (before && before->network == service.network && before->affinity == service.affinity) {
+    TRY(const bool same, has_rows(*before, rows));
     if (same) return {};
   }
   heddle_service entry{};
   entry.network = service.network;
   entry.list = ++last_list_;
-  entry.count = static_cast<__u32>(service.backends.size());
+  entry.count = rows.ready;
+  entry.kept = static_cast<__u32>(rows.rows.size()) - rows.ready;
+  entry.affinity = service.affinity;
   entry.next = before ? before->next : 0;  // a new list does not favour its first backend
-  TRY_DO(write_list(entry.list, service.backends));
+  TRY_DO(write_list(entry.list, rows));
   if (auto put = services_.put(key, entry); !put) {
-    const Result<> undone = delete_list(entry.list, entry.count);
+    const Result<> undone = delete_list(entry.list, rows.rows.size());
     (void)undone;
     return put;
   }
-  if (before) return delete_list(before->list, before->count);
+  if (before) return delete_list(before->list, rows_in(*before));
   return {};
 }
 
@@ -142,7 +171,7 @@ Result<> ServiceTables::remove_service(const dataplane::HostState::ServiceKey& k
   TRY(const std::optional<heddle_service> before, services_.find(raw));
   if (!before) return {};
   TRY_DO(services_.remove(raw));
-  return delete_list(before->list, before->count);
+  return delete_list(before->list, rows_in(*before));
 }
 
 Result<std::vector<ServiceEntry>> ServiceTables::services() const {
@@ -157,11 +186,10 @@ Result<std::vector<ServiceEntry>> ServiceTables::services() const {
                          .vip = IpAddr::v4(ntohl(key.vip)),
                          .port = ntohs(key.port),
                          .protocol = static_cast<Protocol>(key.protocol),
-                         .backends = {}};
-    if (const auto list = lists.find(entry.list); list != lists.end()) {
-      for (const auto& [slot, backend] : list->second) service.backends.push_back(backend);
-    }
-    std::ranges::sort(service.backends);
+                         .backends = {},
+                         .affinity = entry.affinity};
+    if (const auto list = lists.find(entry.list); list != lists.end())
+      service.backends = backends_in(entry, list->second);
     services.push_back(std::move(service));
   }
   std::ranges::sort(services);

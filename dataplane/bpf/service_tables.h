@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include "dataplane/bpf/backend_rows.h"
 #include "dataplane/bpf/objects.h"
 #include "dataplane/bpf/programs.h"
 #include "dataplane/bpf/table.h"
@@ -25,10 +26,9 @@ class ServiceTables final {
   ServiceTables(Services services, Backends backends)
       : services_(std::move(services)), backends_(std::move(backends)) {}
 
-  Result<bool> has_backends(const heddle_service& service,
-                            const std::vector<dataplane::BackendAddress>& wanted) const;
-  Result<> write_list(std::uint32_t list, const std::vector<dataplane::BackendAddress>& backends);
-  Result<> delete_list(std::uint32_t list, std::uint32_t count);
+  Result<bool> has_rows(const heddle_service& service, const BackendRows& wanted) const;
+  Result<> write_list(std::uint32_t list, const BackendRows& rows);
+  Result<> delete_list(std::uint32_t list, std::size_t rows);
   Result<> collect_garbage();
 
   Services services_;

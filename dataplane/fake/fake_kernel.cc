@@ -71,6 +71,9 @@ Result<HostState> FakeKernel::observe(const HostState& wanted) {
   }
   std::erase_if(seen.sysctls,
                 [&](const auto& setting) { return !wanted.sysctls.contains(setting.first); });
+  for (const StaleFlow& flow : flows_) {
+    if (is_stale(flow)) seen.stale_flows.insert(flow);
+  }
   return seen;
 }
 
@@ -83,6 +86,7 @@ Result<> FakeKernel::remove_everything() {
   state_ = {};
   state_.sysctls = sysctls;
   indexes_.clear();
+  flows_.clear();
   return {};
 }
 
@@ -108,6 +112,34 @@ void FakeKernel::add_device(const std::string& name) {
 
 void FakeKernel::add_interface(const SandboxPath& sandbox, const std::string& name) {
   sandboxes_[sandbox].insert(name);
+}
+
+Result<SocketAddr> FakeKernel::connect(const SandboxPath& sandbox,
+                                       const HostState::ServiceKey& key) {
+  const auto service = state_.services.find(key);
+  if (!state_.members.contains(sandbox) || service == state_.services.end())
+    return fail(Errc::unavailable, sandbox + " has no such service");
+  const auto& backends = service->second.backends;
+  const auto ready = std::ranges::find(backends, BackendUse::ready, &BackendAddress::use);
+  if (ready == backends.end()) return fail(Errc::unavailable, "no backend is ready");
+  const auto& [vip, port, protocol] = key;
+  const SocketAddr client{IpAddr::v4(0x0a4d0005), next_port_++};
+  flows_.insert({sandbox, protocol, client, {vip, port}, {ready->address, ready->port}});
+  return client;
+}
+
+bool FakeKernel::is_connected(const SocketAddr& client) const {
+  return std::ranges::find(flows_, client, &StaleFlow::client) != flows_.end();
+}
+
+bool FakeKernel::is_stale(const StaleFlow& flow) const {
+  if (!state_.members.contains(flow.sandbox)) return false;
+  const auto service =
+      state_.services.find({flow.service.address, flow.service.port, flow.protocol});
+  if (service == state_.services.end()) return true;
+  return std::ranges::none_of(service->second.backends, [&](const BackendAddress& backend) {
+    return SocketAddr{backend.address, backend.port} == flow.backend;
+  });
 }
 
 void FakeKernel::add_cgroup(const std::string& path) {

@@ -32,6 +32,10 @@ class FakeKernel final : public Kernel {
   void add_cgroup(const std::string& path);
   // A sidecar's inbound listener; without one an interception of inbound ports is `unavailable`.
   void add_listener(const SandboxPath& sandbox, std::uint16_t port);
+  // A socket of the sandbox is connected by a VIP: to the first ready backend.
+  // Returns its client address, by which it is known. Errors: `unavailable` without one.
+  Result<SocketAddr> connect(const SandboxPath& sandbox, const HostState::ServiceKey& service);
+  bool is_connected(const SocketAddr& client) const;
   // Makes every operation that needs eBPF fail.
   void lose_programs(Error why) { no_programs_ = std::move(why); }
 
@@ -81,18 +85,22 @@ class FakeKernel final : public Kernel {
   Result<> take(const SetRules& op);
   Result<> take(const ChangePublished& op);
   Result<> take(const RestorePins& op);
+  Result<> take(const EndStaleFlows& op);
   Result<> take(const SetSysctl& op);
 
   bool is_ours(const std::string& name) const;
   bool has_link(const std::string& name) const;
+  bool is_stale(const StaleFlow& flow) const;
 
   HostState state_;
+  std::set<StaleFlow> flows_;  // all sockets that were connected by a VIP
   std::map<SandboxPath, std::set<std::string>> sandboxes_;  // and foreign interfaces inside
   std::set<std::string> devices_;
   std::set<std::string> cgroups_;
   std::set<std::pair<SandboxPath, std::uint16_t>> listeners_;
   std::map<std::string, std::uint32_t> indexes_;
   std::uint32_t next_index_ = 2;
+  std::uint16_t next_port_ = 40000;
   std::uint64_t next_cookie_ = 1000;
   std::optional<Error> no_programs_;
   std::deque<std::optional<Error>> failures_;  // front: of the next call

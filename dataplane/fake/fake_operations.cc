@@ -204,6 +204,12 @@ Result<> FakeKernel::take(const RestorePins&) {
   return {};
 }
 
+Result<> FakeKernel::take(const EndStaleFlows&) {
+  TRY_DO(need_programs());
+  std::erase_if(flows_, [&](const StaleFlow& flow) { return is_stale(flow); });
+  return {};
+}
+
 Result<> FakeKernel::take(const SetSysctl& op) {
   state_.sysctls[op.name] = op.value;
   return {};

@@ -64,6 +64,7 @@ struct Advance {
     for (const auto& [key, target] : it.put) state.published[key] = target;
   }
   void operator()(const RestorePins&) { state.missing_pins.clear(); }
+  void operator()(const EndStaleFlows&) { state.stale_flows.clear(); }
   void operator()(const SetSysctl& it) { state.sysctls[it.name] = it.value; }
 };
 

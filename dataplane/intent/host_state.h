@@ -162,9 +162,18 @@ struct OverlayBlock {
   friend auto operator<=>(const OverlayBlock&, const OverlayBlock&) = default;
 };
 
+// What a backend is still good for. One that is not named at all is gone: sockets that lead to it
+// end (EndStaleFlows).
+enum class BackendUse : std::uint8_t {
+  ready,     // new flows, by its weight
+  draining,  // keeps its flows
+  failing,   // keeps its connections; unconnected UDP sockets move on
+};
 struct BackendAddress {
   IpAddr address;
   std::uint16_t port = 0;
+  BackendUse use = BackendUse::ready;
+  std::uint8_t weight = 1;  // share of new flows; not 0
   friend auto operator<=>(const BackendAddress&, const BackendAddress&) = default;
 };
 
@@ -174,8 +183,20 @@ struct ServiceEntry {
   IpAddr vip;
   std::uint16_t port = 0;
   Protocol protocol = Protocol::tcp;
-  std::vector<BackendAddress> backends;  // ready ones; sorted; empty: connect fails (ECONNREFUSED)
+  std::vector<BackendAddress> backends;  // sorted; none ready: connect fails (ECONNREFUSED)
+  std::uint32_t affinity = 0;  // seconds that a sandbox returns to its backend; 0: no affinity
   friend auto operator<=>(const ServiceEntry&, const ServiceEntry&) = default;
+};
+
+// A socket that was connected through a VIP and leads to what is no backend of the service any
+// more.
+struct StaleFlow {
+  SandboxPath sandbox;
+  Protocol protocol = Protocol::tcp;
+  SocketAddr client;   // the socket's own end
+  SocketAddr service;  // VIP and port
+  SocketAddr backend;
+  friend auto operator<=>(const StaleFlow&, const StaleFlow&) = default;
 };
 
 // A sandbox whose sockets the hooks act on, and the networks whose VIPs it may use.
@@ -214,6 +235,7 @@ struct HostState {
   std::map<SandboxPath, Member> members;
   std::map<SandboxPath, Interception> interceptions;
   std::map<std::string, std::string> sysctls;  // net/ipv4/ip_forward -> 1
+  std::set<StaleFlow> stale_flows;             // no intent has any
   // Maps and socket hooks whose pin somebody removed, by their path below the daemon's bpffs: a map
   // would be empty for the next daemon, a hook is off. No intent has any.
   std::set<std::string> missing_pins;

@@ -134,6 +134,9 @@ struct Describe {
     for (const std::string& pin : op.pins) all += " " + pin;
     return "pin again" + all;
   }
+  std::string operator()(const EndStaleFlows&) const {
+    return "end the sockets that lead to backends which are gone";
+  }
   std::string operator()(const SetSysctl& op) const {
     return "set sysctl " + op.name + " to " + op.value;
   }

@@ -81,6 +81,11 @@ struct RestorePins {
   std::set<std::string> pins;  // HostState::missing_pins
   friend bool operator==(const RestorePins&, const RestorePins&) = default;
 };
+// Ends the sockets of members that are StaleFlows now: their programs get ECONNABORTED instead of
+// waiting for an answer. What was connected to a backend which draws no new flows stays.
+struct EndStaleFlows {
+  friend bool operator==(const EndStaleFlows&, const EndStaleFlows&) = default;
+};
 struct SetSysctl {
   std::string name;  // net/ipv4/ip_forward
   std::string value;
@@ -94,7 +99,7 @@ using Operation =
                  RemoveBridge, RemoveAttachment, RemoveUnderlay, RemoveHostRoute,
                  RemoveOverlayNetwork, RemoveOverlayAddress, RemoveOverlayBlock, RemoveService,
                  RemoveMember, RemoveInterception, RemoveVlan, SetRules, ChangePublished,
-                 RestorePins, SetSysctl>;
+                 RestorePins, EndStaleFlows, SetSysctl>;
 
 // `remove attachment hv12ab (10.40.0.5 of c1)`: one line for verify and logs.
 std::string describe(const Operation& operation);

@@ -195,6 +195,7 @@ struct Validate {
     for (const BackendAddress& backend : op.object.backends) {
       TRY_DO(unicast_v4(backend.address, "a backend's address"));
       TRY_DO(port(backend.port, "a backend's port"));
+      if (backend.weight == 0) return fail(Errc::invalid, "a backend's weight is 1 to 255, not 0");
     }
     return {};
   }

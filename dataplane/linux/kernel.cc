@@ -94,6 +94,7 @@ struct LinuxKernel::Impl {
     TRY(bpf::Programs* const loaded, need(programs));
     return loaded->restore_pins();
   }
+  Result<> operator()(const EndStaleFlows&) { return mesh.end_stale_flows(); }
   Result<> operator()(const SetSysctl& op) { return write_sysctl(op.name, op.value); }
 
   Result<std::map<SandboxPath, SandboxView>> look_into_wanted(const HostState& wanted);

@@ -81,6 +81,21 @@ Result<> Mesh::remove_interception(const SandboxPath& sandbox) {
   return first;
 }
 
+Result<StaleFlows::Paths> Mesh::known_members() const {
+  TRY(bpf::Programs* const programs, need(programs_));
+  TRY(const auto members, programs->members());
+  StaleFlows::Paths paths;
+  for (const bpf::Programs::Member& member : members) {
+    if (auto path = cookies_.path(member.cookie)) paths.emplace(member.cookie, *std::move(path));
+  }
+  return paths;
+}
+
+Result<> Mesh::end_stale_flows() {
+  TRY(const auto members, known_members());
+  return stale_flows_.end(members);
+}
+
 Result<> Mesh::observe(const HostState& wanted, const std::map<SandboxPath, SandboxView>& sandboxes,
                        HostState& state) {
   if (!programs_) return {};
@@ -90,6 +105,8 @@ Result<> Mesh::observe(const HostState& wanted, const std::map<SandboxPath, Sand
   for (const bpf::Programs::Member& member : members) {
     used.insert(member.cookie);
     const SandboxPath name = cookies_.name(member.cookie, sandboxes);
+    // Members of an earlier process have a name from now on.
+    if (sandboxes.contains(name)) cookies_.learn(name, member.cookie);
     state.members[name] = {
         .sandbox = name, .networks = member.networks, .resolver = member.resolver};
   }
@@ -107,6 +124,8 @@ Result<> Mesh::observe(const HostState& wanted, const std::map<SandboxPath, Sand
                                                                    : intent->second.proxy_cgroup)};
   }
   cookies_.keep_only(used);
+  TRY(const auto known, known_members());
+  TRY(state.stale_flows, stale_flows_.find(known));
   return {};
 }
 

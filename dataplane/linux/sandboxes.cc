@@ -74,6 +74,12 @@ SandboxPath Cookies::name(std::uint64_t cookie,
   return std::string(kByCookie) + std::to_string(cookie);
 }
 
+std::optional<SandboxPath> Cookies::path(std::uint64_t cookie) const {
+  const auto known = known_.find(cookie);
+  if (known == known_.end()) return std::nullopt;
+  return known->second;
+}
+
 std::set<std::uint64_t> Cookies::meant_by(const SandboxPath& sandbox,
                                           const netns::Visitor& visitor) const {
   std::set<std::uint64_t> cookies;

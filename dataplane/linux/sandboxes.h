@@ -51,6 +51,9 @@ class Cookies final {
   // was applied under if no wanted sandbox stands there, else `cookie:N`.
   SandboxPath name(std::uint64_t cookie, const std::map<SandboxPath, SandboxView>& views) const;
 
+  // The path under which it was applied or last seen; none: unknown.
+  std::optional<SandboxPath> path(std::uint64_t cookie) const;
+
   // Every cookie that `sandbox` may mean: `cookie:N` itself, the namespace there now, and those
   // remembered. Empty: nothing to remove.
   std::set<std::uint64_t> meant_by(const SandboxPath& sandbox, const netns::Visitor& visitor) const;

@@ -110,6 +110,10 @@ Result<Socket> Socket::open_netfilter() {
   return open_protocol(NETLINK_NETFILTER);
 }
 
+Result<Socket> Socket::open_diag() {
+  return open_protocol(NETLINK_SOCK_DIAG);
+}
+
 Result<Socket> Socket::open_protocol(int protocol) {
   auto impl = std::make_unique<Impl>();
   if (!impl->socket) return fail(Errc::exhausted, "no memory for a netlink socket");

@@ -13,7 +13,7 @@ namespace heddle::netlink {
 class Message;  // message.h, for folders that speak netlink
 
 // One netlink socket; it belongs for ever to the network namespace it was opened in.
-// Source:  rtnetlink(7), netlink(7), linux/netfilter/nfnetlink.h.
+// Source:  rtnetlink(7), netlink(7), sock_diag(7), linux/netfilter/nfnetlink.h.
 // Threads: one caller at a time, any thread; calls block until the kernel answered.
 // Errors:  the kernel's errno with its extended acknowledgement as text; `unavailable` on overrun.
 class Socket final {
@@ -21,6 +21,7 @@ class Socket final {
   static Result<Socket> open();                 // rtnetlink, in the calling thread's namespace
   static Result<Socket> open_in(int netns_fd);  // `netns_fd` is borrowed for the call
   static Result<Socket> open_netfilter();       // nf_tables and ctnetlink
+  static Result<Socket> open_diag();            // sock_diag
   Socket(Socket&&) noexcept;
   Socket& operator=(Socket&&) noexcept;
   ~Socket();

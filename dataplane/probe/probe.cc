@@ -49,6 +49,8 @@ constexpr std::array kEntries{
     Entry{"sockopt_hook", Need::feature, "sidecars (outbound)", trials::sockopt_hook},
     Entry{"sk_lookup", Need::feature, "sidecars (inbound)", trials::sk_lookup},
     Entry{"ringbuf", Need::feature, "flow events", trials::ringbuf},
+    Entry{"sock_destroy", Need::feature,
+          "clients of a backend that died wait for their own time-outs", trials::sock_destroy},
 };
 
 const char* word(const Result<std::string>& tried) {

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "dataplane/netlink/link.h"
 #include "dataplane/netlink/parent.h"
 #include "dataplane/netlink/rate.h"
+#include "dataplane/netlink/sock_destroy.h"
 #include "dataplane/netns/netns.h"
 #include "dataplane/nft/table.h"
 
@@ -157,6 +160,32 @@ Result<std::string> vlan() {
   TRY(const IfIndex parent, end_of_pair(socket, "probe0"));
   TRY_DO(netlink::create_vlan(socket, {.name = "probe6", .parent = parent, .id = 2}));
   return std::string("created");
+}
+
+// On a socket of our own.
+Result<std::string> sock_destroy() {
+  TRY(auto links, private_socket());
+  TRY(const auto loopback, netlink::find_link(links, "lo"));
+  if (!loopback) return fail(Errc::unsupported, "no loopback device to try it on");
+  TRY_DO(netlink::change_link(links, loopback->index, {.up = true}));
+  const SocketAddr nobody{IpAddr::v4(0x7f000001), 9};
+  TRY(const UniqueFd socket, netns::bind_udp_here({nobody.address, 0}));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = nobody.address.v4_be();
+  to.sin_port = htons(nobody.port);
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) < 0)
+    return fail_errno(errno, "connect a socket");
+  TRY(auto diag, netlink::Socket::open_diag());
+  TRY(const bool ended, netlink::end_socket(diag, {.protocol = dataplane::Protocol::udp,
+                                                   .family = AF_INET,
+                                                   .own = {nobody.address, ntohs(own.sin_port)},
+                                                   .peer = nobody}));
+  if (!ended) return fail(Errc::unsupported, "the kernel does not find a socket of ours");
+  return std::string("sock_diag");
 }
 
 Result<std::string> nft_masquerade() {

@@ -32,6 +32,7 @@ Result<std::string> netns_cookie();
 Result<std::string> sockopt_hook();
 Result<std::string> sk_lookup();
 Result<std::string> ringbuf();
+Result<std::string> sock_destroy();
 
 // The release of a kernel as numbers: 6.1.0-26-amd64 is at least 6.1.
 bool at_least(const std::string& release, int major, int minor);

@@ -3,7 +3,7 @@
  * Every pinned map: its versioned name, maximum, and memory empty and full. The version changes
  * with the layout of key or value; a daemon reads the old one, writes the new one and removes the
  * old. Hash maps take 16 bytes per maximum entry at once, and each entry as it comes
- * (BPF_F_NO_PREALLOC): key, value and about 48 bytes. Empty, all together take 6 MB: many daemons
+ * (BPF_F_NO_PREALLOC): key, value and about 48 bytes. Empty, all together take 8 MB: many daemons
  * may share a kernel in a lab.
  */
 
@@ -14,7 +14,8 @@
 #define HEDDLE_BLOCKS_MAX 131072    /* 0 - 12 MB: a trie, nothing at once */
 #define HEDDLE_PORTS_MAX 16384      /* 0.3 - 1.6 MB: endpoints of this node */
 #define HEDDLE_SERVICES_MAX 16384   /* 0.3 - 1.7 MB: VIPs times ports */
-#define HEDDLE_BACKENDS_MAX 65536   /* 1 - 6 MB */
+#define HEDDLE_BACKENDS_MAX 65536   /* 1 - 6 MB: rows, several to a backend with a weight */
+#define HEDDLE_AFFINITY_MAX 16384   /* 1.6 MB at once: LRU; without an entry another is chosen */
 #define HEDDLE_MEMBERS_MAX 32768    /* 0.5 - 3 MB: namespaces times (networks + 1) */
 #define HEDDLE_INTERCEPTS_MAX 8192  /* 0.1 - 0.8 MB */
 #define HEDDLE_INBOUND_MAX 32768    /* 0.5 - 3 MB: namespaces times ports */
@@ -29,6 +30,7 @@
 #define HEDDLE_MAP_PORTS "heddle_ports_v1"
 #define HEDDLE_MAP_SERVICES "heddle_services_v1"
 #define HEDDLE_MAP_BACKENDS "heddle_backends_v1"
+#define HEDDLE_MAP_AFFINITY "heddle_affinity_v1"
 #define HEDDLE_MAP_MEMBERS "heddle_members_v1"
 #define HEDDLE_MAP_INTERCEPTS "heddle_intercepts_v1"
 #define HEDDLE_MAP_INBOUND "heddle_inbound_v1"

@@ -22,6 +22,14 @@ struct {
 } heddle_backends_v1 SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, HEDDLE_AFFINITY_MAX);
+	__type(key, struct heddle_affinity_key);
+	__type(value, struct heddle_affinity);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} heddle_affinity_v1 SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, HEDDLE_MEMBERS_MAX);

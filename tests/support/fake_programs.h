@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,8 @@ class FakePrograms final : public Programs {
     return take(services_, key);
   }
   Result<std::vector<dataplane::ServiceEntry>> services() override { return all(services_); }
+
+  Result<std::vector<StaleSocket>> stale_sockets() override { return std::vector<StaleSocket>(); }
 
   Result<> put_member(const Member& member) override {
     return put(members_, member.cookie, member);

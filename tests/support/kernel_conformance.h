@@ -33,6 +33,10 @@ class KernelHarness {
   virtual void alter_masquerades() = 0;
   virtual void unpin(const std::string& pin) = 0;
   virtual void alter_published() = 0;  // 0.0.0.0:8080/tcp leads to 10.77.0.99:99
+  // A UDP socket of the sandbox is connected to the VIP, and stays. False: nothing leads VIPs to
+  // backends in this kernel.
+  virtual bool connect(const SandboxPath& sandbox, const SocketAddr& vip) = 0;
+  virtual bool connected() = 0;  // the latest such socket still is
 };
 
 using HarnessFactory = std::function<std::unique_ptr<KernelHarness>()>;

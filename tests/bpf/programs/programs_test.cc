@@ -19,6 +19,7 @@
 #include "dataplane/bpf/objects.h"
 #include "dataplane/netns/netns.h"
 #include "ebpf/abi/overlay.h"
+#include "ebpf/abi/socket.h"
 #include "tests/bpf/support/plain_socket.h"
 #include "tests/bpf/support/private_kernel.h"
 
@@ -181,6 +182,38 @@ TEST_F(ProgramsTest, SeesFiltersThatAHandTookAwayAndPutsThemBack) {
   EXPECT_EQ(programs_->underlay().value(), std::nullopt);
   fill();
   expect_filled();
+}
+
+TEST_F(ProgramsTest, BackendsComeBackWithTheirUsesAndWeights) {
+  using dataplane::BackendUse;
+  ServiceEntry entry = service({{ip("10.40.0.5"), 8080, BackendUse::ready, 3},
+                                {ip("10.40.0.6"), 8080, BackendUse::draining, 2},
+                                {ip("10.40.0.7"), 8080, BackendUse::failing, 1},
+                                {ip("10.40.0.8"), 8080, BackendUse::ready, 1}});
+  entry.affinity = 600;
+  ASSERT_TRUE(programs_->put_service(entry).has_value());
+  EXPECT_THAT(programs_->services().value(), ElementsAre(entry));
+  const UniqueFd backends(bpf_obj_get((pins_ + "/heddle_backends_v1").c_str()));
+  const UniqueFd services(bpf_obj_get((pins_ + "/heddle_services_v1").c_str()));
+  heddle_service_key key{};
+  heddle_service held{};
+  ASSERT_EQ(bpf_map_get_next_key(services.get(), nullptr, &key), 0);
+  ASSERT_EQ(bpf_map_lookup_elem(services.get(), &key, &held), 0);
+  EXPECT_EQ(held.count, 4U);
+  EXPECT_EQ(held.kept, 2U);
+  // One row of four that a backend has.
+  const heddle_backend_key row{.list = held.list, .slot = 1};
+  ASSERT_EQ(bpf_map_delete_elem(backends.get(), &row), 0);
+  EXPECT_NE(programs_->services().value().at(0), entry);
+  ASSERT_TRUE(programs_->put_service(entry).has_value());
+  EXPECT_THAT(programs_->services().value(), ElementsAre(entry));
+  // Fewer rows, and no others are left.
+  entry.backends = {{ip("10.40.0.7"), 8080, BackendUse::draining, 1}};
+  ASSERT_TRUE(programs_->put_service(entry).has_value());
+  EXPECT_THAT(programs_->services().value(), ElementsAre(entry));
+  ASSERT_TRUE(programs_->remove_service({entry.vip, entry.port, entry.protocol}).has_value());
+  heddle_backend_key left{};
+  EXPECT_NE(bpf_map_get_next_key(backends.get(), nullptr, &left), 0);
 }
 
 TEST_F(ProgramsTest, SeesEntriesThatAHandTookAway) {

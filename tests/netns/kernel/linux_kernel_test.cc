@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <fstream>
 #include <map>
 #include <string>
 
@@ -13,6 +17,7 @@
 #include "tests/support/fake_programs.h"
 #include "tests/support/host/private_host.h"
 #include "tests/support/kernel_conformance_blocks.h"
+#include "tests/support/kernel_conformance_flows.h"
 #include "tests/support/kernel_conformance_links.h"
 
 namespace heddle::dataplane {
@@ -147,8 +152,47 @@ class LinuxHarness final : public KernelHarness {
         "nft 'delete element inet heddle_test anywhere4 { tcp . 8080 }; "
         "add element inet heddle_test anywhere4 { tcp . 8080 : 10.77.0.99 . 99 }'");
   }
+  // This process is in the hooks' cgroup for as long as it takes.
+  bool connect(const SandboxPath& sandbox, const SocketAddr& vip) override {
+    if (fake_programs) return false;
+    const std::string home = own_cgroup();
+    join(cgroups_.front());
+    auto fd = netns::open(sandbox);
+    EXPECT_TRUE(fd);
+    EXPECT_TRUE(netns::run_in(fd->get(), [&]() -> Result<> {
+      client_ = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_port = htons(vip.port);
+      to.sin_addr.s_addr = vip.address.v4_be();
+      if (::connect(client_.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) < 0)
+        return fail_errno(errno, "connect to " + vip.format());
+      return {};
+    }));
+    join(home);
+    return true;
+  }
+  bool connected() override {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    return ::getpeername(client_.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+  }
 
  private:
+  static std::string own_cgroup() {
+    std::ifstream file("/proc/self/cgroup");
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("0::")) return cgroup2() + line.substr(3);
+    }
+    return cgroup2();
+  }
+  static void join(const std::string& cgroup) {
+    std::ofstream file(cgroup + "/cgroup.procs");
+    file << ::getpid() << std::flush;
+    EXPECT_TRUE(file.good()) << cgroup;
+  }
+
+  UniqueFd client_;
   host::PrivateHost host_;
   Listeners listeners_;
   std::unique_ptr<LinuxKernel> kernel_;
@@ -162,6 +206,8 @@ std::unique_ptr<KernelHarness> harness() {
 
 INSTANTIATE_TEST_SUITE_P(Linux, KernelConformance, ::testing::Values(&harness<in_memory>));
 INSTANTIATE_TEST_SUITE_P(LinuxWithPrograms, KernelConformance, ::testing::Values(&harness<loaded>));
+INSTANTIATE_TEST_SUITE_P(Linux, KernelFlows, ::testing::Values(&harness<in_memory>));
+INSTANTIATE_TEST_SUITE_P(LinuxWithPrograms, KernelFlows, ::testing::Values(&harness<loaded>));
 
 }  // namespace
 }  // namespace heddle::dataplane

@@ -57,12 +57,19 @@ void SocketHooks::put_service(dataplane::Protocol protocol, std::vector<std::str
                               std::uint16_t port) {
   dataplane::ServiceEntry service{
       .network = kNetwork, .vip = kVip, .port = port, .protocol = protocol, .backends = {}};
-  for (const std::string& text : backends) {
-    const SocketAddr backend = at(text);
-    service.backends.push_back({backend.address, backend.port});
-  }
+  for (const std::string& text : backends) service.backends.push_back(backend(text));
+  put_service(service);
+}
+
+void SocketHooks::put_service(const dataplane::ServiceEntry& service) {
   const auto put = programs_->put_service(service);
   ASSERT_TRUE(put.has_value()) << put.error().text();
+}
+
+dataplane::BackendAddress SocketHooks::backend(const std::string& text, dataplane::BackendUse use,
+                                               std::uint8_t weight) {
+  const SocketAddr address = at(text);
+  return {address.address, address.port, use, weight};
 }
 
 }  // namespace heddle::testing

@@ -26,6 +26,10 @@ class SocketHooks : public ::testing::Test {
   void put_member(bool resolver = false);
   void put_service(dataplane::Protocol protocol, std::vector<std::string> backends,
                    std::uint16_t port = 80);
+  void put_service(const dataplane::ServiceEntry& service);
+  static dataplane::BackendAddress backend(const std::string& text,
+                                           dataplane::BackendUse use = dataplane::BackendUse::ready,
+                                           std::uint8_t weight = 1);
 
   static std::unique_ptr<PrivateKernel> kernel_;
   static std::string app_cgroup_;    // where this process is

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/kernel_conformance_blocks.h"
+#include "tests/support/kernel_conformance_flows.h"
 #include "tests/support/kernel_conformance_links.h"
 
 namespace heddle::dataplane {
@@ -55,12 +56,22 @@ class FakeHarness final : public KernelHarness {
     kernel_.state().published[{Protocol::tcp, IpAddr(), 8080}] = {
         IpAddr::parse("10.77.0.99").value(), 99};
   }
+  bool connect(const SandboxPath& sandbox, const SocketAddr& vip) override {
+    auto connected = kernel_.connect(sandbox, {vip.address, vip.port, Protocol::udp});
+    EXPECT_TRUE(connected) << connected.error().text();
+    client_ = connected.value_or(SocketAddr());
+    return connected.has_value();
+  }
+  bool connected() override { return kernel_.is_connected(client_); }
 
  private:
   FakeKernel kernel_;
+  SocketAddr client_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Fake, KernelConformance,
+                         ::testing::Values([] { return std::make_unique<FakeHarness>(); }));
+INSTANTIATE_TEST_SUITE_P(Fake, KernelFlows,
                          ::testing::Values([] { return std::make_unique<FakeHarness>(); }));
 
 TEST(FakeKernel, FailsTheCallThatItWasToldTo) {
