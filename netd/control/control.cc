@@ -106,8 +106,9 @@ std::set<model::Id> Control::unreachable_in_kernel(const model::View& view) cons
                s.second.name == endpoint.service;
       });
       if (service == view.services.end()) continue;
-      const dataplane::BackendAddress backend{endpoint.address.address, entry.port};
-      const bool listed = std::ranges::find(entry.backends, backend) != entry.backends.end();
+      const bool listed = std::ranges::any_of(entry.backends, [&](const auto& backend) {
+        return backend.address == endpoint.address.address && backend.port == entry.port;
+      });
       (listed ? serving : missing).insert(endpoint.node);
     }
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <string_view>
 #include <vector>
 
@@ -25,13 +26,15 @@ constexpr std::array kOptions{
     Option{"ifname", "com.docker.network.endpoint.ifname", "name of the interface"},
     Option{"sysctls", "com.docker.network.endpoint.sysctls",
            "net.ipv4.conf.IFNAME.NAME=VALUE, several with commas"},
+    Option{"weight", "", "share of its service's new connections, 1 to 255"},
 };
 
 std::string accepted_options() {
   std::string text;
   for (const Option& option : kOptions) {
-    text += (text.empty() ? "" : ", ") + std::string(option.name) + " or " +
-            std::string(option.docker) + " (" + std::string(option.accepts) + ")";
+    text += (text.empty() ? "" : ", ") + std::string(option.name) +
+            (option.docker.empty() ? "" : " or " + std::string(option.docker)) + " (" +
+            std::string(option.accepts) + ")";
   }
   return text;
 }
@@ -89,9 +92,21 @@ Result<> add_sysctl(std::string_view written, const std::string& value, Endpoint
               "sysctl " + name + " is given twice, as " + found->second + " and " + value);
 }
 
+Result<> set_weight(const std::string& value, EndpointOptions& into) {
+  constexpr std::uint32_t kMost = 255;  // as the list of backends holds it
+  const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), into.weight);
+  if (ec == std::errc{} && end == value.data() + value.size() && into.weight >= 1 &&
+      into.weight <= kMost) {
+    return {};
+  }
+  return fail(Errc::invalid, "endpoint option weight '" + value.substr(0, 40) +
+                                 "' must be a number from 1 to " + std::to_string(kMost));
+}
+
 Result<> add_option(const std::string& key, const std::string& value, EndpointOptions& into) {
-  const auto option = std::ranges::find_if(
-      kOptions, [&](const Option& o) { return o.name == key || o.docker == key; });
+  const auto option = std::ranges::find_if(kOptions, [&](const Option& o) {
+    return o.name == key || (!o.docker.empty() && o.docker == key);
+  });
   if (option == kOptions.end()) {
     return fail(Errc::invalid, "endpoint option '" + key.substr(0, 80) +
                                    "' is unknown; accepted are: " + accepted_options());
@@ -104,6 +119,7 @@ Result<> add_option(const std::string& key, const std::string& value, EndpointOp
     into.interface = value;
     return check_interface(value);
   }
+  if (option->name == "weight") return set_weight(value, into);
   for (const std::string_view setting : split(value, ',')) {
     const auto equals = setting.find('=');
     if (equals == std::string_view::npos) {
@@ -155,7 +171,7 @@ bool is_on_parent(const model::Network& network) {
 }  // namespace
 
 Result<EndpointOptions> read_endpoint_options(const ConnectSpec& spec) {
-  EndpointOptions options{spec.interface, {}};
+  EndpointOptions options{.interface = spec.interface, .sysctls = {}};
   if (!spec.interface.empty()) TRY_DO(check_interface(spec.interface));
   // The interface's name first: sysctls may use it.
   for (const bool names : {true, false}) {
@@ -164,6 +180,10 @@ Result<EndpointOptions> read_endpoint_options(const ConnectSpec& spec) {
     }
   }
   for (const auto& [name, value] : spec.sysctls) TRY_DO(add_sysctl(name, value, options));
+  if (options.weight != 1 && spec.service.empty()) {
+    return fail(Errc::invalid,
+                "endpoint option weight is a backend's; name its service: --service");
+  }
   return options;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -12,6 +13,7 @@ namespace heddle::control {
 struct EndpointOptions {
   std::string interface;                       // "": the next ethN
   std::map<std::string, std::string> sysctls;  // as model::Endpoint::sysctls
+  std::uint32_t weight = 1;                    // as model::Endpoint::weight
 };
 
 // Errors: `invalid`, naming the option and what is accepted: an unknown or contradicting one, an

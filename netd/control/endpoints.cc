@@ -101,6 +101,7 @@ Result<Control::Attached> Control::attach_workload(const ConnectSpec& spec,
   endpoint.ports = spec.ports;
   endpoint.gateway_priority = spec.gateway_priority;
   endpoint.sysctls = options.sysctls;
+  endpoint.weight = options.weight;
   endpoint.rate_in = spec.rate_in;
   endpoint.rate_out = spec.rate_out;
   endpoint.created = now();

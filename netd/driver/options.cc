@@ -130,6 +130,21 @@ Result<std::optional<std::uint32_t>> parse_mtu(const model::Network& network, Mt
   return std::optional(mtu);
 }
 
+Result<std::uint32_t> parse_affinity(const model::Network& network) {
+  constexpr std::uint32_t kMost = 86'400;
+  const auto option = network.options.find("affinity");
+  if (option == network.options.end()) return 0;
+  const std::string& text = option->second;
+  std::uint32_t seconds = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (ec == std::errc{} && end == text.data() + text.size() && seconds >= 1 && seconds <= kMost) {
+    return seconds;
+  }
+  return fail(Errc::invalid, "option affinity '" + text.substr(0, 40) +
+                                 "' must be a number of seconds from 1 to " +
+                                 std::to_string(kMost));
+}
+
 std::uint32_t mtu_or(const model::Network& network, std::uint32_t otherwise) {
   const std::uint32_t least = has_family(network, Family::v6) ? kLeastMtuV6 : kLeastMtu;
   const auto mtu = parse_mtu(network, {});

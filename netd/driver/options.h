@@ -53,6 +53,14 @@ Result<std::optional<std::uint32_t>> parse_mtu(const model::Network& network, Mt
 // set.
 std::uint32_t mtu_or(const model::Network& network, std::uint32_t otherwise);
 
+// How long, in seconds, a client returns to the backend of a service that it used last: the option
+// `affinity` of networks whose services have VIPs. 0: not set, it need not.
+// Errors: `invalid` unless it is a number of seconds up to a day.
+Result<std::uint32_t> parse_affinity(const model::Network& network);
+inline constexpr OptionHelp kAffinity{
+    "affinity", "seconds, 1 to 86400: clients return to the backend of a service that they used",
+    "", OptionHelp::Value::text, OptionHelp::Change::live};
+
 enum class Family { v4, v6 };
 Family family_of(const Prefix& prefix);
 std::string_view format(Family family);  // IPv4

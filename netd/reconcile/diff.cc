@@ -1,5 +1,6 @@
 #include "netd/reconcile/diff.h"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 
@@ -84,6 +85,23 @@ void add_attachments_and_dependents(const HostState& wanted, const HostState& ob
   }
 }
 
+// Whether a service loses a backend, and with it sockets that lead to it.
+bool loses_backends(const HostState& wanted, const HostState& observed) {
+  const auto at = [](const dataplane::BackendAddress& it) {
+    return SocketAddr{it.address, it.port};
+  };
+  for (const auto& [key, before] : observed.services) {
+    const auto after = wanted.services.find(key);
+    for (const dataplane::BackendAddress& backend : before.backends) {
+      if (after == wanted.services.end() || std::ranges::find(after->second.backends, at(backend),
+                                                              at) == after->second.backends.end()) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 void add_published(const HostState& wanted, const HostState& observed, Operations& steps) {
   dataplane::ChangePublished change;
   each_unwanted(wanted.published, observed.published,
@@ -146,6 +164,9 @@ Operations diff(const HostState& wanted, const HostState& observed) {
   add_sysctls(wanted, observed, true, steps);
   ensure_differing(wanted.members, observed.members, steps);
   ensure_differing(wanted.services, observed.services, steps);
+  if (!observed.stale_flows.empty() || loses_backends(wanted, observed)) {
+    steps.push_back(dataplane::EndStaleFlows{});
+  }
   ensure_differing(wanted.interceptions, observed.interceptions, steps);
   if (wanted.masquerades != observed.masquerades || wanted.rules != observed.rules) {
     steps.push_back(dataplane::SetRules{wanted.masquerades, wanted.rules});

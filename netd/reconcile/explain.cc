@@ -60,8 +60,11 @@ std::string format_routes(const std::vector<dataplane::Route>& routes) {
 }
 
 std::string format_backends(const std::vector<dataplane::BackendAddress>& backends) {
-  return join(backends, [](const dataplane::BackendAddress& it) {
-    return SocketAddr{it.address, it.port}.format();
+  constexpr const char* kUses[] = {"", " (draining)", " (failing)"};
+  return join(backends, [&](const dataplane::BackendAddress& it) {
+    return SocketAddr{it.address, it.port}.format() +
+           (it.weight == 1 ? "" : " x" + std::to_string(it.weight)) +
+           kUses[static_cast<std::size_t>(it.use)];
   });
 }
 
@@ -317,6 +320,7 @@ void explain_members(const HostState& wanted, const HostState& observed, const N
         Fields fields;
         fields.add("network", is.network, should.network);
         fields.add("backends", format_backends(is.backends), format_backends(should.backends));
+        fields.add("affinity", is.affinity, should.affinity);
         return "service map: " + names.service(should) + ": " + fields.text();
       },
       [&](const dataplane::ServiceEntry& it) {
@@ -338,6 +342,19 @@ void explain_members(const HostState& wanted, const HostState& observed, const N
       [&](const dataplane::Interception& it) {
         return "interception of " + names.workload(it.sandbox) + ", which has no sidecar";
       });
+}
+
+void explain_stale_flows(const HostState& observed, const Names& names, Sentences& out) {
+  for (const dataplane::StaleFlow& it : observed.stale_flows) {
+    const dataplane::ServiceEntry service{.network = 0,
+                                          .vip = it.service.address,
+                                          .port = it.service.port,
+                                          .protocol = it.protocol,
+                                          .backends = {}};
+    out.push_back("socket " + it.client.format() + " of " + names.workload(it.sandbox) + " to " +
+                  names.service(service) + " leads to " + it.backend.format() +
+                  ", which is no backend any more");
+  }
 }
 
 void explain_tables(const HostState& wanted, const HostState& observed, Sentences& out) {
@@ -408,6 +425,7 @@ Sentences explain(const HostState& wanted, const HostState& observed, const View
   explain_links(wanted, observed, names, out);
   explain_overlay(wanted, observed, names, out);
   explain_members(wanted, observed, names, out);
+  explain_stale_flows(observed, names, out);
   explain_tables(wanted, observed, out);
   explain_firewall(wanted, observed, out);
   return out;

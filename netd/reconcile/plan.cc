@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dataplane/intent/loopback.h"
+#include "netd/driver/options.h"
 #include "netd/reconcile/diff.h"
 #include "netd/reconcile/network_number.h"
 #include "netd/reconcile/survey.h"
@@ -26,19 +27,45 @@ bool serves(const model::Endpoint& endpoint, const model::ServicePort& port) {
          });
 }
 
-// One entry per port of the service. Without a usable backend the list is empty, and connects are
-// refused at once instead of timing out.
-void plan_service(const Survey& survey, const model::Service& service, std::uint32_t number,
-                  HostState& into) {
+// What an endpoint that lives is good for as a backend. One that does not is left out, and its
+// clients' sockets are ended.
+dataplane::BackendUse use_of(model::EndpointState state) {
+  switch (state) {
+    case model::EndpointState::ready:
+      return dataplane::BackendUse::ready;
+    case model::EndpointState::draining:
+      return dataplane::BackendUse::draining;
+    case model::EndpointState::starting:
+    case model::EndpointState::gone:
+      break;
+  }
+  return dataplane::BackendUse::failing;
+}
+
+dataplane::BackendAddress backend_of(const model::Endpoint& endpoint, std::uint16_t port) {
+  const auto weight = std::clamp<std::uint32_t>(endpoint.weight, 1, 255);
+  return {endpoint.address.address, port, use_of(endpoint.state),
+          static_cast<std::uint8_t>(weight)};
+}
+
+// One entry per port of the service. Without a usable backend connects are refused at once instead
+// of timing out.
+void plan_service(const Survey& survey, const model::Network& network,
+                  const model::Service& service, std::uint32_t number, HostState& into) {
   if (!service.vip.is_v4() || service.vip.is_unspecified()) return;
   const std::vector<const model::Endpoint*>& backends =
       survey.backends(service.network, service.name);
+  const std::uint32_t affinity = driver::parse_affinity(network).value_or(0);
   for (const model::ServicePort& port : service.ports) {
-    dataplane::ServiceEntry entry{number, service.vip, port.port, protocol_of(port.protocol), {}};
+    dataplane::ServiceEntry entry{.network = number,
+                                  .vip = service.vip,
+                                  .port = port.port,
+                                  .protocol = protocol_of(port.protocol),
+                                  .backends = {},
+                                  .affinity = affinity};
     for (const model::Endpoint* backend : backends) {
-      if (serves(*backend, port)) {
-        entry.backends.push_back({backend->address.address, port.port});
-      }
+      if (!serves(*backend, port)) continue;
+      entry.backends.push_back(backend_of(*backend, port.port));
     }
     std::ranges::sort(entry.backends);
     const auto repeated = std::ranges::unique(entry.backends);
@@ -101,7 +128,8 @@ void plan_scope(const Moment& moment, const driver::DriverSet& drivers, const Su
     const bool wanted =
         scope == nullptr || scope->services.contains({service.network, service.name});
     if (wanted && survey.present(service.network)) {
-      plan_service(survey, service, numbers.at(service.network), into);
+      plan_service(survey, view.networks.at(service.network), service, numbers.at(service.network),
+                   into);
     }
   }
   for (const auto& [id, sidecar] : view.sidecars) {

@@ -118,7 +118,9 @@ void Survey::add_remote(const model::Endpoint& endpoint, Part part) {
 }
 
 void Survey::consider_backend(const model::Endpoint& endpoint) {
-  if (endpoint.service.empty() || !view_.usable(endpoint)) return;
+  const bool lives =
+      endpoint.state != model::EndpointState::gone && !view_.unreachable.contains(endpoint.node);
+  if (endpoint.service.empty() || !lives) return;
   backends_[{endpoint.network, endpoint.service}].push_back(&endpoint);
 }
 

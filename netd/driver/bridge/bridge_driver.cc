@@ -30,6 +30,7 @@ constexpr std::array kOptions{
                "com.docker.network.bridge.gateway_mode_ipv4"},
     OptionHelp{"gateway-mode.ipv6", "nat, routed or isolated",
                "com.docker.network.bridge.gateway_mode_ipv6"},
+    driver::kAffinity,
 };
 
 constexpr std::array kFamilies{Family::v4, Family::v6};
@@ -116,6 +117,7 @@ Result<> BridgeDriver::validate(const model::Network& network,
   TRY_DO(driver::check_options(network, kOptions));
   TRY_DO(driver::check_subnets(network));
   TRY_DO(driver::parse_mtu(network, {}));
+  TRY_DO(driver::parse_affinity(network));
   TRY_DO(check_modes(network));
   TRY_DO(check_gateways(network));
   const auto name = network.options.find("bridge.name");

@@ -16,6 +16,7 @@ constexpr std::array kOptions{
     driver::OptionHelp{"mtu", "bytes, 576 to the underlay's MTU less 50",
                        "com.docker.network.driver.mtu", driver::OptionHelp::Value::text,
                        driver::OptionHelp::Change::live},
+    driver::kAffinity,
 };
 
 std::uint32_t most_mtu(const driver::NodeFacts& facts) {
@@ -78,6 +79,7 @@ Result<> OverlayDriver::validate(const model::Network& network,
                                        "nodes itself; leave it out");
   }
   TRY_DO(driver::parse_mtu(network, {driver::kLeastMtu, most_mtu(facts)}));
+  TRY_DO(driver::parse_affinity(network));
   return {};
 }
 

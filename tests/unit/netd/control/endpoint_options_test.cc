@@ -45,6 +45,21 @@ TEST(EndpointOptions, DockersNamesAndOursMeanTheSame) {
   EXPECT_THAT(read_endpoint_options({})->sysctls, IsEmpty());
 }
 
+TEST(EndpointOptions, AWeightIsABackends) {
+  ConnectSpec spec;
+  EXPECT_EQ(read_endpoint_options(spec)->weight, 1U);
+  spec.options = {{"weight", "3"}};
+  EXPECT_THAT(refusal(read_endpoint_options(spec)), HasSubstr("--service"));
+  spec.service = "web";
+  EXPECT_EQ(read_endpoint_options(spec)->weight, 3U);
+  for (const char* bad : {"0", "256", "-1", "3x", ""}) {
+    spec.options = {{"weight", bad}};
+    EXPECT_THAT(refusal(read_endpoint_options(spec)), HasSubstr("from 1 to 255")) << bad;
+  }
+  spec.options = {{"", "3"}};
+  EXPECT_THAT(refusal(read_endpoint_options(spec)), HasSubstr("weight (share of"));
+}
+
 TEST(EndpointOptions, SysctlsOfAnythingElseAreRefused) {
   for (const char* name :
        {"net.ipv4.ip_forward", "kernel.hostname", "net.ipv4.conf.eth1.rp_filter",

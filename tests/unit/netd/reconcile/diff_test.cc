@@ -15,6 +15,7 @@ using namespace dataplane;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using tests::ip;
 using tests::mac_number;
 using tests::prefix;
@@ -68,8 +69,10 @@ class RandomStates final {
                                             mac_number(i)};
     }
     if (chance()) {
-      ServiceEntry entry{number(2), address, 80, dataplane::Protocol::tcp, {}};
-      for (unsigned b = number(3); b > 0; --b) entry.backends.push_back({address, 8080});
+      ServiceEntry entry{number(2), address, 80, dataplane::Protocol::tcp, {}, number(2)};
+      for (unsigned b = number(3); b > 0; --b) {
+        entry.backends.push_back({address, 8080, static_cast<BackendUse>(number(3))});
+      }
       state.services[{entry.vip, entry.port, entry.protocol}] = entry;
     }
     if (chance()) state.members["/run/" + text] = {"/run/" + text, {number(3)}, chance()};
@@ -152,6 +155,40 @@ constexpr std::size_t kind() {
   } else {
     return kind<T, I + 1>();
   }
+}
+
+TEST(Diff, EndsSocketsWhenAServiceLosesABackendAndOnlyThen) {
+  const BackendAddress first{ip("10.40.0.5"), 80};
+  const BackendAddress second{ip("10.40.0.6"), 80};
+  const auto with = [](std::vector<BackendAddress> backends) {
+    HostState state;
+    const ServiceEntry entry{1, ip("10.40.15.1"), 80, Protocol::tcp, std::move(backends), 0};
+    state.services[{entry.vip, entry.port, entry.protocol}] = entry;
+    return state;
+  };
+  const auto ends = Contains(kind<EndStaleFlows>());
+  EXPECT_THAT(diff(with({first}), with({first, second})), ends);
+  EXPECT_THAT(diff(with({}), with({first})), ends);
+  EXPECT_THAT(diff(HostState(), with({first})), ends);
+  EXPECT_THAT(diff(with({first, second}), with({first})), Not(ends));
+  BackendAddress draining = first;
+  draining.use = BackendUse::draining;
+  EXPECT_THAT(diff(with({draining}), with({first})), Not(ends));
+  EXPECT_THAT(diff(with({first}), HostState()), Not(ends));
+  // Last, when the list says so.
+  EXPECT_THAT(diff(with({first}), with({second})),
+              ElementsAre(kind<Ensure<ServiceEntry>>(), kind<EndStaleFlows>()));
+
+  HostState observed = with({first});
+  observed.stale_flows = {{"/run/c1",
+                           Protocol::tcp,
+                           {ip("10.40.0.9"), 40000},
+                           {ip("10.40.15.1"), 80},
+                           {ip("10.40.0.7"), 80}}};
+  EXPECT_THAT(diff(with({first}), observed), ElementsAre(kind<EndStaleFlows>()));
+  EXPECT_THAT(explain(with({first}), observed, {}),
+              ElementsAre("socket 10.40.0.9:40000 of /run/c1 to 10.40.15.1:80/tcp leads to "
+                          "10.40.0.7:80, which is no backend any more"));
 }
 
 TEST(Diff, RealizesBeforeAttachingAndDetachesBeforeRetiring) {

@@ -91,8 +91,29 @@ TEST_F(PlanTest, BackendsAreTheUsableEndpointsInOrder) {
               ElementsAre(dataplane::BackendAddress{ip("10.40.0.5"), 8080}));
   EXPECT_TRUE(planned().overlay_addresses.contains({Vni{77}, ip("10.40.0.3")}));
 
-  view().endpoints.at("c1-app").state = EndpointState::draining;
+  view().endpoints.at("c1-app").state = EndpointState::gone;
   EXPECT_THAT(web(planned()).backends, IsEmpty()) << "the entry stays: refused, not timed out";
+}
+
+TEST_F(PlanTest, BackendsThatDrainOrFailStayAndDrawNothingNew) {
+  using dataplane::BackendUse;
+  build.workload("c1");
+  backend(build.endpoint("c1", "app", "10.40.0.5")).weight = 3;
+  backend(build.remote("h2", "c2", "app", "10.40.0.3"));
+  build.service("web", "app", "10.40.15.1");
+  EXPECT_EQ(web(planned()).affinity, 0U);
+  view().networks.at("app").options["affinity"] = "600";
+  EXPECT_EQ(web(planned()).backends[1].weight, 3);
+  EXPECT_EQ(web(planned()).affinity, 600U);
+  view().endpoints.at("c1-app").state = EndpointState::draining;
+  view().endpoints.at("c2-app").state = EndpointState::starting;
+  EXPECT_THAT(
+      web(planned()).backends,
+      ElementsAre(dataplane::BackendAddress{ip("10.40.0.3"), 8080, BackendUse::failing},
+                  dataplane::BackendAddress{ip("10.40.0.5"), 8080, BackendUse::draining, 3}));
+  view().unreachable.insert("h2");
+  EXPECT_THAT(web(planned()).backends, ElementsAre(dataplane::BackendAddress{
+                                           ip("10.40.0.5"), 8080, BackendUse::draining, 3}));
 }
 
 TEST_F(PlanTest, AServiceHasAnEntryPerPortAndABackendOnlyWhereItServesIt) {

@@ -135,6 +135,17 @@ TEST_F(OverlayDriverTest, TheMtuOptionIsBoundedByTheUnderlay) {
   EXPECT_EQ(planned().attachments.begin()->second.mtu, 1230u) << "what fits here";
 }
 
+TEST_F(OverlayDriverTest, AffinityIsANumberOfSecondsUpToADay) {
+  for (const char* good : {"1", "600", "86400"}) {
+    network().options = {{"affinity", good}};
+    EXPECT_TRUE(driver.validate(network(), facts)) << good;
+  }
+  for (const char* bad : {"0", "86401", "10m", ""}) {
+    network().options = {{"affinity", bad}};
+    EXPECT_FALSE(driver.validate(network(), facts)) << bad;
+  }
+}
+
 TEST_F(OverlayDriverTest, RefusesMoreThanOneSubnetAndForeignOptions) {
   network().options = {{"bridge.name", "x"}};
   EXPECT_FALSE(driver.validate(network(), facts));
