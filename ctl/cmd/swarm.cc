@@ -15,6 +15,17 @@ Result<std::uint16_t> optional_port(const Arguments& arguments, const char* flag
   return static_cast<std::uint16_t>(port);
 }
 
+Result<> check_forced_alone(const Arguments& arguments) {
+  for (const char* flag : {"--advertise-addr", "--data-path-addr", "--default-addr-pool",
+                           "--api-port", "--data-path-port"}) {
+    if (!arguments.has(flag)) continue;
+    return fail(Errc::invalid, std::string(flag) +
+                                   " cannot be given with --force-new-cluster, which goes on with "
+                                   "the swarm as it is");
+  }
+  return {};
+}
+
 Result<int> init(const Arguments& arguments, Context& context) {
   client::SwarmInit request;
   request.advertise_address = arguments.text("--advertise-addr");
@@ -22,12 +33,20 @@ Result<int> init(const Arguments& arguments, Context& context) {
   request.pool = arguments.text("--default-addr-pool");
   TRY(request.api_port, optional_port(arguments, "--api-port"));
   TRY(request.vxlan_port, optional_port(arguments, "--data-path-port"));
+  request.force_new_cluster = arguments.has("--force-new-cluster");
+  if (request.force_new_cluster) TRY_DO(check_forced_alone(arguments));
   TRY(auto* daemon, context.daemon());
   TRY(const auto started, daemon->swarm_init(request, context.deadline()));
   if (context.format == Format::json) {
     auto json = output::to_json(started.node);
     json.as_object()["join_command"] = started.join_command;
     output::print(context.out, json);
+    return kDone;
+  }
+  if (request.force_new_cluster) {
+    context.out << "Node " << output::printable(started.node.name) << " (" << started.node.id
+                << ") is the swarm's only manager now. To add another one, run here:\n\n"
+                << "heddle node promote NODE\n";
     return kDone;
   }
   context.out << "Swarm started: node " << output::printable(started.node.name) << " ("
@@ -53,8 +72,9 @@ Result<int> join(const Arguments& arguments, Context& context) {
   if (context.format == Format::json) {
     output::print(context.out, output::to_json(node));
   } else {
-    context.out << "This node joined the swarm as " << output::printable(node.name) << " ("
-                << node.id << ").\n";
+    context.out << "This node joined the swarm as "
+                << (node.role == model::NodeRole::manager ? "manager " : "")
+                << output::printable(node.name) << " (" << node.id << ").\n";
   }
   return kDone;
 }
@@ -100,6 +120,8 @@ constexpr Flag kInitFlags[] = {
     {"--api-port", "PORT", "TCP port of the node API (7373)"},
     {"--data-path-port", "PORT", "UDP port of VXLAN (4789, or the next free one)"},
     {"--default-addr-pool", "CIDR", "overlay subnets come from it (10.32.0.0/11)"},
+    {"--force-new-cluster", "",
+     "on a manager whose swarm lost its quorum for good: go on with its data, as the only manager"},
 };
 
 constexpr Flag kJoinFlags[] = {
@@ -110,7 +132,8 @@ constexpr Flag kJoinFlags[] = {
 };
 
 constexpr Flag kLeaveFlags[] = {
-    {"--force,-f", "", "also as the last manager, or without a manager's answer"},
+    {"--force,-f", "",
+     "also as the last manager, when the others lose their quorum, or without a manager's answer"},
 };
 
 constexpr Flag kTokenFlags[] = {

@@ -164,6 +164,8 @@ Json to_json(const model::Node& node) {
                 {"api_port", node.api_port},
                 {"data_address", node.data_address.format()},
                 {"status", word(node.status)},
+                {"availability", word(node.availability)},
+                {"labels", text_map(node.labels)},
                 {"joined", format(node.joined)}};
 }
 
@@ -221,8 +223,14 @@ Json to_json(const client::ServiceDetails& details) {
                 {{"network_name", details.network_name}, {"backends", std::move(backends)}});
 }
 
+Json to_json(const client::NodeEndpoint& endpoint) {
+  return merged(to_json(endpoint.endpoint), {{"network_name", endpoint.network_name}});
+}
+
 Json to_json(const client::NodeEntry& entry) {
-  return merged(to_json(entry.node), {{"self", entry.self}, {"reachable", entry.reachable}});
+  return merged(to_json(entry.node), {{"self", entry.self},
+                                      {"reachable", entry.reachable},
+                                      {"manager_status", entry.manager_status}});
 }
 
 Json to_json(const client::SidecarStatus& status) {

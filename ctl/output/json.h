@@ -24,6 +24,7 @@ Json to_json(const client::EndpointPorts& ports);
 Json to_json(const client::Started& started);
 Json to_json(const client::ServiceDetails& details);
 Json to_json(const client::NodeEntry& entry);
+Json to_json(const client::NodeEndpoint& endpoint);
 Json to_json(const client::SidecarStatus& status);
 Json to_json(const client::LoadBalancerStatus& status);
 Json to_json(const client::Verified& verified);

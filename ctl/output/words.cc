@@ -108,6 +108,18 @@ std::string_view word(model::NodeStatus status) {
   return "?";
 }
 
+std::string_view word(model::Availability availability) {
+  switch (availability) {
+    case model::Availability::active:
+      return "active";
+    case model::Availability::pause:
+      return "pause";
+    case model::Availability::drain:
+      return "drain";
+  }
+  return "?";
+}
+
 std::string_view word(model::LbAlgorithm algorithm) {
   return algorithm == model::LbAlgorithm::least_request ? "least-request" : "round-robin";
 }

@@ -16,6 +16,7 @@ std::string_view word(model::AppProtocol protocol);
 std::string_view word(model::EndpointState state);
 std::string_view word(model::NodeRole role);
 std::string_view word(model::NodeStatus status);
+std::string_view word(model::Availability availability);
 std::string_view word(model::LbAlgorithm algorithm);
 
 std::string format(model::Time time);                // 2026-01-02T03:04:05Z; "" when none

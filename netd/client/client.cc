@@ -263,6 +263,32 @@ Result<ServiceDetails> Client::inspect_service(const std::string& ref, Deadline 
   return checked(read(reply));
 }
 
+Result<model::Service> Client::create_service(const ServiceDraft& draft, Deadline deadline) {
+  api::v1::CreateServiceRequest request;
+  request.set_name(draft.name);
+  request.set_network(draft.network);
+  for (const auto& port : draft.ports) api::to_proto(port, *request.add_ports());
+  request.set_no_vip(!draft.vip);
+  request.mutable_labels()->insert(draft.labels.begin(), draft.labels.end());
+  TRY(auto reply, impl_->call(&Stub::CreateService, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<model::Service> Client::update_service(const ServiceChange& change, Deadline deadline) {
+  api::v1::UpdateServiceRequest request;
+  request.set_service(change.service);
+  request.mutable_labels()->insert(change.labels.begin(), change.labels.end());
+  request.mutable_removed_labels()->Assign(change.removed_labels.begin(),
+                                           change.removed_labels.end());
+  TRY(auto reply, impl_->call(&Stub::UpdateService, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<> Client::remove_service(const std::string& ref, Deadline deadline) {
+  TRY_DO(impl_->call(&Stub::RemoveService, ref_of(ref), deadline));
+  return {};
+}
+
 Result<SwarmStarted> Client::swarm_init(const SwarmInit& request, Deadline deadline) {
   api::v1::SwarmInitRequest message;
   message.set_advertise_address(request.advertise_address);
@@ -270,6 +296,7 @@ Result<SwarmStarted> Client::swarm_init(const SwarmInit& request, Deadline deadl
   message.set_data_address(request.data_address);
   message.set_vxlan_port(request.vxlan_port);
   message.set_pool(request.pool);
+  message.set_force_new_cluster(request.force_new_cluster);
   TRY(auto reply, impl_->call(&Stub::SwarmInit, message, deadline));
   SwarmStarted started;
   TRY(started.node, checked(api::from_proto(reply.node())));
@@ -302,6 +329,42 @@ Result<JoinToken> Client::join_token(const TokenRequest& request, Deadline deadl
   if (request.ttl) message.set_ttl_seconds(static_cast<std::uint32_t>(request.ttl->count()));
   TRY(auto reply, impl_->call(&Stub::JoinToken, message, deadline));
   return JoinToken{reply.token(), reply.join_command()};
+}
+
+Result<model::Node> Client::set_node_role(const std::string& node, model::NodeRole role,
+                                          Deadline deadline) {
+  api::v1::SetNodeRoleRequest request;
+  request.set_node(node);
+  request.set_role(static_cast<model::v1::NodeRole>(role));
+  TRY(auto reply, impl_->call(&Stub::SetNodeRole, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<model::Node> Client::update_node(const NodeChange& change, Deadline deadline) {
+  api::v1::UpdateNodeRequest request;
+  request.set_node(change.node);
+  if (change.availability) {
+    request.set_availability(static_cast<model::v1::Availability>(*change.availability));
+  }
+  request.mutable_labels()->insert(change.labels.begin(), change.labels.end());
+  request.mutable_removed_labels()->Assign(change.removed_labels.begin(),
+                                           change.removed_labels.end());
+  TRY(auto reply, impl_->call(&Stub::UpdateNode, request, deadline));
+  return checked(api::from_proto(reply));
+}
+
+Result<std::vector<NodeEndpoint>> Client::list_node_endpoints(const std::string& node,
+                                                              Deadline deadline) {
+  TRY(auto reply, impl_->call(&Stub::ListNodeEndpoints, ref_of(node), deadline));
+  return read_all<NodeEndpoint>(reply.endpoints());
+}
+
+Result<> Client::remove_node(const std::string& node, Force force, Deadline deadline) {
+  api::v1::RemoveNodeRequest request;
+  request.set_node(node);
+  request.set_force(force == Force::yes);
+  TRY_DO(impl_->call(&Stub::RemoveNode, request, deadline));
+  return {};
 }
 
 Result<std::vector<NodeEntry>> Client::list_nodes(Deadline deadline) {

@@ -59,11 +59,20 @@ class Client final {
   Result<std::vector<ServiceDetails>> list_services(Deadline deadline);
   Result<ServiceDetails> inspect_service(const std::string& ref, Deadline deadline);
 
+  Result<model::Service> create_service(const ServiceDraft& draft, Deadline deadline);
+  Result<model::Service> update_service(const ServiceChange& change, Deadline deadline);
+  Result<> remove_service(const std::string& ref, Deadline deadline);
+
   Result<SwarmStarted> swarm_init(const SwarmInit& request, Deadline deadline);
   Result<model::Node> swarm_join(const SwarmJoin& request, Deadline deadline);
   Result<> swarm_leave(Force force, Deadline deadline);
   Result<JoinToken> join_token(const TokenRequest& request, Deadline deadline);
   Result<std::vector<NodeEntry>> list_nodes(Deadline deadline);
+  Result<model::Node> set_node_role(const std::string& node, model::NodeRole role,
+                                    Deadline deadline);
+  Result<model::Node> update_node(const NodeChange& change, Deadline deadline);
+  Result<std::vector<NodeEndpoint>> list_node_endpoints(const std::string& node, Deadline deadline);
+  Result<> remove_node(const std::string& node, Force force, Deadline deadline);
 
   Result<SidecarStatus> inject_sidecar(const std::string& workload, Deadline deadline);
   Result<> eject_sidecar(const std::string& workload, Deadline deadline);

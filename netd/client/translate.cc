@@ -154,7 +154,15 @@ Result<NodeEntry> read(const api::v1::NodeEntry& reply) {
   TRY(entry.node, api::from_proto(reply.node()).during("node"));
   entry.self = reply.self();
   entry.reachable = reply.reachable();
+  entry.manager_status = reply.manager_status();
   return entry;
+}
+
+Result<NodeEndpoint> read(const api::v1::NodeEndpoint& reply) {
+  NodeEndpoint read;
+  TRY(read.endpoint, api::from_proto(reply.endpoint()).during("endpoint"));
+  read.network_name = reply.network_name();
+  return read;
 }
 
 Result<SidecarStatus> read(const api::v1::SidecarStatus& reply) {

@@ -40,6 +40,7 @@ Result<EndpointPorts> read(const api::v1::EndpointPorts& reply);
 Result<Started> read(const api::v1::RunReply& reply);
 Result<ServiceDetails> read(const api::v1::ServiceDetails& reply);
 Result<NodeEntry> read(const api::v1::NodeEntry& reply);
+Result<NodeEndpoint> read(const api::v1::NodeEndpoint& reply);
 Result<SidecarStatus> read(const api::v1::SidecarStatus& reply);
 Result<LoadBalancerStatus> read(const api::v1::LoadBalancerStatus& reply);
 SystemInfo read(const api::v1::SystemInfoReply& reply);

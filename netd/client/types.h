@@ -128,11 +128,12 @@ struct ServiceDetails {
 };
 
 struct SwarmInit {
-  std::string advertise_address;  // "": the only global address of the host
-  std::uint16_t api_port = 0;     // 0: the default
-  std::string data_address;       // "": advertise_address
-  std::uint16_t vxlan_port = 0;   // 0: 4789 or the next free one
-  std::string pool;               // "": the default
+  std::string advertise_address;   // "": the only global address of the host
+  std::uint16_t api_port = 0;      // 0: the default
+  std::string data_address;        // "": advertise_address
+  std::uint16_t vxlan_port = 0;    // 0: 4789 or the next free one
+  std::string pool;                // "": the default
+  bool force_new_cluster = false;  // on a manager whose swarm lost its quorum
 };
 
 struct SwarmStarted {
@@ -162,7 +163,35 @@ struct JoinToken {
 struct NodeEntry {
   model::Node node;
   bool self = false;
-  bool reachable = false;  // by this node's probes along the data path
+  bool reachable = false;      // by this node's probes along the data path
+  std::string manager_status;  // leader, reachable, unreachable; "": a worker
+};
+
+struct ServiceDraft {
+  std::string name;
+  std::string network;
+  std::vector<model::ServicePort> ports;
+  bool vip = true;
+  model::Labels labels;
+};
+
+struct ServiceChange {
+  std::string service;
+  model::Labels labels;
+  std::vector<std::string> removed_labels;
+};
+
+// What is absent stays as it is.
+struct NodeChange {
+  std::string node;
+  std::optional<model::Availability> availability;
+  model::Labels labels;
+  std::vector<std::string> removed_labels;
+};
+
+struct NodeEndpoint {
+  model::Endpoint endpoint;
+  std::string network_name;
 };
 
 struct SidecarStatus {

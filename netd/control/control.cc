@@ -78,6 +78,7 @@ Result<> Control::start(Parts parts) {
                               {"endpoints", objects_->endpoints().size()},
                               {"epoch", facts_.epoch}});
     executor_.after(settings_.audit_interval, [this] { audit(); });
+    follow_addresses();
     return {};
   });
 }

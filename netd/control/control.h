@@ -54,6 +54,8 @@ class Control final : public Daemon {
       bool vlan = true;
     } kernel_has = {};
     std::function<Result<HostSurvey>()> survey_host = control::survey_host;
+    std::function<bool(const IpAddr&)> has_address = control::is_host_address;
+    std::function<Result<std::vector<HostAddress>>()> host_addresses = control::host_addresses;
     std::chrono::milliseconds audit_interval{5000};
     // Chains of others that drop by default what this host forwards: `ip filter FORWARD`.
     std::function<Result<std::vector<std::string>>()> forward_drops = [] {
@@ -105,12 +107,22 @@ class Control final : public Daemon {
   Result<Started> run(RunSpec spec, Deadline deadline) override;
   Result<> remove_workload(std::string workload, Force force, Deadline deadline) override;
   std::vector<std::string> running_containers(Deadline deadline) override;
+  Result<model::Service> create_service(ServiceSpec spec, Deadline deadline) override;
+  Result<model::Service> update_service(std::string service, cluster::Cluster::ServiceChange change,
+                                        Deadline deadline) override;
+  Result<> remove_service(std::string service, Deadline deadline) override;
   Result<model::Node> swarm_init(SwarmInit request, Deadline deadline) override;
   Result<model::Node> swarm_join(SwarmJoin request, Deadline deadline) override;
   Result<> swarm_leave(Force force, Deadline deadline) override;
   Result<cluster::Cluster::Token> join_token(model::NodeRole role, cluster::Cluster::Rotate rotate,
                                              std::optional<std::chrono::seconds> ttl,
                                              Deadline deadline) override;
+  Result<model::Node> set_node_role(std::string node, model::NodeRole role,
+                                    Deadline deadline) override;
+  Result<model::Node> update_node(std::string node, cluster::Cluster::NodeChange change,
+                                  Deadline deadline) override;
+  Result<> remove_node(std::string node, Force force, Deadline deadline) override;
+  std::vector<cluster::Cluster::ManagerState> managers(Deadline deadline) override;
   Result<ProxiedWorkload> inject_sidecar(std::string workload, Deadline deadline) override;
   Result<> eject_sidecar(std::string workload, Deadline deadline) override;
   std::optional<mesh::ProxyStatus> proxy_status(const model::Id& workload) override;
@@ -151,9 +163,14 @@ class Control final : public Daemon {
   void follow_change(const std::shared_ptr<const model::View>& view, const Touched& touched);
   std::optional<Health::Check> check_of(const model::View& view, const model::Endpoint& endpoint);
   void update_prober(const model::View& view);
+  void report_to_managers(const model::View& view);
   void retry_later();
   void audit();
   void release_vanished();
+
+  // --- moved.cc ---
+  std::optional<IpAddr> moved_to(const IpAddr& address, std::string& home);
+  void follow_addresses();
 
   // --- networks.cc ---
   // Reads the host anew, into facts_. The routes that are not over our own devices.
@@ -208,7 +225,10 @@ class Control final : public Daemon {
   void forget_released_later();
 
   // --- services.cc ---
-  Result<> check_service(const ConnectSpec& spec, const model::Network& network);
+  // Fills in the ports of a declared service where none are given.
+  Result<> check_service(ConnectSpec& spec, const model::Network& network);
+  Result<model::Service> declare_local(model::Service service, cluster::Cluster::Vip vip);
+  Result<> withdraw_local(const model::Service& service);
   // The service that this made, if it is the first backend of one.
   Result<std::optional<model::Id>> join_local_service(const model::Endpoint& endpoint,
                                                       ipam::Lease& lease, Objects::Batch& batch);
@@ -232,9 +252,9 @@ class Control final : public Daemon {
   Result<Attached> attach(const ConnectSpec& spec,
                           const std::optional<engine::Sighting>& container);
   // `interfaces`: those that others have in its sandbox.
-  Result<Attached> attach_workload(const ConnectSpec& spec, const model::Workload& workload,
+  Result<Attached> attach_workload(ConnectSpec spec, const model::Workload& workload,
                                    const std::set<std::string>& interfaces);
-  Result<> check_connect(const ConnectSpec& spec, const std::string& interface,
+  Result<> check_connect(ConnectSpec& spec, const std::string& interface,
                          const model::Network& network, const model::Workload& workload);
   Result<model::Endpoint> commit_endpoint(model::Endpoint endpoint, const model::Workload& workload,
                                           ipam::Lease& lease);
@@ -300,6 +320,10 @@ class Control final : public Daemon {
   std::optional<Objects> objects_;
   std::optional<cluster::SwarmState> swarm_;
   std::set<model::Id> unreachable_;
+  cluster::NodeAddresses moved_;  // where this node is, when that is not where it joined
+  std::string own_home_;          // the device that its addresses were seen on last
+  std::string data_home_;
+  std::string address_trouble_;  // as it was logged
   driver::NodeFacts facts_;
   driver::NodeFacts planned_facts_;            // what the last plan was made with
   dataplane::HostState applied_;               // by operations that succeeded, or as observed

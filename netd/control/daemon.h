@@ -197,6 +197,20 @@ class Daemon {
   virtual std::vector<std::string> running_containers(Deadline deadline) = 0;
   virtual Result<> remove_workload(std::string workload, Force force, Deadline deadline) = 0;
 
+  struct ServiceSpec {
+    std::string name;
+    std::string network;
+    std::vector<model::ServicePort> ports;
+    cluster::Cluster::Vip vip = cluster::Cluster::Vip::yes;
+    model::Labels labels;
+  };
+  // Declares a service, which outlives its backends.
+  virtual Result<model::Service> create_service(ServiceSpec spec, Deadline deadline) = 0;
+  virtual Result<model::Service> update_service(std::string service,
+                                                cluster::Cluster::ServiceChange change,
+                                                Deadline deadline) = 0;
+  virtual Result<> remove_service(std::string service, Deadline deadline) = 0;
+
   // The cluster's own calls; the daemon adds what it knows of this host (addresses, free ports).
   struct SwarmInit {
     std::optional<IpAddr> advertise;  // absent: the host's only global address
@@ -204,6 +218,7 @@ class Daemon {
     std::optional<IpAddr> data_address;
     std::optional<std::uint16_t> vxlan_port;
     std::optional<Prefix> pool;
+    Force force_new_cluster = Force::no;  // see Cluster::force_new_cluster
   };
   virtual Result<model::Node> swarm_init(SwarmInit request, Deadline deadline) = 0;
   struct SwarmJoin {
@@ -219,6 +234,13 @@ class Daemon {
                                                      cluster::Cluster::Rotate rotate,
                                                      std::optional<std::chrono::seconds> ttl,
                                                      Deadline deadline) = 0;
+
+  virtual Result<model::Node> set_node_role(std::string node, model::NodeRole role,
+                                            Deadline deadline) = 0;
+  virtual Result<model::Node> update_node(std::string node, cluster::Cluster::NodeChange change,
+                                          Deadline deadline) = 0;
+  virtual Result<> remove_node(std::string node, Force force, Deadline deadline) = 0;
+  virtual std::vector<cluster::Cluster::ManagerState> managers(Deadline deadline) = 0;
 
   virtual Result<ProxiedWorkload> inject_sidecar(std::string workload, Deadline deadline) = 0;
   virtual Result<> eject_sidecar(std::string workload, Deadline deadline) = 0;

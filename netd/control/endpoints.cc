@@ -50,7 +50,7 @@ std::string Control::next_interface(const model::Id& workload, std::set<std::str
   }
 }
 
-Result<> Control::check_connect(const ConnectSpec& spec, const std::string& interface,
+Result<> Control::check_connect(ConnectSpec& spec, const std::string& interface,
                                 const model::Network& network, const model::Workload& workload) {
   for (const model::Endpoint& endpoint : objects_->endpoints_of(workload.id)) {
     if (endpoint.network == network.id) {
@@ -75,7 +75,7 @@ Result<Control::Attached> Control::attach(const ConnectSpec& spec,
   return attached;
 }
 
-Result<Control::Attached> Control::attach_workload(const ConnectSpec& spec,
+Result<Control::Attached> Control::attach_workload(ConnectSpec spec,
                                                    const model::Workload& workload,
                                                    const std::set<std::string>& interfaces) {
   const auto current = view();

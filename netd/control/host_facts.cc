@@ -117,6 +117,16 @@ Result<std::vector<HostAddress>> host_addresses() {
   return found;
 }
 
+bool is_host_address(const IpAddr& address) {
+  if (!address.is_v4()) return true;  // underlays are IPv4
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = address.v4_be();
+  return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 ||
+         errno != EADDRNOTAVAIL;
+}
+
 Result<IpAddr> only_host_address() {
   TRY(const auto addresses, host_addresses());
   if (addresses.size() == 1) return addresses.front().address.address;
@@ -131,6 +141,20 @@ Result<HostAddress> find_host_address(const IpAddr& address) {
   }
   return fail(Errc::invalid,
               address.format() + " is not an address of this host; it has " + list_of(addresses));
+}
+
+Result<HostAddress> choose_home(const std::vector<HostAddress>& addresses,
+                                const std::string& device) {
+  std::vector<HostAddress> there;
+  std::ranges::copy_if(addresses, std::back_inserter(there),
+                       [&](const HostAddress& each) { return each.device == device; });
+  if (there.size() == 1) return there.front();
+  if (addresses.size() == 1) return addresses.front();
+  return fail(Errc::invalid, addresses.empty()
+                                 ? "this host has no address now"
+                                 : "this host has several addresses, and it is not clear which one "
+                                   "takes its place: " +
+                                       list_of(addresses));
 }
 
 std::vector<HostRoute> parse_routes(std::string_view text) {

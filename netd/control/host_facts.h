@@ -30,6 +30,14 @@ Result<IpAddr> only_host_address();
 // The device that holds `address`. Errors: `invalid` listing the addresses there are.
 Result<HostAddress> find_host_address(const IpAddr& address);
 
+// Whether this host has it now: asked by binding to it, which costs the same with a thousand links.
+bool is_host_address(const IpAddr& address);
+
+// Where a node is that was on `device`, when its address is gone: at the only one of that device,
+// else the only one of the host. Errors: `invalid`, with the choices. Pure.
+Result<HostAddress> choose_home(const std::vector<HostAddress>& addresses,
+                                const std::string& device);
+
 struct HostRoute {
   Prefix destination;
   std::string device;

@@ -190,7 +190,11 @@ void Control::follow_whole(const std::shared_ptr<const model::View>& view) {
   }
   health_->set_checks(std::move(checks));
   update_prober(*view);
-  if (view->swarm) parts_.cluster->report({facts_.epoch, reported_endpoints(*view)});
+  if (view->swarm) report_to_managers(*view);
+}
+
+void Control::report_to_managers(const model::View& view) {
+  parts_.cluster->report({facts_.epoch, reported_endpoints(view), moved_});
 }
 
 void Control::follow_change(const std::shared_ptr<const model::View>& view,
@@ -206,7 +210,7 @@ void Control::follow_change(const std::shared_ptr<const model::View>& view,
     }
   }
   if (view->swarm && touched.report) {
-    parts_.cluster->report({facts_.epoch, reported_endpoints(*view)});
+    report_to_managers(*view);
   }
 }
 

@@ -17,6 +17,7 @@ Result<IpAddr> own_address(const std::optional<IpAddr>& given) {
 }  // namespace
 
 Result<model::Node> Control::swarm_init(SwarmInit request, Deadline deadline) {
+  if (request.force_new_cluster == Force::yes) return parts_.cluster->force_new_cluster(deadline);
   TRY(const IpAddr advertise, own_address(request.advertise));
   TRY(const IpAddr data, own_address(request.data_address ? request.data_address : advertise));
   cluster::Cluster::InitRequest init;
@@ -70,6 +71,7 @@ Result<> Control::swarm_leave(Force force, Deadline deadline) {
   return executor_.call([&]() -> Result<> {
     const auto gone = std::exchange(swarm_, std::nullopt);
     unreachable_.clear();
+    moved_ = {};
     Objects::Batch batch;
     for (const auto& [id, endpoint] : objects_->endpoints()) {
       if (objects_->networks().contains(endpoint.network)) continue;
@@ -87,6 +89,32 @@ Result<cluster::Cluster::Token> Control::join_token(model::NodeRole role,
                                                     std::optional<std::chrono::seconds> ttl,
                                                     Deadline deadline) {
   return parts_.cluster->join_token(role, rotate, ttl, deadline);
+}
+
+Result<model::Node> Control::set_node_role(std::string node, model::NodeRole role,
+                                           Deadline deadline) {
+  const auto current = view();
+  TRY(const model::Node* found, model::find_node(*current, node));
+  return parts_.cluster->set_role(found->id, role, deadline);
+}
+
+Result<model::Node> Control::update_node(std::string node, cluster::Cluster::NodeChange change,
+                                         Deadline deadline) {
+  const auto current = view();
+  TRY(const model::Node* found, model::find_node(*current, node));
+  return parts_.cluster->update_node(found->id, std::move(change), deadline);
+}
+
+Result<> Control::remove_node(std::string node, Force force, Deadline deadline) {
+  const auto current = view();
+  TRY(const model::Node* found, model::find_node(*current, node));
+  return parts_.cluster->remove_node(
+      found->id, force == Force::yes ? cluster::Cluster::Force::yes : cluster::Cluster::Force::no,
+      deadline);
+}
+
+std::vector<cluster::Cluster::ManagerState> Control::managers(Deadline deadline) {
+  return parts_.cluster->managers(deadline);
 }
 
 }  // namespace heddle::control

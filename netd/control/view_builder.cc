@@ -56,7 +56,10 @@ model::View build_view(const Objects& own, const std::optional<cluster::SwarmSta
   view.swarm = swarm->swarm;
   view.self = swarm->self;
   view.blocks = swarm->blocks;
-  for (const auto& node : swarm->nodes) view.nodes.emplace(node.id, node);
+  for (const auto& node : swarm->nodes) {
+    view.nodes.emplace(node.id, node);
+    if (node.availability == model::Availability::drain) view.drained.insert(node.id);
+  }
   take_over(swarm->networks, before.networks, view.networks);
   take_over(swarm->services, before.services, view.services);
   place_own(own, before, view);

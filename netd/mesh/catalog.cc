@@ -17,10 +17,10 @@ bool serves(const model::Endpoint& endpoint, std::uint16_t port) {
 
 std::optional<TargetState> state_of(const model::View& view, const model::Endpoint& endpoint) {
   using model::EndpointState;
-  if (endpoint.state != EndpointState::ready && endpoint.state != EndpointState::draining)
-    return std::nullopt;
+  const EndpointState state = view.state_of(endpoint);
+  if (state != EndpointState::ready && state != EndpointState::draining) return std::nullopt;
   if (view.unreachable.contains(endpoint.node)) return TargetState::gone;
-  return endpoint.state == EndpointState::ready ? TargetState::ready : TargetState::draining;
+  return state == EndpointState::ready ? TargetState::ready : TargetState::draining;
 }
 
 }  // namespace

@@ -195,6 +195,32 @@ class Service final : public v1::Heddle::Service {
     }());
   }
 
+  Status CreateService(ServerContext* context, const v1::CreateServiceRequest* request,
+                       model::v1::Service* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(auto spec, service_spec(*request));
+      TRY(const model::Service made,
+          daemon_.create_service(std::move(spec), deadline_of(*context)));
+      api::to_proto(made, *reply);
+      return {};
+    }());
+  }
+
+  Status UpdateService(ServerContext* context, const v1::UpdateServiceRequest* request,
+                       model::v1::Service* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(auto change, service_change(*request));
+      TRY(const model::Service changed,
+          daemon_.update_service(request->service(), std::move(change), deadline_of(*context)));
+      api::to_proto(changed, *reply);
+      return {};
+    }());
+  }
+
+  Status RemoveService(ServerContext* context, const v1::Ref* request, v1::Empty*) override {
+    return finish(daemon_.remove_service(request->ref(), deadline_of(*context)));
+  }
+
   Status SwarmInit(ServerContext* context, const v1::SwarmInitRequest* request,
                    v1::SwarmInitReply* reply) override {
     return finish([&]() -> Result<> {
@@ -241,15 +267,62 @@ class Service final : public v1::Heddle::Service {
     }());
   }
 
-  Status ListNodes(ServerContext*, const v1::ListRequest*, v1::NodeList* reply) override {
+  Status ListNodes(ServerContext* context, const v1::ListRequest*, v1::NodeList* reply) override {
     const auto view = daemon_.view();
+    std::map<model::Id, std::string> managers;
+    for (const auto& each : daemon_.managers(deadline_of(*context))) {
+      managers[each.node] = manager_status(each.standing);
+    }
     for (const auto& [id, node] : view->nodes) {
       auto& entry = *reply->add_nodes();
       api::to_proto(node, *entry.mutable_node());
       entry.set_self(id == view->self);
       entry.set_reachable(!view->unreachable.contains(id));
+      if (const auto found = managers.find(id); found != managers.end()) {
+        entry.set_manager_status(found->second);
+      }
     }
     return Status::OK;
+  }
+
+  Status SetNodeRole(ServerContext* context, const v1::SetNodeRoleRequest* request,
+                     model::v1::Node* reply) override {
+    return finish([&]() -> Result<> {
+      const auto role = request->role() == model::v1::NODE_MANAGER ? model::NodeRole::manager
+                                                                   : model::NodeRole::worker;
+      TRY(const model::Node node,
+          daemon_.set_node_role(request->node(), role, deadline_of(*context)));
+      api::to_proto(node, *reply);
+      return {};
+    }());
+  }
+
+  Status UpdateNode(ServerContext* context, const v1::UpdateNodeRequest* request,
+                    model::v1::Node* reply) override {
+    return finish([&]() -> Result<> {
+      TRY(auto change, node_change(*request));
+      TRY(const model::Node node,
+          daemon_.update_node(request->node(), std::move(change), deadline_of(*context)));
+      api::to_proto(node, *reply);
+      return {};
+    }());
+  }
+
+  Status ListNodeEndpoints(ServerContext*, const v1::Ref* request,
+                           v1::NodeEndpointList* reply) override {
+    return finish([&]() -> Result<> {
+      const auto view = daemon_.view();
+      TRY(const model::Node* node, model::find_node(*view, request->ref()));
+      fill(*view, *node, *reply);
+      return {};
+    }());
+  }
+
+  Status RemoveNode(ServerContext* context, const v1::RemoveNodeRequest* request,
+                    v1::Empty*) override {
+    return finish(daemon_.remove_node(request->node(),
+                                      request->force() ? control::Force::yes : control::Force::no,
+                                      deadline_of(*context)));
   }
 
   Status InjectSidecar(ServerContext* context, const v1::SidecarRequest* request,

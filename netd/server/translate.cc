@@ -8,6 +8,13 @@
 namespace heddle::server {
 namespace {
 
+// As the whole swarm takes it: a node that is being drained makes its backends drain.
+void put_endpoint(const model::View& view, const model::Endpoint& endpoint,
+                  model::v1::Endpoint& out) {
+  api::to_proto(endpoint, out);
+  out.set_state(static_cast<model::v1::EndpointState>(view.state_of(endpoint)));
+}
+
 constexpr std::size_t kMaxNetworks = 256;  // of one workload, at its start
 
 Result<std::uint16_t> port_of(std::uint32_t number, std::string_view what) {
@@ -99,6 +106,49 @@ constexpr std::string_view state_name(mesh::ProxyState state) {
 }
 
 }  // namespace
+
+Result<control::Daemon::ServiceSpec> service_spec(const api::v1::CreateServiceRequest& request) {
+  control::Daemon::ServiceSpec spec;
+  spec.name = request.name();
+  spec.network = request.network();
+  TRY(spec.ports, decode_all<model::ServicePort>("port", request.ports()));
+  if (request.no_vip()) spec.vip = cluster::Cluster::Vip::no;
+  TRY(spec.labels, read_map("label", request.labels()));
+  return spec;
+}
+
+Result<cluster::Cluster::ServiceChange> service_change(
+    const api::v1::UpdateServiceRequest& request) {
+  cluster::Cluster::ServiceChange change;
+  TRY(change.labels, read_map("label", request.labels()));
+  TRY(change.removed_labels, read_texts("removed label", request.removed_labels()));
+  return change;
+}
+
+Result<cluster::Cluster::NodeChange> node_change(const api::v1::UpdateNodeRequest& request) {
+  cluster::Cluster::NodeChange change;
+  if (request.has_availability()) {
+    if (!model::v1::Availability_IsValid(request.availability())) {
+      return fail(Errc::invalid, "availability is none of active, pause and drain");
+    }
+    change.availability = static_cast<model::Availability>(request.availability());
+  }
+  TRY(change.labels, read_map("label", request.labels()));
+  TRY(change.removed_labels, read_texts("removed label", request.removed_labels()));
+  return change;
+}
+
+std::string manager_status(cluster::Cluster::ManagerState::Standing standing) {
+  switch (standing) {
+    case cluster::Cluster::ManagerState::Standing::leader:
+      return "leader";
+    case cluster::Cluster::ManagerState::Standing::reachable:
+      return "reachable";
+    case cluster::Cluster::ManagerState::Standing::unreachable:
+      break;
+  }
+  return "unreachable";
+}
 
 std::string join_command(const std::string& token, const std::string& manager) {
   return "heddle swarm join --token " + token + " " + manager;
@@ -226,6 +276,7 @@ Result<control::Daemon::SwarmInit> swarm_init(const api::v1::SwarmInitRequest& r
   if (!request.pool().empty()) {
     TRY(init.pool, Prefix::parse(request.pool()).during("address pool"));
   }
+  if (request.force_new_cluster()) init.force_new_cluster = control::Force::yes;
   return init;
 }
 
@@ -271,6 +322,17 @@ void fill(const model::View& view, const model::Workload* workload, api::v1::Por
   }
 }
 
+void fill(const model::View& view, const model::Node& node, api::v1::NodeEndpointList& out) {
+  for (const auto& [id, endpoint] : view.endpoints) {
+    if (endpoint.node != node.id) continue;
+    auto& to = *out.add_endpoints();
+    put_endpoint(view, endpoint, *to.mutable_endpoint());
+    if (const auto it = view.networks.find(endpoint.network); it != view.networks.end()) {
+      to.set_network_name(it->second.name);
+    }
+  }
+}
+
 void fill(const model::View& view, const model::Service& service, api::v1::ServiceDetails& out) {
   api::to_proto(service, *out.mutable_service());
   if (const auto network = view.networks.find(service.network); network != view.networks.end()) {
@@ -279,7 +341,7 @@ void fill(const model::View& view, const model::Service& service, api::v1::Servi
   for (const auto& [id, endpoint] : view.endpoints) {
     if (endpoint.network != service.network || endpoint.service != service.name) continue;
     auto& backend = *out.add_backends();
-    api::to_proto(endpoint, *backend.mutable_endpoint());
+    put_endpoint(view, endpoint, *backend.mutable_endpoint());
     if (const auto node = view.nodes.find(endpoint.node); node != view.nodes.end()) {
       backend.set_node_name(node->second.name);
     }

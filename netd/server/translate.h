@@ -27,6 +27,12 @@ void fill(const model::View& view, const model::LoadBalancer& balancer,
           const mesh::ProxyStatus& status, api::v1::LoadBalancerStatus& out);
 void fill(const control::SystemInfo& info, const model::View& view, api::v1::SystemInfoReply& out);
 
+Result<control::Daemon::ServiceSpec> service_spec(const api::v1::CreateServiceRequest& request);
+Result<cluster::Cluster::ServiceChange> service_change(
+    const api::v1::UpdateServiceRequest& request);
+Result<cluster::Cluster::NodeChange> node_change(const api::v1::UpdateNodeRequest& request);
+void fill(const model::View& view, const model::Node& node, api::v1::NodeEndpointList& out);
+std::string manager_status(cluster::Cluster::ManagerState::Standing standing);
 // `heddle swarm join --token T HOST:PORT`
 std::string join_command(const std::string& token, const std::string& manager);
 

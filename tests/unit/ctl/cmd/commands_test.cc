@@ -123,6 +123,29 @@ TEST_F(Commands, ServicesShowHowManyBackendsAreReady) {
   EXPECT_EQ(json({"service", "inspect", "web"}).at("vip"), "10.40.0.9");
 }
 
+TEST_F(Commands, ServicesAreDeclaredLabelledAndRemoved) {
+  const std::string service = "id: 's1' name: 'web' network: 'n1' vip: '10.40.0.9'";
+  daemon.reply("CreateService", service);
+  EXPECT_EQ(run({"service", "create", "--network", "app", "--port", "8080/http", "--label", "a=b",
+                 "--endpoint-mode", "dnsrr", "web"})
+                .out,
+            "s1\n");
+  EXPECT_EQ(asked(daemon),
+            "CreateService name: \"web\" network: \"app\" ports { port: 8080 protocol: 6 app: "
+            "APP_HTTP1 } no_vip: true labels { key: \"a\" value: \"b\" }");
+  EXPECT_EQ(run({"service", "create", "--network", "app", "web"}).status, kUsage);
+  EXPECT_EQ(run({"service", "create", "--port", "80", "web"}).status, kUsage);
+  EXPECT_EQ(
+      run({"service", "create", "--network", "app", "--port", "80", "--endpoint-mode", "x", "web"})
+          .status,
+      kUsage);
+  daemon.reply("UpdateService", service);
+  EXPECT_EQ(run({"service", "update", "--label-rm", "a", "web"}).out, "web\n");
+  EXPECT_EQ(asked(daemon), "UpdateService service: \"web\" removed_labels: \"a\"");
+  EXPECT_EQ(run({"service", "rm", "web"}).out, "web\n");
+  EXPECT_EQ(asked(daemon), "RemoveService ref: \"web\"");
+}
+
 TEST_F(Commands, SwarmInitPrintsTheJoinCommandOnALineOfItsOwn) {
   daemon.reply("SwarmInit", "node { " + std::string(kNode) +
                                 " } join_command: 'heddle swarm join --token T 192.0.2.1:7373'");
@@ -130,6 +153,10 @@ TEST_F(Commands, SwarmInitPrintsTheJoinCommandOnALineOfItsOwn) {
       run({"swarm", "init", "--advertise-addr", "192.0.2.1", "--data-path-port", "4790"});
   EXPECT_THAT(result.out, EndsWith("\nheddle swarm join --token T 192.0.2.1:7373\n"));
   EXPECT_EQ(asked(daemon), "SwarmInit advertise_address: \"192.0.2.1\" vxlan_port: 4790");
+  const auto forced = run({"swarm", "init", "--force-new-cluster"});
+  EXPECT_THAT(forced.out, HasSubstr("is the swarm's only manager now"));
+  EXPECT_EQ(asked(daemon), "SwarmInit force_new_cluster: true");
+  EXPECT_EQ(run({"swarm", "init", "--force-new-cluster", "--api-port", "7"}).status, kUsage);
 }
 
 TEST_F(Commands, SwarmJoinLeaveAndTokens) {
@@ -146,15 +173,49 @@ TEST_F(Commands, SwarmJoinLeaveAndTokens) {
 }
 
 TEST_F(Commands, Nodes) {
-  daemon.reply("ListNodes",
-               "nodes { self: true reachable: true node { " + std::string(kNode) + " } }");
+  daemon.reply("ListNodes", "nodes { self: true reachable: true manager_status: 'leader' node { " +
+                                std::string(kNode) + " } }");
   EXPECT_THAT(run({"node", "ls"}).out,
-              EndsWith("d00d000000000000 *   h1     manager   ready    yes         192.0.2.1\n"));
+              EndsWith("d00d000000000000 *   h1     manager   ready    active         yes         "
+                       "192.0.2.1   leader\n"));
   EXPECT_EQ(json({"node", "inspect", "self"}).at("name"), "h1");
   EXPECT_EQ(json({"node", "inspect", "d00d"}).at("name"), "h1");
   const auto missing = run({"node", "inspect", "h9"});
   EXPECT_EQ(missing.status, kFailed);
   EXPECT_EQ(missing.err, "heddle: no node 'h9'; see heddle node ls\n");
+}
+
+TEST_F(Commands, NodesChangeTheirRoleAndGo) {
+  daemon.reply("SetNodeRole", kNode);
+  EXPECT_EQ(run({"node", "promote", "h1"}).out, "Node h1 is a manager now.\n");
+  EXPECT_EQ(asked(daemon), "SetNodeRole node: \"h1\" role: NODE_MANAGER");
+  EXPECT_EQ(run({"node", "demote", "h1", "h2"}).status, kDone);
+  EXPECT_EQ(asked(daemon), "SetNodeRole node: \"h2\"");
+  EXPECT_EQ(run({"node", "rm", "--force", "h3"}).out, "h3\n");
+  EXPECT_EQ(asked(daemon), "RemoveNode node: \"h3\" force: true");
+  EXPECT_EQ(run({"node", "rm"}).status, kUsage);
+  daemon.reply("UpdateNode", kNode);
+  EXPECT_EQ(run({"node", "update", "--availability", "drain", "--label-add", "zone=a", "--label-rm",
+                 "rack", "h1"})
+                .out,
+            "h1\n");
+  EXPECT_EQ(
+      asked(daemon),
+      "UpdateNode node: \"h1\" availability: NODE_DRAIN labels { key: \"zone\" value: \"a\" } "
+      "removed_labels: \"rack\"");
+  EXPECT_EQ(run({"node", "update", "--availability", "gone", "h1"}).status, kUsage);
+  EXPECT_EQ(run({"node", "update", "h1"}).status, kUsage);
+  daemon.reply("ListNodes", "nodes { node { " + std::string(kNode) + " } }");
+  daemon.reply("ListNodeEndpoints",
+               "endpoints { network_name: 'app' endpoint { " + std::string(kEndpoint) + " } }");
+  EXPECT_THAT(run({"node", "ps", "h1"}).out, HasSubstr("web-1      app       10.40.0.5"));
+}
+
+// Goal: who looks at the nodes of a swarm without a leader learns the way back.
+TEST_F(Commands, ALostQuorumIsSaidBelowTheNodes) {
+  daemon.reply("ListNodes", "nodes { self: true manager_status: 'unreachable' node { " +
+                                std::string(kNode) + " } }");
+  EXPECT_THAT(run({"node", "ls"}).out, HasSubstr("heddle swarm init --force-new-cluster"));
 }
 
 TEST_F(Commands, Sidecars) {

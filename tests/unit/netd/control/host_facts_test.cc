@@ -59,5 +59,22 @@ TEST(SurveyHost, ReadsThisHost) {
   EXPECT_GE(survey->egress_mtu, 68u);
 }
 
+TEST(ChooseHome, TakesWhatIsUnambiguous) {
+  const auto on = [](const char* device, const char* address) {
+    return HostAddress{device, {*IpAddr::parse(address), 24}};
+  };
+  const HostAddress inner = on("eth0", "192.0.2.7");
+  const HostAddress outer = on("eth1", "198.51.100.1");
+  EXPECT_EQ(choose_home({inner, outer}, "eth0")->address.address.format(), "192.0.2.7");
+  EXPECT_EQ(choose_home({outer}, "eth0")->device, "eth1");
+  EXPECT_FALSE(choose_home({}, "eth0"));
+  // Two of the device itself, or two of a host whose device is not known.
+  for (const auto& unclear : {choose_home({inner, on("eth0", "192.0.2.8"), outer}, "eth0"),
+                              choose_home({inner, outer}, "")}) {
+    ASSERT_FALSE(unclear);
+    EXPECT_THAT(unclear.error().text(), testing::HasSubstr("192.0.2.7 (eth0)"));
+  }
+}
+
 }  // namespace
 }  // namespace heddle::control

@@ -83,6 +83,8 @@ class NodeTest : public testing::Test {
                           .local_pools = {*Prefix::parse("172.20.0.0/14")},
                           .never_choose = never_,
                           .survey_host = [this]() -> Result<HostSurvey> { return host_; },
+                          .has_address = [](const IpAddr&) { return true; },
+                          .host_addresses = [] { return Result<std::vector<HostAddress>>(); },
                           .audit_interval = std::chrono::hours(1),
                           .forward_drops = [this] { return forward_drops_; },
                           .system_info = [] { return SystemInfo{}; },
