@@ -20,6 +20,8 @@
 #include "proxy/config/bind.h"
 #include "proxy/config/source.h"
 #include "proxy/control/subscription.h"
+#include "proxy/health/checker.h"
+#include "proxy/health/report.h"
 #include "proxy/listener/handed_sockets.h"
 #include "proxy/listener/worker.h"
 #include "proxy/telemetry/access_log.h"
@@ -34,8 +36,7 @@ struct Options {
   std::string id;
   std::string control_socket;
   std::string metrics_socket_name = "metrics";
-  std::string access_log = "none";
-  std::uint32_t access_log_sample = 1;
+  telemetry::AccessLog::Settings access_log;
   unsigned threads = 1;
   std::string log_level = "info";
 };
@@ -106,9 +107,11 @@ class Program {
   telemetry::Metrics metrics_;
   std::unique_ptr<telemetry::AccessLog> access_log_;
   listener::Settings settings_;
+  upstream::Shared shared_;  // by the cores
   std::vector<std::unique_ptr<CoreThread>> cores_;
   std::unique_ptr<control::Subscription> control_;  // one of these two
   std::unique_ptr<config::FileSource> file_;
+  std::unique_ptr<health::Checker> checker_;
   std::vector<std::unique_ptr<admin::Admin>> admins_;
   std::optional<asio::signal_set> signals_;  // to the end: another SIGTERM must not cut a drain
   std::optional<asio::signal_set> hangups_;
@@ -126,12 +129,13 @@ void Program::start_cores() {
   };
   for (auto& core : cores_) {
     core->worker = std::make_unique<listener::Worker>(core->io.get_executor(), settings_, metrics_,
-                                                      *access_log_, ask, random_seed());
+                                                      *access_log_, shared_, ask, random_seed());
   }
 }
 
 // configuration -> every core, in order
 void Program::publish(const control::ConfigEvent& event) {
+  checker_->apply(event);
   for (auto& core : cores_) {
     asio::post(core->io, [worker = core->worker.get(), event] { worker->apply(event); });
   }
@@ -163,18 +167,32 @@ Result<> Program::start_control() {
 Result<> Program::start_file() {
   config::FileSource::Options options;
   options.path = options_.config;
-  for (const auto& [name, fd] : handed_) options.sockets[name] = std::make_shared<UniqueFd>(fd);
   UniqueFd pages;
   UniqueFd control;
-  if (edge_->admin_bind) {
+  for (const auto& [name, fd] : handed_) {
+    if (edge_->admin_bind && name == edge_->admin_bind->format()) {
+      pages.reset(fd);
+    } else {
+      options.sockets[name] = std::make_shared<const UniqueFd>(fd);
+    }
+  }
+  if (edge_->admin_bind && !pages) {
     TRY(pages, config::bind_tcp(*edge_->admin_bind).during("admin.bind"));
   }
   if (!edge_->admin_socket.empty()) {
-    TRY(control, config::bind_unix(edge_->admin_socket).during("admin.socket"));
+    // Who hands sockets over replaces one program by the next.
+    const auto present = handed_.empty() ? config::Present::left : config::Present::replaced;
+    TRY(control, config::bind_unix(edge_->admin_socket, present).during("admin.socket"));
   }
   file_ = std::make_unique<config::FileSource>(
       cores_[0]->io.get_executor(), std::move(options), metrics_,
       [this](const control::ConfigEvent& event) { publish(event); });
+  shared_.all.set_limits(edge_->limits);
+  file_->on_applied = [this](const config::Edge& edge) {
+    shared_.all.set_limits(edge.limits);
+    const auto log = access_log_->configure(edge.access_log.value_or(options_.access_log));
+    if (!log) log_error("access_log.failed", {{"error", log.error()}});
+  };
   TRY_DO(file_->start(*std::move(edge_)));
   edge_.reset();
   if (pages) TRY_DO(serve_pages(std::move(pages), admin::Admin::Access::see));
@@ -207,10 +225,14 @@ Task<admin::Admin::Page> Program::page(admin::Admin::Ask ask) {
   } else if (ask.path == "/ready") {
     page.status = is_ready() ? 200 : 503;
     page.body = page.status == 200 ? "ready\n" : "no configuration is in force\n";
+  } else if (ask.path == "/backends") {
+    const auto& groups = control_ ? control_->groups() : file_->groups();
+    page = {200, "application/json",
+            health::describe_backends(groups, shared_, std::chrono::steady_clock::now())};
   } else if (ask.path == "/config") {
     page = {200, "application/json", control_ ? control_->describe() : file_->describe()};
   } else {
-    page.body = "pages: /metrics /ready /config\n";
+    page.body = "pages: /metrics /ready /config /backends\n";
   }
   co_return page;
 }
@@ -244,6 +266,7 @@ Task<> Program::drain_core(CoreThread& core, Deadline deadline) {
     if (hangups_) hangups_->cancel();
     if (control_) control_->stop();
     if (file_) file_->stop();
+    checker_->stop();
   });
 }
 
@@ -274,8 +297,11 @@ Task<> Program::reload_on_signal() {
 
 Result<> Program::run() {
   start_cores();
+  checker_ =
+      std::make_unique<health::Checker>(cores_[0]->io.get_executor(), shared_, random_seed());
   TRY_DO(edge_ ? start_file() : start_control());
   CoreThread& first = *cores_[0];
+  first.tasks.spawn(checker_->run());
   first.tasks.spawn(stop_on_signal());
   for (std::size_t i = 1; i < cores_.size(); ++i) {
     cores_[i]->thread = std::thread([core = cores_[i].get()] { core->io.run(); });
@@ -303,10 +329,13 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--metrics-socket-name", options.metrics_socket_name,
                  "Which handed-over socket serves /metrics, /ready and /config")
       ->capture_default_str();
-  app.add_option("--access-log", options.access_log,
-                 "Where one JSON line per request goes: a path, - or none")
+  app.add_option("--access-log", options.access_log.where,
+                 "Where one line per request goes: a path, - or none")
       ->capture_default_str();
-  app.add_option("--access-log-sample", options.access_log_sample,
+  app.add_option("--access-log-format", options.access_log.format,
+                 "json, or a text with %{status} and the like: the names that JSON has")
+      ->capture_default_str();
+  app.add_option("--access-log-sample", options.access_log.sample,
                  "Write one of N lines; answers of 500 and above always")
       ->check(CLI::Range(1u, 1'000'000u))
       ->capture_default_str();
@@ -326,8 +355,9 @@ void add_options(CLI::App& app, Options& options) {
 
 void add_admin_options(CLI::App& app, AdminOptions& options) {
   app.add_option("--socket", options.socket, "The proxy's admin.socket")->capture_default_str();
-  app.add_option("COMMAND", options.command, "reload, config, ready, metrics or log-level")
-      ->check(CLI::IsMember({"reload", "config", "ready", "metrics", "log-level"}))
+  app.add_option("COMMAND", options.command,
+                 "reload, config, backends, ready, metrics or log-level")
+      ->check(CLI::IsMember({"reload", "config", "backends", "ready", "metrics", "log-level"}))
       ->required();
   app.add_option("LEVEL", options.argument, "For log-level: debug, info, warn or error");
 }
@@ -378,7 +408,8 @@ Result<> run_program(const Options& options) {
     return fail(Errc::invalid,
                 "no sockets: set HEDDLE_PROXY_SOCKETS to name=fd of listening descriptors");
   }
-  TRY(auto access_log, telemetry::AccessLog::open(options.access_log, options.access_log_sample));
+  TRY(auto access_log, telemetry::AccessLog::open(edge && edge->access_log ? *edge->access_log
+                                                                           : options.access_log));
   Program program(options, std::move(edge), std::move(sockets), std::move(access_log));
   return program.run();
 }

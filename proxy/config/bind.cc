@@ -49,7 +49,7 @@ Result<UniqueFd> bind_tcp(const SocketAddr& address) {
   return fd;
 }
 
-Result<UniqueFd> bind_unix(const std::string& path) {
+Result<UniqueFd> bind_unix(const std::string& path, Present theirs) {
   const std::string what = "listen at " + path;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -64,7 +64,7 @@ Result<UniqueFd> bind_unix(const std::string& path) {
   if (::lstat(path.c_str(), &there) == 0) {
     if (!S_ISSOCK(there.st_mode)) return fail(Errc::exists, what + ": a file is there");
     const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(probe.get(), raw, sizeof address) == 0) {
+    if (theirs == Present::left && ::connect(probe.get(), raw, sizeof address) == 0) {
       return fail(Errc::in_use, what + ": another process listens there");
     }
     (void)::unlink(path.c_str());

@@ -11,7 +11,9 @@ namespace heddle::config {
 Result<UniqueFd> bind_tcp(const SocketAddr& address);
 
 // A listening unix socket at `path`, for root and the program's own user alone. What a process that
-// ended without a word left there is replaced. Errors: `in_use` when somebody listens there.
-Result<UniqueFd> bind_unix(const std::string& path);
+// ended without a word left there is replaced, and with `theirs` what one has that is about to end.
+// Errors: `in_use` when somebody listens there who is to be left alone.
+enum class Present { left, replaced };
+Result<UniqueFd> bind_unix(const std::string& path, Present theirs);
 
 }  // namespace heddle::config

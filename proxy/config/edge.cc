@@ -36,6 +36,19 @@ void read_admin(Reading& reading, const YamlNode& node) {
   }
 }
 
+void read_access_log(Reading& reading, const YamlNode& node) {
+  telemetry::AccessLog::Settings out;
+  const MapReader map(node, "access-log", keys::kAccessLog, reading.diagnostics);
+  out.where = map.text("to").value_or("");
+  if (out.where.empty()) map.error("to", "must be a path, - or none");
+  out.format = map.text("format").value_or(out.format);
+  if (const auto format = telemetry::AccessFormat::parse(out.format); !format) {
+    map.error("format", format.error().text());
+  }
+  out.sample = static_cast<std::uint32_t>(map.integer("sample", {1, 1'000'000}).value_or(1));
+  reading.edge.access_log = out;
+}
+
 void check_references(Reading& reading) {
   std::vector<std::string_view> names;
   for (const auto& group : reading.edge.snapshot.groups) names.push_back(group.name);
@@ -70,6 +83,10 @@ Result<Edge> parse_edge(std::string_view text, const std::string& file) {
   }
   if (const YamlNode* groups = map.find("target-groups")) read_groups(reading, *groups);
   if (const YamlNode* listeners = map.find("listeners")) read_listeners(reading, *listeners);
+  if (const YamlNode* limits = map.find("limits")) {
+    reading.edge.limits = read_limits(reading, *limits, "limits");
+  }
+  if (const YamlNode* log = map.find("access-log")) read_access_log(reading, *log);
   if (const YamlNode* admin = map.find("admin")) read_admin(reading, *admin);
   if (const auto every = map.duration("resolve-every")) {
     if (*every < std::chrono::seconds(1)) map.error("resolve-every", "must be at least 1s");

@@ -10,6 +10,7 @@
 #include "common/base/result.h"
 #include "common/net/ip.h"
 #include "proxy/snapshot/config.h"
+#include "proxy/telemetry/access_log.h"
 
 namespace heddle::config {
 
@@ -27,6 +28,8 @@ struct Edge {
   std::chrono::milliseconds resolve_every{30'000};
   std::optional<SocketAddr> admin_bind;
   std::string admin_socket;  // a path; empty: none
+  snapshot::Limits limits;   // of all groups together
+  std::optional<telemetry::AccessLog::Settings> access_log;
 };
 
 // Addresses of a name; absent: not known yet.

@@ -73,6 +73,10 @@ class GroupReader {
     read_prefer(map);
     if (const auto time = positive(map, "connect-timeout")) group_.connect_timeout = *time;
     if (const auto time = positive(map, "request-timeout")) group_.request_timeout = *time;
+    if (const YamlNode* limits = map.find("limits")) {
+      group_.limits = read_limits(reading_, *limits, map.path_of("limits"));
+    }
+    read_resilience(reading_, map, group_);
     group_.deregistration_delay = map.duration("deregistration-delay").value_or(kDeregistration);
     const YamlNode* targets = map.find("targets");
     if (!targets || targets->kind != YamlNode::Kind::list || targets->items.empty()) {

@@ -6,7 +6,8 @@
 namespace heddle::config::keys {
 
 inline constexpr auto kFile = std::to_array<std::string_view>(
-    {"listeners", "target-groups", "admin", "resolve-every", "locality"});
+    {"listeners", "target-groups", "admin", "resolve-every", "locality", "limits", "access-log"});
+inline constexpr auto kAccessLog = std::to_array<std::string_view>({"to", "format", "sample"});
 inline constexpr auto kLocality = std::to_array<std::string_view>({"node", "zone"});
 inline constexpr auto kAdmin = std::to_array<std::string_view>({"bind", "socket"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
@@ -35,7 +36,16 @@ inline constexpr auto kFaultDelay = std::to_array<std::string_view>({"for", "sha
 inline constexpr auto kFaultAbort = std::to_array<std::string_view>({"status", "share"});
 inline constexpr auto kGroup = std::to_array<std::string_view>(
     {"protocol", "balance", "hash-by", "sticky", "slow-start", "panic-threshold", "prefer",
-     "connect-timeout", "request-timeout", "deregistration-delay", "targets"});
+     "connect-timeout", "request-timeout", "deregistration-delay", "limits", "outlier", "retry",
+     "health-check", "targets"});
+inline constexpr auto kLimits =
+    std::to_array<std::string_view>({"connections", "pending", "requests", "retries"});
+inline constexpr auto kOutlier =
+    std::to_array<std::string_view>({"failures", "base", "most", "most-share"});
+inline constexpr auto kRetry =
+    std::to_array<std::string_view>({"attempts", "budget", "on", "per-try-timeout"});
+inline constexpr auto kHealthCheck = std::to_array<std::string_view>(
+    {"kind", "path", "host", "status", "port", "interval", "timeout", "healthy", "unhealthy"});
 inline constexpr auto kHashBy = std::to_array<std::string_view>({"header", "cookie"});
 inline constexpr auto kTarget =
     std::to_array<std::string_view>({"address", "weight", "priority", "node", "zone"});

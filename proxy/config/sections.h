@@ -41,6 +41,10 @@ std::vector<snapshot::Condition> read_conditions(Reading& reading, const yaml::Y
 std::optional<snapshot::Sticky> read_sticky(Reading& reading, const yaml::YamlNode& node,
                                             const std::string& path);
 
+snapshot::Limits read_limits(Reading& reading, const yaml::YamlNode& node, const std::string& path);
+// The sections of a group that say how it stays up: outlier, retry, health-check.
+void read_resilience(Reading& reading, const yaml::MapReader& map, snapshot::TargetGroup& group);
+
 // `5%`, `0.1%`: parts of a million. Reports anything else.
 std::optional<std::uint32_t> read_share(const yaml::MapReader& map, std::string_view key);
 

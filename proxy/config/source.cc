@@ -121,6 +121,7 @@ Result<> FileSource::apply(Edge edge) {
   ++revision_;
   metrics_.set_revision(revision_);
   publish_all(events);
+  on_applied(edge_);
   log_info("config.applied", {{"file", path_}, {"revision", revision_}});
   std::erase_if(addresses_, [hosts = hosts_of(edge_)](const auto& entry) {
     return !hosts.contains(entry.first);

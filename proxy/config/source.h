@@ -43,9 +43,13 @@ class FileSource {
   Task<Result<>> reload();
   void stop();
 
+  // Called with each configuration that comes in force.
+  std::function<void(const Edge&)> on_applied = [](const Edge&) {};
+
   bool is_ready() const { return ready_; }  // in force, and every name was asked for once
   std::string describe() const;             // JSON, for people: what is in force
   const Edge& edge() const { return edge_; }
+  const auto& groups() const { return store_.groups(); }
 
  private:
   struct Found;

@@ -42,6 +42,7 @@ class Subscription {
 
   bool is_ready() const { return applied_; }  // a snapshot is in force
   std::string describe() const;               // JSON, for people: what is in force
+  const auto& groups() const { return store_.groups(); }
 
  private:
   using Socket = asio::local::stream_protocol::socket;

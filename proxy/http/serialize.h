@@ -45,7 +45,7 @@ struct LocalResponse {
   int status = 500;
   std::string_view content_type;
   std::string_view body;
-  std::string_view location;             // redirects
+  std::string_view location;              // redirects
   std::span<const HeaderField> fields{};  // more of them
   bool close = true;
   bool to_head = false;  // write the head only

@@ -18,11 +18,12 @@ namespace heddle::listener {
 // What all connections of one core share. Threads: the core's.
 struct Core {
   Core(asio::any_io_executor exec, const Settings& set, telemetry::Metrics& met,
-       telemetry::AccessLog& log, Destinations::Ask ask, std::uint64_t seed)
+       telemetry::AccessLog& log, upstream::Shared& all, Destinations::Ask ask, std::uint64_t seed)
       : executor(exec),
         settings(set),
         metrics(met),
         access_log(log),
+        shared(all),
         random(seed),
         deadlines(exec),
         destinations(exec, std::move(ask)) {}
@@ -31,6 +32,7 @@ struct Core {
   const Settings settings;
   telemetry::Metrics& metrics;
   telemetry::AccessLog& access_log;
+  upstream::Shared& shared;
   balance::Random random;
   io::DeadlineQueue deadlines;
   std::unordered_map<std::string, std::shared_ptr<upstream::Group>> groups;

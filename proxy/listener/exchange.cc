@@ -3,6 +3,7 @@
 #include "common/async/task_group.h"
 #include "proxy/listener/request_id.h"
 #include "proxy/route/route.h"
+#include "proxy/route/trace.h"
 
 namespace heddle::listener {
 namespace {
@@ -47,6 +48,11 @@ Task<> Exchange::dispatch() {
 Task<> Exchange::forward(upstream::Group& group) {
   service_ = group.config().service;
   affinity_ = route::affinity_of(group.config(), request_, client_.address());
+  const auto place = group.take(&upstream::Budgets::requests);
+  if (!place) {
+    (void)co_await turn_away(group);
+    co_return;
+  }
   group.retries().count_request();
   while (true) {
     const Step step = co_await attempt(group);
@@ -56,7 +62,11 @@ Task<> Exchange::forward(upstream::Group& group) {
 }
 
 bool Exchange::take_retry(upstream::Group& group) {
-  return attempts_ < core_.settings.max_attempts && !client_.gone() && group.retries().take();
+  const auto& policy = group.config().retry;
+  const int most = policy ? policy->attempts : core_.settings.max_attempts;
+  if (attempts_ >= most || client_.gone()) return false;
+  if (!retry_place_) retry_place_ = group.take(&upstream::Budgets::retries);
+  return retry_place_ && group.retries().take();
 }
 
 bool Exchange::may_repeat() const {
@@ -67,7 +77,13 @@ bool Exchange::may_repeat() const {
 Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   std::vector<balance::Load*> tried;
   for (const auto& target : failed_) tried.push_back(&target->load());
-  auto target = group.pick(tried, std::chrono::steady_clock::now(), affinity_);
+  const std::size_t never = tried.size();
+  for (const auto& target : avoided_) tried.push_back(&target->load());
+  const Deadline now = std::chrono::steady_clock::now();
+  auto target = group.pick(tried, now, affinity_);
+  if (!target && tried.size() > never) {
+    target = group.pick(std::span(tried).first(never), now, affinity_);
+  }
   if (!target) {
     if (failure_ == Failure::none) group.metrics().no_target();
     co_return co_await fail(failure_ == Failure::none ? Failure::no_ready_target : failure_);
@@ -75,19 +91,33 @@ Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   ++attempts_;
   target_ = target->label();
   upstream::Lease lease(target);
+  const auto connected = co_await connect(group, lease);
+  if (!connected) {
+    if (connected.error().code() == Errc::exhausted) co_return co_await turn_away(group);
+    group.judge(*target, false, std::chrono::steady_clock::now());
+    failed_.push_back(target);
+    failure_ = connected.error().code() == Errc::timeout ? Failure::connect_timeout
+                                                         : Failure::connect_failed;
+    if (take_retry(group)) co_return Step::retry;
+    co_return co_await fail(failure_);
+  }
+  co_return co_await send_and_receive(group, lease);
+}
+
+// Errors: `exhausted` when a budget is used up.
+Task<Result<>> Exchange::connect(upstream::Group& group, upstream::Lease& lease) {
   if (fresh_only_ || !lease.reuse()) {
+    const auto pending = group.take(&upstream::Budgets::pending);
+    auto open = group.take(&upstream::Budgets::connections);
+    if (!pending || !open) co_return heddle::fail(Errc::exhausted, "too many connections");
     const Deadline deadline = after(group.config().connect_timeout);
     const auto connected = co_await lease.connect(core_.executor, deadline);
-    if (!connected) {
-      failed_.push_back(target);
-      failure_ = connected.error().code() == Errc::timeout ? Failure::connect_timeout
-                                                           : Failure::connect_failed;
-      if (take_retry(group)) co_return Step::retry;
-      co_return co_await fail(failure_);
-    }
+    if (!connected) co_return connected;
+    lease.connection().group_slot = std::move(open->of_group);
+    lease.connection().slot = std::move(open->of_all);
   }
   lease.begin_http1(core_.settings.limits, to_target_);
-  co_return co_await send_and_receive(group, lease);
+  co_return Result<>();
 }
 
 http::RequestEdit Exchange::edit_for(const upstream::Target& target) const {
@@ -141,7 +171,7 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
   for (int interim = 0;; ++interim) {
     const bool copying = body_.started() && body_.end() == RequestBody::End::running;
     // While the body is on its way its own limits hold; its end sets this one.
-    const Deadline deadline = copying ? Deadline::max() : after(response_timeout(group));
+    const Deadline deadline = copying ? Deadline::max() : answer_deadline(group);
     const http::ResponseContext context{.to_head = request_.is_head()};
     const auto head = co_await lease.stream().read_head(response_, context, deadline);
     if (!head) co_return co_await receive_failed(group, lease, head.error());
@@ -159,6 +189,11 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
   }
   const Deadline now = std::chrono::steady_clock::now();
   lease.target().answered(now - sent_at_, now);
+  group.judge(lease.target(), response_.status < 500, now);
+  if (is_retried(group, response_.status) && take_retry(group)) {
+    avoided_.push_back(lease.shared_target());
+    co_return Step::retry;
+  }
   status_ = response_.status;
   failure_ = Failure::none;  // of an attempt before
   if (response_.status == 101) co_return co_await tunnel(lease);
@@ -195,6 +230,16 @@ Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::
     }
   }
   failure_ = failure_of(error, lease);
+  const bool raced = lease.reused() && failure_ == Failure::target_closed;
+  if (!lease.is_gone() && !raced) {
+    group.judge(lease.target(), false, std::chrono::steady_clock::now());
+  }
+  const auto& policy = group.config().retry;
+  if (failure_ == Failure::response_timeout && policy && policy->on_timeout && may_repeat() &&
+      take_retry(group)) {
+    avoided_.push_back(lease.shared_target());
+    co_return Step::retry;
+  }
   if (failure_ == Failure::target_gone && !lease.is_gone()) {
     lease.target().remember_failure(std::chrono::steady_clock::now());
   }
@@ -254,6 +299,7 @@ void Exchange::record() {
   record.status = status_;
   record.reason = name_of(failure_);
   record.request_id = request_id_;
+  record.trace_id = route::trace_id_of(request_);
   record.service = service_;
   record.target = target_;
   record.attempts = attempts_;

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class Exchange {
   void edit_response(const upstream::Group& group, const upstream::Target& target);
   Task<> forward(upstream::Group& group);
   Task<Step> attempt(upstream::Group& group);
+  Task<Result<>> connect(upstream::Group& group, upstream::Lease& lease);
   Task<Step> send_and_receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive_failed(upstream::Group& group, upstream::Lease& lease, const Error& error);
@@ -63,11 +65,14 @@ class Exchange {
   Task<Step> tunnel(upstream::Lease& lease);
 
   Task<Step> fail(Failure failure);
+  Task<Step> turn_away(upstream::Group& group);  // a budget is used up
   Task<> answer(http::LocalResponse& response);
   bool take_retry(upstream::Group& group);
   bool may_repeat() const;
   Failure failure_of(const Error& error, const upstream::Lease& lease) const;
   http::RequestEdit edit_for(const upstream::Target& target) const;
+  bool is_retried(const upstream::Group& group, int status) const;
+  Deadline answer_deadline(const upstream::Group& group) const;
   std::chrono::milliseconds response_timeout(const upstream::Group& group) const;
   void record();
 
@@ -92,7 +97,9 @@ class Exchange {
   bool whole_response_ = false;  // came, so that the target's connection may serve another request
   bool fresh_only_ = false;      // a kept-alive connection has failed already
 
-  std::vector<std::shared_ptr<upstream::Target>> failed_;  // connecting to them failed
+  std::vector<std::shared_ptr<upstream::Target>> failed_;   // connecting to them failed
+  std::vector<std::shared_ptr<upstream::Target>> avoided_;  // they answered badly: others first
+  std::optional<upstream::Group::Place> retry_place_;
   int attempts_ = 0;
   int status_ = 0;
   Failure failure_ = Failure::none;

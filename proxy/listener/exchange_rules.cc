@@ -1,4 +1,5 @@
 // What the listener's rules say to an exchange, before it has a target.
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 
 #include "proxy/listener/exchange.h"
@@ -121,6 +122,25 @@ void Exchange::edit_response(const upstream::Group& group, const upstream::Targe
   const auto& sticky = group.config().sticky;
   const std::uint64_t key = target.load().key;
   if (sticky && key != affinity_.sticky) add_cookie(route::format_cookie(*sticky, key));
+}
+
+Task<Exchange::Step> Exchange::turn_away(upstream::Group& group) {
+  group.metrics().overloaded();
+  retry_after_ = "1";
+  co_return co_await fail(Failure::overloaded);
+}
+
+bool Exchange::is_retried(const upstream::Group& group, int status) const {
+  const auto& policy = group.config().retry;
+  return policy && may_repeat() &&
+         std::ranges::find(policy->statuses, status) != policy->statuses.end();
+}
+
+// With a policy the time-out is of all attempts together.
+Deadline Exchange::answer_deadline(const upstream::Group& group) const {
+  const auto& policy = group.config().retry;
+  if (!policy || !policy->per_try || body_.started()) return after(response_timeout(group));
+  return std::min(started_ + response_timeout(group), sent_at_ + *policy->per_try);
 }
 
 std::chrono::milliseconds Exchange::response_timeout(const upstream::Group& group) const {

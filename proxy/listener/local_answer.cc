@@ -19,6 +19,8 @@ Row row_of(Failure failure) {
       return {429, "rate_limited", "the rule's rate of requests is used up"};
     case Failure::fault_injected:
       return {503, "fault_injected", "the rule answers so on purpose"};
+    case Failure::overloaded:
+      return {503, "overloaded", "too much is under way already"};
     case Failure::unknown_group:
       return {503, "unknown_group", "the rule's target group is not known yet"};
     case Failure::no_ready_target:

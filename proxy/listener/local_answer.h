@@ -15,6 +15,7 @@ enum class Failure {
   no_rule,
   rate_limited,
   fault_injected,
+  overloaded,
   unknown_group,
   no_ready_target,
   connect_failed,

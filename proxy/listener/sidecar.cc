@@ -88,8 +88,8 @@ LocalGroups make_local_groups(Core& core, const snapshot::Listener& config, Loca
       slot = std::move(kept->second);
       slot->apply(std::move(group));
     } else {
-      slot = std::make_shared<upstream::Group>(std::move(group), core.metrics, core.deadlines,
-                                               core.random.next());
+      slot = std::make_shared<upstream::Group>(std::move(group), core.metrics, core.shared,
+                                               core.deadlines, core.random.next());
     }
   }
   return groups;

@@ -69,10 +69,17 @@ Task<> relay_to_group(Ingress& ingress, Client& client, upstream::Group& group) 
       if (failure == Failure::none) group.metrics().no_target();
       break;
     }
+    auto open = group.take(&upstream::Budgets::connections);
+    if (!open) {
+      group.metrics().overloaded();
+      failure = Failure::overloaded;
+      break;
+    }
     ++finished.attempts;
     upstream::Lease lease(target);
     const Deadline deadline = after(group.config().connect_timeout);
     const auto connected = co_await lease.connect(ingress.core.executor, deadline);
+    group.judge(*target, connected.has_value(), std::chrono::steady_clock::now());
     if (connected) {
       finished.count = co_await relay_lease(ingress, client, lease);
       finished.target = target->label();

@@ -22,9 +22,10 @@ bool is_same_listener(const snapshot::Listener& a, const snapshot::Listener& b) 
 }  // namespace
 
 Worker::Worker(asio::any_io_executor executor, const Settings& settings,
-               telemetry::Metrics& metrics, telemetry::AccessLog& access_log, Destinations::Ask ask,
-               std::uint64_t seed)
-    : core_(executor, settings, metrics, access_log, std::move(ask), seed), running_(executor) {}
+               telemetry::Metrics& metrics, telemetry::AccessLog& access_log,
+               upstream::Shared& shared, Destinations::Ask ask, std::uint64_t seed)
+    : core_(executor, settings, metrics, access_log, shared, std::move(ask), seed),
+      running_(executor) {}
 
 Worker::~Worker() = default;
 
@@ -39,7 +40,7 @@ void Worker::apply(const control::ConfigEvent& event) {
                             slot->apply(*changed.group);
                           } else {
                             slot = std::make_shared<upstream::Group>(*changed.group, core_.metrics,
-                                                                     core_.deadlines,
+                                                                     core_.shared, core_.deadlines,
                                                                      core_.random.next());
                           }
                           core_.destinations.notify();

@@ -16,7 +16,8 @@ namespace heddle::listener {
 class Worker {
  public:
   Worker(asio::any_io_executor executor, const Settings& settings, telemetry::Metrics& metrics,
-         telemetry::AccessLog& access_log, Destinations::Ask ask, std::uint64_t seed);
+         telemetry::AccessLog& access_log, upstream::Shared& shared, Destinations::Ask ask,
+         std::uint64_t seed);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -173,6 +173,50 @@ struct HashBy {
   friend bool operator==(const HashBy&, const HashBy&) = default;
 };
 
+// How much may be under way at once, over all cores; 0: no limit.
+struct Limits {
+  std::uint32_t connections = 0;
+  std::uint32_t pending = 0;  // connections that are being made
+  std::uint32_t requests = 0;
+  std::uint32_t retries = 0;
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+// When a target whose answers fail is left out for a while.
+struct Outlier {
+  std::uint32_t failures = 5;  // in a row
+  milliseconds base{30'000};   // the first time; each further time adds as much
+  milliseconds most{300'000};
+  double most_share = 0.1;  // of the targets that may be out at once; one always may
+  friend bool operator==(const Outlier&, const Outlier&) = default;
+};
+
+// Which answers are not passed on while another target may give a better one. What provably did
+// not reach a target is always sent again.
+struct Retry {
+  int attempts = 3;           // in all
+  double budget = 0.2;        // retries, as a share of the requests
+  std::vector<int> statuses;  // of idempotent requests without a body
+  bool on_timeout = false;    // the same, when no answer came within `per_try`
+  std::optional<milliseconds> per_try;
+  friend bool operator==(const Retry&, const Retry&) = default;
+};
+
+struct HealthCheck {
+  enum class Kind { http, tcp };
+  Kind kind = Kind::http;
+  std::string path = "/";
+  std::string host;
+  int status_low = 200;
+  int status_high = 399;
+  std::uint16_t port = 0;  // 0: the target's own
+  milliseconds interval{10'000};
+  milliseconds timeout{2'000};
+  std::uint32_t healthy = 2;  // checks in a row that change its mind
+  std::uint32_t unhealthy = 3;
+  friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
+};
+
 struct TargetGroup {
   std::string name;
   Protocol protocol = Protocol::detect;
@@ -181,6 +225,10 @@ struct TargetGroup {
   std::optional<Sticky> sticky;  // to the target
   milliseconds slow_start{0};
   double panic_threshold = 0;  // share of targets that are well
+  Limits limits;
+  std::optional<Outlier> outlier;
+  std::optional<Retry> retry;
+  std::optional<HealthCheck> health_check;
   std::vector<Target> targets;
   milliseconds connect_timeout{1000};
   milliseconds request_timeout{30000};

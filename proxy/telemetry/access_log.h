@@ -11,40 +11,25 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "proxy/telemetry/access_format.h"
 
 namespace heddle::telemetry {
 
-// One request or relayed connection. Views live as long as the call.
-struct AccessRecord {
-  std::chrono::system_clock::time_point at;
-  std::string_view listener;
-  std::string_view client;
-  std::string_view kind;  // "http" or "tcp"
-  std::string_view method;
-  std::string_view host;
-  std::string_view path;
-  int status = 0;
-  std::string_view reason;  // why the proxy itself answered, or what went wrong
-  std::string_view request_id;
-  std::string_view service;
-  std::string_view target;
-  int attempts = 0;
-  std::uint64_t bytes_in = 0;
-  std::uint64_t bytes_out = 0;
-  std::chrono::nanoseconds duration{};
-};
-
-std::string format_record(const AccessRecord& record);
-
-// Writes one JSON object per line from a thread of its own, so that a slow disk or a full pipe
+// Writes one line per request from a thread of its own, so that a slow disk or a full pipe
 // never holds a request up: lines beyond one megabyte of backlog are dropped and counted. Threads:
 // any.
 class AccessLog {
  public:
-  // `where`: a path (appended to), "-" for standard output, "none". One line in `sample_one_in` is
-  // written; answers with status 500 and above always are.
-  static Result<std::unique_ptr<AccessLog>> open(const std::string& where,
-                                                 std::uint32_t sample_one_in);
+  struct Settings {
+    std::string where = "none";  // a path (appended to), "-" for standard output, "none"
+    std::string format = "json";
+    std::uint32_t sample = 1;  // one line in so many; answers with status 500 and above always
+    friend bool operator==(const Settings&, const Settings&) = default;
+  };
+  static Result<std::unique_ptr<AccessLog>> open(const Settings& settings);
+  // The same while it runs: a path is opened anew, as after a rotation. After an error nothing has
+  // changed. One thread at a time.
+  Result<> configure(const Settings& settings);
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
   AccessLog& operator=(const AccessLog&) = delete;
@@ -54,16 +39,18 @@ class AccessLog {
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
-  AccessLog(UniqueFd fd, std::uint32_t sample_one_in);
+  AccessLog() = default;
   void run();
-  void write_batch(std::string_view rest);
+  void write_batch(int fd, std::string_view rest);
 
-  UniqueFd fd_;
-  const std::uint32_t sample_one_in_;
+  std::atomic<bool> on_{false};
+  std::atomic<std::uint32_t> sample_one_in_{1};
   std::atomic<std::uint32_t> seen_{0};
   std::atomic<std::uint64_t> dropped_{0};
   std::mutex mutex_;
   std::condition_variable wake_;
+  std::shared_ptr<const UniqueFd> fd_;
+  std::shared_ptr<const AccessFormat> format_;
   std::string pending_;
   bool stopping_ = false;
   std::thread writer_;

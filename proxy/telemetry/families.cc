@@ -26,6 +26,8 @@ MetricsFamilies::MetricsFamilies()
                       "Requests refused before they reached a target, by class")),
       retries(counter("heddle_proxy_retries_total", "Requests sent again to another connection")),
       no_target(counter("heddle_proxy_no_target_total", "Requests that found no ready target")),
+      overloaded(counter("heddle_proxy_overloaded_total",
+                         "Requests and connections turned away because a limit was reached")),
       upstream_connections(
           counter("heddle_proxy_upstream_connections_total", "Connections opened to targets")),
       upstream_connect_failures(counter("heddle_proxy_upstream_connect_failures_total",
@@ -34,6 +36,8 @@ MetricsFamilies::MetricsFamilies()
                               "Requests that went over a kept-alive connection")),
       upstream_requests(counter("heddle_proxy_upstream_requests_total",
                                 "Requests sent to targets, by result: answered or failed")),
+      upstream_ejections(counter("heddle_proxy_upstream_ejections_total",
+                                 "Times that a target was left out because its answers failed")),
       revision(gauge("heddle_proxy_config_revision", "Revision of the configuration in force")),
       rejected_configs(counter("heddle_proxy_config_rejected_total",
                                "Configuration messages that were refused")),

@@ -27,10 +27,12 @@ struct MetricsFamilies {
   Counters& refused;
   Counters& retries;
   Counters& no_target;
+  Counters& overloaded;
   Counters& upstream_connections;
   Counters& upstream_connect_failures;
   Counters& upstream_reused;
   Counters& upstream_requests;
+  Counters& upstream_ejections;
   Gauges& revision;
   Counters& rejected_configs;
   Gauges& control_connected;

@@ -87,15 +87,20 @@ ServiceMetrics::ServiceMetrics(std::shared_ptr<MetricsFamilies> families,
                                const std::string& service)
     : families_(std::move(families)),
       retries_(&families_->retries.Add({{"service", service}})),
-      no_target_(&families_->no_target.Add({{"service", service}})) {}
+      no_target_(&families_->no_target.Add({{"service", service}})),
+      overloaded_(&families_->overloaded.Add({{"service", service}})) {}
 
 ServiceMetrics::~ServiceMetrics() {
   families_->retries.Remove(retries_);
   families_->no_target.Remove(no_target_);
+  families_->overloaded.Remove(overloaded_);
 }
 
 void ServiceMetrics::retried() {
   retries_->Increment();
+}
+void ServiceMetrics::overloaded() {
+  overloaded_->Increment();
 }
 void ServiceMetrics::no_target() {
   no_target_->Increment();
@@ -108,6 +113,7 @@ TargetMetrics::TargetMetrics(std::shared_ptr<MetricsFamilies> families, const st
   connections_ = &families_->upstream_connections.Add(labels);
   connect_failures_ = &families_->upstream_connect_failures.Add(labels);
   reused_ = &families_->upstream_reused.Add(labels);
+  ejected_ = &families_->upstream_ejections.Add(labels);
   answered_ = &families_->upstream_requests.Add(
       {{"service", service}, {"target", target}, {"result", "answered"}});
   failed_ = &families_->upstream_requests.Add(
@@ -120,6 +126,7 @@ TargetMetrics::~TargetMetrics() {
   families_->upstream_reused.Remove(reused_);
   families_->upstream_requests.Remove(answered_);
   families_->upstream_requests.Remove(failed_);
+  families_->upstream_ejections.Remove(ejected_);
 }
 
 void TargetMetrics::connected() {
@@ -133,6 +140,9 @@ void TargetMetrics::reused() {
 }
 void TargetMetrics::answered() {
   answered_->Increment();
+}
+void TargetMetrics::ejected() {
+  ejected_->Increment();
 }
 void TargetMetrics::failed() {
   failed_->Increment();

@@ -61,11 +61,13 @@ class ServiceMetrics {
   ~ServiceMetrics();
   void retried();
   void no_target();
+  void overloaded();  // a budget was used up
 
  private:
   std::shared_ptr<MetricsFamilies> families_;
   prometheus::Counter* retries_;
   prometheus::Counter* no_target_;
+  prometheus::Counter* overloaded_;
 };
 
 // One target of a service. Threads: any.
@@ -79,6 +81,7 @@ class TargetMetrics {
   void reused();
   void answered();  // a response came
   void failed();    // a request was sent and no whole response came
+  void ejected();
 
  private:
   std::shared_ptr<MetricsFamilies> families_;
@@ -87,6 +90,7 @@ class TargetMetrics {
   prometheus::Counter* reused_;
   prometheus::Counter* answered_;
   prometheus::Counter* failed_;
+  prometheus::Counter* ejected_;
 };
 
 }  // namespace heddle::telemetry

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include "proxy/balance/budget.h"
 #include "proxy/io/deadline_queue.h"
 #include "proxy/io/read_buffer.h"
 #include "proxy/io/stream.h"
@@ -17,7 +18,9 @@ struct Connection {
   io::Stream stream;
   io::ReadBuffer in;
   std::uint64_t requests = 0;  // sent over it so far
-  bool patient = true;         // TCP_USER_TIMEOUT is not set
+  balance::Slot group_slot;    // of the budgets of connections
+  balance::Slot slot;
+  bool patient = true;  // TCP_USER_TIMEOUT is not set
   Deadline idle_until;
   Target* idle_in = nullptr;  // while it waits there
   io::DeadlineQueue::Entry idle_deadline;

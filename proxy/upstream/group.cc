@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "common/observe/log.h"
+#include "proxy/balance/outlier.h"
+
 namespace heddle::upstream {
 namespace {
 
@@ -25,10 +28,12 @@ balance::Policy policy_of(const snapshot::TargetGroup& config) {
 
 }  // namespace
 
-Group::Group(snapshot::TargetGroup config, telemetry::Metrics& metrics,
+Group::Group(snapshot::TargetGroup config, telemetry::Metrics& metrics, Shared& shared,
              io::DeadlineQueue& deadlines, std::uint64_t seed)
     : config_(std::move(config)),
       metrics_(metrics),
+      shared_(shared),
+      shared_group_(shared.group(config_.name)),
       deadlines_(deadlines),
       seed_(seed),
       service_metrics_(metrics.service(config_.service)),
@@ -57,7 +62,8 @@ void Group::apply(snapshot::TargetGroup config) {
       continue;
     }
     auto label = metrics_.target(config_.service, wanted.address.format());
-    targets_.push_back(std::make_shared<Target>(wanted, std::move(label), deadlines_));
+    targets_.push_back(std::make_shared<Target>(wanted, std::move(label),
+                                                shared_group_->vitals(wanted.id), deadlines_));
     if (begun_) targets_.back()->load().ready_since = now;
   }
   for (auto& [id, target] : old) {
@@ -68,6 +74,8 @@ void Group::apply(snapshot::TargetGroup config) {
     }
   }
   begun_ = true;
+  shared_group_->budgets.set_limits(config_.limits);
+  retries_.set_share(config_.retry.value_or(snapshot::Retry()).budget);
   assign_loads();
 }
 
@@ -81,6 +89,31 @@ void Group::assign_loads() {
     loads.push_back(&load);
   }
   picker_.assign(loads);
+}
+
+std::optional<Group::Place> Group::take(std::shared_ptr<balance::Budget> Budgets::* kind) {
+  auto of_group = balance::Slot::take(shared_group_->budgets.*kind);
+  if (!of_group) return std::nullopt;
+  auto of_all = balance::Slot::take(shared_.all.*kind);
+  if (!of_all) return std::nullopt;
+  return Place{*std::move(of_group), *std::move(of_all)};
+}
+
+void Group::judge(Target& target, bool success, Deadline now) {
+  balance::OutlierPolicy policy;
+  if (config_.outlier) {
+    const snapshot::Outlier& config = *config_.outlier;
+    policy = {config.failures, config.base, config.most, config.most_share};
+  }
+  const auto out = [&] {
+    const auto at = balance::Vitals::nanos(now);
+    return static_cast<std::size_t>(std::ranges::count_if(targets_, [&](const auto& one) {
+      return one->vitals().ejected_until.load(std::memory_order_relaxed) > at;
+    }));
+  };
+  if (!balance::judge(target.vitals(), policy, success, now, targets_.size(), out)) return;
+  target.metrics().ejected();
+  log_warn("target.ejected", {{"group", config_.name}, {"target", target.label()}});
 }
 
 std::shared_ptr<Target> Group::pick(std::span<balance::Load* const> tried, Deadline now,

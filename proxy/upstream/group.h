@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 #include "proxy/balance/retry_budget.h"
 #include "proxy/route/affinity.h"
 #include "proxy/telemetry/metrics.h"
+#include "proxy/upstream/shared.h"
 #include "proxy/upstream/target.h"
 
 namespace heddle::upstream {
@@ -17,8 +19,8 @@ namespace heddle::upstream {
 // as id and address stay. Threads: the core's.
 class Group {
  public:
-  Group(snapshot::TargetGroup config, telemetry::Metrics& metrics, io::DeadlineQueue& deadlines,
-        std::uint64_t seed);
+  Group(snapshot::TargetGroup config, telemetry::Metrics& metrics, Shared& shared,
+        io::DeadlineQueue& deadlines, std::uint64_t seed);
   ~Group();
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
@@ -27,6 +29,17 @@ class Group {
   const snapshot::TargetGroup& config() const { return config_; }
   telemetry::ServiceMetrics& metrics() { return *service_metrics_; }
   balance::RetryBudget& retries() { return retries_; }
+
+  // A place in the budgets of this group and of all; nullopt when one of them is used up.
+  struct Place {
+    balance::Slot of_group;
+    balance::Slot of_all;
+  };
+  std::optional<Place> take(std::shared_ptr<balance::Budget> Budgets::* kind);
+
+  // An answer came from a target, or failed to: what that says of it. Ejects it when the group's
+  // policy says so.
+  void judge(Target& target, bool success, Deadline now);
 
   // A ready target that is not among `tried`, the one of `affinity` if that is well; nullptr if
   // none.
@@ -38,6 +51,8 @@ class Group {
 
   snapshot::TargetGroup config_;
   telemetry::Metrics& metrics_;
+  Shared& shared_;
+  const std::shared_ptr<SharedGroup> shared_group_;
   io::DeadlineQueue& deadlines_;
   const std::uint64_t seed_;
   std::shared_ptr<telemetry::ServiceMetrics> service_metrics_;

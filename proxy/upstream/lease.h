@@ -40,6 +40,7 @@ class Lease final : public Use {
   void give_back();
 
   Target& target() { return *target_; }
+  const std::shared_ptr<Target>& shared_target() const { return target_; }
   Connection& connection() { return *connection_; }
   bool reused() const { return reused_; }
   bool is_gone() const { return target_->is_gone(); }

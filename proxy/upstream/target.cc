@@ -20,13 +20,15 @@ void Connection::idle_expired(void* self) {
 }
 
 Target::Target(const snapshot::Target& config, std::shared_ptr<telemetry::TargetMetrics> metrics,
-               io::DeadlineQueue& deadlines)
+               std::shared_ptr<balance::Vitals> vitals, io::DeadlineQueue& deadlines)
     : id_(config.id),
       address_(config.address),
       label_(config.address.format()),
       endpoint_(endpoint_of(config.address)),
       metrics_(std::move(metrics)),
+      vitals_(std::move(vitals)),
       deadlines_(deadlines) {
+  load_.vitals = vitals_;
   load_.key = route::key_of(id_);
   apply(config);
 }

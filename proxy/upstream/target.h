@@ -38,7 +38,7 @@ class Target {
   static constexpr std::chrono::seconds kFailureMemory{10};
 
   Target(const snapshot::Target& config, std::shared_ptr<telemetry::TargetMetrics> metrics,
-         io::DeadlineQueue& deadlines);
+         std::shared_ptr<balance::Vitals> vitals, io::DeadlineQueue& deadlines);
   ~Target();
   Target(const Target&) = delete;
   Target& operator=(const Target&) = delete;
@@ -50,6 +50,7 @@ class Target {
   balance::Load& load() { return load_; }
   const balance::Load& load() const { return load_; }
   telemetry::TargetMetrics& metrics() { return *metrics_; }
+  balance::Vitals& vitals() { return *vitals_; }
 
   // Weight and state of a new configuration. `gone` ends everything that is under way.
   void apply(const snapshot::Target& config);
@@ -79,6 +80,7 @@ class Target {
   const std::string label_;
   const asio::ip::tcp::endpoint endpoint_;
   const std::shared_ptr<telemetry::TargetMetrics> metrics_;
+  const std::shared_ptr<balance::Vitals> vitals_;
   io::DeadlineQueue& deadlines_;
   balance::Load load_;
   bool gone_ = false;

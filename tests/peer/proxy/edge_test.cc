@@ -4,14 +4,15 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <set>
 #include <thread>
 
-#include "tests/support/proxy/backend.h"
+#include "tests/peer/proxy/edge_fixture.h"
 #include "tests/support/proxy/clients.h"
-#include "tests/support/proxy/edge_process.h"
-#include "tests/support/proxy/proxy_process.h"
 
 namespace heddle::testing {
 namespace {
@@ -32,41 +33,7 @@ void echo_heads(int fd) {
   }
 }
 
-// The program on its own, by a file.
-class Edge : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char name[] = "/tmp/heddle-edge-test-XXXXXX";
-    directory_ = ::mkdtemp(name);
-    port_ = free_port();
-  }
-  void TearDown() override {
-    proxy_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
-  std::string listener(const std::string& rules, const std::string& fallback) const {
-    return "listeners:\n  web:\n    bind: 127.0.0.1:" + std::to_string(port_) + "\n" +
-           (rules.empty() ? "" : "    rules:\n" + rules) + "    default: " + fallback + "\n";
-  }
-  static std::string group(const std::string& name, const SocketAddr& target) {
-    return "  " + name + ": {targets: [\"" + target.format() + "\"]}\n";
-  }
-  void start(const std::string& config, std::vector<std::string> arguments = {}) {
-    proxy_ = std::make_unique<EdgeProcess>(directory_, config, std::move(arguments));
-    ASSERT_TRUE(proxy_->wait_until_ready());
-  }
-  std::string get(const std::string& path, const std::string& host = "web",
-                  const std::string& extra = "") const {
-    return testing::exchange(port_, "GET " + path + " HTTP/1.1\r\nHost: " + host +
-                                        "\r\nConnection: close\r\n" + extra + "\r\n");
-  }
-
-  std::string directory_;
-  std::uint16_t port_ = 0;
-  std::uint16_t extra_port_ = 0;
-  std::unique_ptr<EdgeProcess> proxy_;
-};
+using Edge = EdgeTest;
 
 TEST_F(Edge, RulesDoWhatTheySay) {
   Backend backend(echo_heads);
@@ -275,13 +242,41 @@ TEST_F(Edge, AnswersWhatItAcceptedBeforeItEnds) {
   EXPECT_EQ(clients.count.lost, 0);
 }
 
+// Goal: the next program takes over while the last one ends, under load.
+TEST_F(Edge, TheNextProgramTakesItsSocketsOver) {
+  Backend backend(answering("one"));
+  const UniqueFd socket = listen_on_loopback(&port_);
+  const std::string config =
+      listener("", "{forward: app}") + "target-groups:\n" + group("app", backend.address());
+  const std::map<std::string, int> sockets = {{"127.0.0.1:" + std::to_string(port_), socket.get()}};
+  const auto launch = [&] {
+    return std::make_unique<EdgeProcess>(directory_, config, std::vector<std::string>(), sockets);
+  };
+  proxy_ = launch();
+  ASSERT_TRUE(proxy_->wait_until_ready());
+  Clients clients(port_);
+  clients.add_fresh();
+  clients.add_kept();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(clients.wait_for(40));
+    auto next = launch();
+    ASSERT_TRUE(next->wait_until_ready());
+    EXPECT_EQ(proxy_->terminate(), 0);
+    proxy_ = std::move(next);
+  }
+  ASSERT_TRUE(clients.wait_for(40));
+  clients.stop();
+  EXPECT_EQ(clients.count.lost, 0);
+  EXPECT_EQ(clients.count.refused, 0);
+}
+
 TEST_F(Edge, RelaysTcp) {
   Backend backend([](int fd) { send_all(fd, "220 hello\r\n"); });
   start("listeners:\n  mail: {bind: \"127.0.0.1:" + std::to_string(port_) +
         "\", kind: tcp, default: {forward: mail}}\ntarget-groups:\n  mail: {protocol: tcp, "
         "targets: [" +
         backend.address().format() + "]}\n");
-  EXPECT_EQ(testing::exchange(port_, ""), "220 hello\r\n");
+  EXPECT_EQ(exchange_with(""), "220 hello\r\n");
 }
 
 TEST_F(Edge, NamesAreResolved) {
@@ -289,6 +284,27 @@ TEST_F(Edge, NamesAreResolved) {
   start(listener("", "{forward: app}") + "target-groups: {app: {targets: [localhost:" +
         std::to_string(backend.address().port) + "]}}\n");
   EXPECT_THAT(get("/"), EndsWith("one"));
+}
+
+TEST_F(Edge, TheAccessLogFollowsTheFile) {
+  const auto config = [&](const std::string& format) {
+    return listener("", "{respond: {status: 200}}") + "access-log: {to: " + directory_ +
+           "/access.log, format: \"" + format + "\"}\n";
+  };
+  start(config("%{status} %{path} %{trace_id}"));
+  (void)get("/one", "web",
+            "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n");
+  std::filesystem::rename(directory_ + "/access.log", directory_ + "/access.log.1");
+  proxy_->write(config("%{method} %{path}"));
+  ASSERT_EQ(proxy_->admin("reload").status, 0);
+  (void)get("/two");
+  EXPECT_EQ(proxy_->terminate(), 0);
+  const auto content = [](const std::string& path) {
+    std::ifstream in(path);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_EQ(content(directory_ + "/access.log.1"), "200 /one 4bf92f3577b34da6a3ce929d0e0e4736\n");
+  EXPECT_EQ(content(directory_ + "/access.log"), "GET /two\n");
 }
 
 TEST_F(Edge, TheLogLevelChangesWhileItRuns) {

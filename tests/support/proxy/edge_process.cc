@@ -30,7 +30,7 @@ std::uint16_t free_port() {
 }
 
 EdgeProcess::EdgeProcess(std::string directory, const std::string& config,
-                         std::vector<std::string> arguments)
+                         std::vector<std::string> arguments, std::map<std::string, int> sockets)
     : directory_(std::move(directory)) {
   write(config);
   std::vector<std::string> all = {edge_program(), "--config", file(), "--log-level", "warn"};
@@ -41,7 +41,13 @@ EdgeProcess::EdgeProcess(std::string directory, const std::string& config,
   pid_ = ::fork();
   CHECK(pid_ >= 0);
   if (pid_ > 0) return;
-  ::unsetenv("HEDDLE_PROXY_SOCKETS");
+  std::string names;
+  int next = 100;  // above everything inherited
+  for (const auto& [name, fd] : sockets) {
+    names += (names.empty() ? "" : ",") + name + "=" + std::to_string(next);
+    ::dup2(fd, next++);
+  }
+  ::setenv("HEDDLE_PROXY_SOCKETS", names.c_str(), 1);
   ::execv(argv[0], argv.data());
   ::_exit(127);
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ std::uint16_t free_port();
 // {socket: <directory>/admin.sock}` is added to the file. Killed when destroyed.
 class EdgeProcess {
  public:
+  // `sockets`: listening ones that are handed over, by address; the caller's.
   EdgeProcess(std::string directory, const std::string& config,
-              std::vector<std::string> arguments = {});
+              std::vector<std::string> arguments = {}, std::map<std::string, int> sockets = {});
   ~EdgeProcess();
   EdgeProcess(const EdgeProcess&) = delete;
   EdgeProcess& operator=(const EdgeProcess&) = delete;

@@ -62,6 +62,11 @@ TEST(ProxyDocs, EveryKeyIsTold) {
   told(keys::kFaultAbort);
   told(keys::kGroup);
   told(keys::kTarget);
+  told(keys::kAccessLog);
+  told(keys::kLimits);
+  told(keys::kOutlier);
+  told(keys::kRetry);
+  told(keys::kHealthCheck);
   told(keys::kSticky);
   told(keys::kHashBy);
   told(keys::kLocality);

@@ -107,9 +107,15 @@ TEST(Edge, ErrorsHaveAPlaceAKeyAndTheNearestName) {
   EXPECT_EQ(refusal(""), "edge.yaml: listeners: a configuration needs at least one listener");
 }
 
+using Refused = std::pair<std::string, const char*>;
+
 // Each: a file that is wrong, and words that its error must have.
-TEST(Edge, RefusesWhatCannotBe) {
-  const std::pair<std::string, const char*> cases[] = {
+void expect_refused(const std::vector<Refused>& cases) {
+  for (const auto& [text, words] : cases) EXPECT_THAT(refusal(text), HasSubstr(words)) << text;
+}
+
+TEST(EdgeRefusal, OfActions) {
+  expect_refused({
       {with_rule(""), "forward: is missing"},
       {with_rule("        forward: app\n        respond: {status: 200}\n"), "one of forward"},
       {with_rule("        respond: {status: 99}\n"), "from 200 to 599"},
@@ -133,6 +139,11 @@ TEST(Edge, RefusesWhatCannotBe) {
        "regular expression"},
       {with_rule("        forward: app\n        rewrite: {path: {prefix: /, with: /a b}}\n"),
        "what a path may have"},
+  });
+}
+
+TEST(EdgeRefusal, OfTreatmentsAndConditions) {
+  expect_refused({
       {with_rule("        forward: app\n        rewrite: {host: \"a b\"}\n"), "must be a host"},
       {with_rule("        forward: app\n        rate-limit: {rate: 5}\n"), "100/s"},
       {with_rule("        forward: app\n        rate-limit: {rate: 5/s, by: day}\n"),
@@ -154,9 +165,39 @@ TEST(Edge, RefusesWhatCannotBe) {
       {with_rule("        forward: app\n      - {when: {method: \"G T\"}, forward: app}\n"),
        "no method"},
       {with_rule("        forward: app\n      - {when: {}, forward: app}\n"), "no condition"},
+  });
+}
+
+TEST(EdgeRefusal, OfGroups) {
+  expect_refused({
       {with_group("    protocol: http9\n"), "no protocol"},
       {with_group("    connect-timeout: 0s\n"), "more than 0"},
       {with_group("    connect-timeout: 5\n"), "must be a time"},
+      {with_group("    hash-by: source\n"), "acts with balance"},
+      {with_group("    balance: maglev\n    hash-by: color\n"), "{header: NAME}"},
+      {with_group("    balance: maglev\n    hash-by: {hader: x}\n"), "did you mean \"header\""},
+      {with_group("    prefer: zone\n"), "needs `locality`"},
+      {with_group("    prefer: planet\n"), "must be node"},
+      {with_group("    sticky: {cookie: \"a b\"}\n"), "a cookie's name"},
+      {with_group("    protocol: tcp\n    sticky: {cookie: a}\n"), "needs cookies"},
+      {with_group("    panic-threshold: 5\n"), "such as 5%"},
+      {with_group("    limits: {requests: 0}\n"), "from 1 to"},
+      {with_group("    outlier: {failures: 0}\n"), "from 1 to"},
+      {with_group("    outlier: {base: 10s, most: 1s}\n"), "less than base"},
+      {with_group("    retry: {on: 5xy}\n"), "did you mean \"5xx\""},
+      {with_group("    retry: {on: [200]}\n"), "no status from 400"},
+      {with_group("    retry: {attempts: 99}\n"), "from 1 to 10"},
+      {with_group("    protocol: tcp\n    retry: {}\n"), "acts on requests"},
+      {with_group("    health-check: {kind: icmp}\n"), "http or tcp"},
+      {with_group("    health-check: {kind: tcp, path: /x}\n"), "there is none"},
+      {with_group("    health-check: {path: x}\n"), "must be a path"},
+      {with_group("    health-check: {status: 300-200}\n"), "or a range"},
+      {with_group("    health-check: {interval: 1ms}\n"), "at least 100ms"},
+  });
+}
+
+TEST(EdgeRefusal, OfListenersAndTheRest) {
+  expect_refused({
       {"listeners: {web: {bind: \"127.0.0.1:80\"}}", "where do requests go"},
       {"listeners: {web: {bind: \"127.0.0.1\", default: {respond: {status: 200}}}}",
        "ADDRESS:PORT"},
@@ -173,19 +214,12 @@ TEST(Edge, RefusesWhatCannotBe) {
       {"target-groups: {g: {targets: [\"a:0\"]}}", "NAME:PORT"},
       {"target-groups: {g: {targets: [a:1, a:1]}}", "stands twice"},
       {"target-groups: {g: {targets: [{address: a:1, weight: 0}]}}", "from 1 to"},
-      {with_group("    hash-by: source\n"), "acts with balance"},
-      {with_group("    balance: maglev\n    hash-by: color\n"), "{header: NAME}"},
-      {with_group("    balance: maglev\n    hash-by: {hader: x}\n"), "did you mean \"header\""},
-      {with_group("    prefer: zone\n"), "needs `locality`"},
-      {with_group("    prefer: planet\n"), "must be node"},
-      {with_group("    sticky: {cookie: \"a b\"}\n"), "a cookie's name"},
-      {with_group("    protocol: tcp\n    sticky: {cookie: a}\n"), "needs cookies"},
-      {with_group("    panic-threshold: 5\n"), "such as 5%"},
+      {"access-log: {to: \"-\", format: \"%{staus}\"}", "did you mean %{status}?"},
+      {"access-log: {format: json}", "a path, - or none"},
       {"admin: {bind: here}", "ADDRESS:PORT"},
       {"admin: {socket: here}", "absolute path"},
       {"resolve-every: 1ms", "at least 1s"},
-  };
-  for (const auto& [text, words] : cases) EXPECT_THAT(refusal(text), HasSubstr(words)) << text;
+  });
 }
 
 TEST(Edge, TargetsHaveLevelsByPriorityAndDistance) {

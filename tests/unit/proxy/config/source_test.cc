@@ -160,13 +160,14 @@ TEST(BindUnix, ReplacesWhatAnEndedProcessLeft) {
   char name[] = "/tmp/heddle-edge-test-XXXXXX";
   const std::string directory = ::mkdtemp(name);
   const std::string path = directory + "/admin.sock";
-  auto first = bind_unix(path);
+  auto first = bind_unix(path, Present::left);
   ASSERT_TRUE(first);
-  EXPECT_EQ(bind_unix(path).error().code(), Errc::in_use);
+  EXPECT_EQ(bind_unix(path, Present::left).error().code(), Errc::in_use);
+  EXPECT_TRUE(bind_unix(path, Present::replaced)) << "the next program is at its start";
   first->reset();
-  EXPECT_TRUE(bind_unix(path));
+  EXPECT_TRUE(bind_unix(path, Present::left));
   std::ofstream(directory + "/file") << "x";
-  EXPECT_EQ(bind_unix(directory + "/file").error().code(), Errc::exists);
+  EXPECT_EQ(bind_unix(directory + "/file", Present::replaced).error().code(), Errc::exists);
   std::filesystem::remove_all(directory);
 }
 

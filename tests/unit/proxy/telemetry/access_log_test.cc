@@ -29,7 +29,7 @@ TEST(AccessLog, WritesAllLinesBeforeItEnds) {
   const std::string path = ::testing::TempDir() + "/heddle-access-log-test.json";
   std::filesystem::remove(path);
   {
-    auto log = AccessLog::open(path, 1);
+    auto log = AccessLog::open({.where = path});
     ASSERT_TRUE(log);
     for (int i = 0; i < 100; ++i) (*log)->write({});
     EXPECT_EQ((*log)->dropped(), 0u);
@@ -42,20 +42,68 @@ TEST(AccessLog, WritesAllLinesBeforeItEnds) {
 }
 
 TEST(AccessLog, SamplesButKeepsFailures) {
-  auto log = AccessLog::open("/dev/null", 10);
+  auto log = AccessLog::open({.where = "/dev/null", .sample = 10});
   ASSERT_TRUE(log);
   int kept = 0;
   for (int i = 0; i < 100; ++i) kept += (*log)->wants(200);
   EXPECT_EQ(kept, 10);
   EXPECT_TRUE((*log)->wants(503));
-  auto none = AccessLog::open("none", 1);
+  auto none = AccessLog::open({});
   EXPECT_FALSE((*none)->wants(503));
 }
 
 TEST(AccessLog, APathThatCannotBeOpenedIsNamed) {
-  const auto log = AccessLog::open("/nonexistent/log", 1);
+  const auto log = AccessLog::open({.where = "/nonexistent/log"});
   ASSERT_FALSE(log);
   EXPECT_NE(log.error().text().find("/nonexistent/log"), std::string::npos);
+}
+
+TEST(AccessFormat, FillsATextIn) {
+  const auto format =
+      AccessFormat::parse("%{client} \"%{method} %{path}\" %{status} 100%% %{reason}");
+  ASSERT_TRUE(format) << format.error().text();
+  AccessRecord record;
+  record.client = "192.0.2.1";
+  record.method = "GET";
+  record.path = "/a\"b\\\n\xff";
+  record.status = 204;
+  EXPECT_EQ(format->format(record), "192.0.2.1 \"GET /a\\x22b\\x5c\\x0a\\xff\" 204 100% -\n");
+}
+
+TEST(AccessFormat, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(AccessFormat::parse("%{staus}").error().text(),
+            "%{staus} is no field of the access log; did you mean %{status}?");
+  for (const char* bad : {"%", "%x", "%{status", "a\nb"})
+    EXPECT_FALSE(AccessFormat::parse(bad)) << bad;
+}
+
+// Goal: what a rotation moved away gets nothing more, and a path that cannot be opened changes
+// nothing.
+TEST(AccessLog, IsOpenedAnew) {
+  const std::string path = ::testing::TempDir() + "/heddle-access-log-anew.json";
+  std::filesystem::remove(path);
+  std::filesystem::remove(path + ".1");
+  const auto lines_of = [](const std::string& file) {
+    std::ifstream in(file);
+    int lines = 0;
+    for (std::string line; std::getline(in, line);) ++lines;
+    return lines;
+  };
+  {
+    auto log = AccessLog::open({.where = path});
+    ASSERT_TRUE(log);
+    (*log)->write({});
+    while (lines_of(path) < 1) std::this_thread::yield();
+    std::filesystem::rename(path, path + ".1");
+    EXPECT_FALSE((*log)->configure({.where = "/nonexistent/log"}));
+    ASSERT_TRUE((*log)->configure({.where = path, .format = "%{status}"}));
+    (*log)->write({});
+    (*log)->write({});
+  }
+  EXPECT_EQ(lines_of(path + ".1"), 1);
+  EXPECT_EQ(lines_of(path), 2);
+  std::filesystem::remove(path);
+  std::filesystem::remove(path + ".1");
 }
 
 }  // namespace
