@@ -110,11 +110,11 @@ static __always_inline int forward_ipv4(struct __sk_buff *skb, const struct hedd
 	if (ip->from != port->address)
 		return drop(skb, HEDDLE_DROP_SPOOFED_SOURCE);
 	if (destination == network->gateway)
-		return TC_ACT_UNSPEC;
+		return leave_to_host(skb);
 	if ((destination & network->mask) != network->subnet) {
 		if (network->flags & HEDDLE_NETWORK_INTERNAL)
 			return drop(skb, HEDDLE_DROP_INTERNAL_NETWORK);
-		return TC_ACT_UNSPEC;
+		return leave_to_host(skb);
 	}
 	to = find_address(port->vni, destination);
 	if (!to)
@@ -132,9 +132,11 @@ int from_container(struct __sk_buff *skb)
 	struct heddle_port *port;
 	struct eth_header *eth;
 
+	note_packet(skb, 0, ETH_BYTES, 0);
 	port = bpf_map_lookup_elem(&heddle_ports_v1, &ifindex);
 	if (!port)
 		return drop(skb, HEDDLE_DROP_NO_PORT);
+	skb->cb[CB_VNI] = port->vni;
 	network = bpf_map_lookup_elem(&heddle_networks_v1, &port->vni);
 	if (!network)
 		return drop(skb, HEDDLE_DROP_NO_NETWORK);
@@ -232,6 +234,7 @@ static __always_inline int open_and_deliver(struct __sk_buff *skb)
 	to = find_address(vni, inner->to);
 	if (!to || !to->ifindex)
 		return TC_ACT_UNSPEC;
+	note_packet(skb, vni, INNER_IP, outer->from);
 	if (!source_lives_at(skb, vni, inner->from, outer->from, &verdict))
 		return verdict;
 	__builtin_memcpy(sender, eth->from, sizeof(sender));
@@ -239,6 +242,7 @@ static __always_inline int open_and_deliver(struct __sk_buff *skb)
 	if (bpf_skb_adjust_room(skb, -(int)TUNNEL_BYTES, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET))
 		return TC_ACT_UNSPEC;
+	skb->cb[CB_IP_AT] = ETH_BYTES;
 	/* What the device verified counts from the outer UDP header, which is gone. */
 	bpf_csum_level(skb, BPF_CSUM_LEVEL_DEC);
 	if (bpf_skb_store_bytes(skb, HEDDLE_MAC_BYTES, sender, sizeof(sender), 0))
@@ -266,6 +270,7 @@ int from_underlay(struct __sk_buff *skb)
 	    ip->version_words != PLAIN_IPV4 ||
 	    (ip->fragment & bpf_htons(IP_MORE_FRAGMENTS_OR_OFFSET)) || udp->to != node->vxlan_port)
 		return TC_ACT_UNSPEC;
+	note_packet(skb, 0, ETH_BYTES, ip->from);
 	if (is_probe(skb))
 		return answer_probe(skb, node);
 	return open_and_deliver(skb);
@@ -280,8 +285,11 @@ int from_vxlan(struct __sk_buff *skb)
 	struct ipv4_header *ip;
 	int verdict;
 
+	note_packet(skb, 0, ETH_BYTES, 0);
 	if (bpf_skb_get_tunnel_key(skb, &key, sizeof(key), 0))
 		return drop(skb, HEDDLE_DROP_NO_TUNNEL_KEY);
+	skb->cb[CB_VNI] = key.tunnel_id;
+	skb->cb[CB_NODE] = bpf_htonl(key.remote_ipv4);
 	if (!bpf_map_lookup_elem(&heddle_networks_v1, &key.tunnel_id))
 		return drop(skb, HEDDLE_DROP_NO_NETWORK);
 	if (skb->protocol != bpf_htons(ETH_P_IP))

@@ -8,6 +8,7 @@
  * hook sees it only in kernels that call it first, and then does the same.
  */
 #include "ebpf/lib/backend.h"
+#include "ebpf/lib/watch.h"
 
 struct destination {
 	__be32 address;
@@ -25,7 +26,7 @@ struct detour {
 enum ruling {
 	KEEP,
 	DETOUR,
-	REFUSE,
+	REFUSE, /* and the reason on top: enum heddle_drop_reason */
 };
 
 static __always_inline struct heddle_member *find_member(__u64 cookie, __u32 network)
@@ -57,7 +58,7 @@ static __always_inline enum ruling refuse(enum heddle_drop_reason reason)
 {
 	count_drop(reason, 0);
 	bpf_set_retval(-ECONNREFUSED);
-	return REFUSE;
+	return (enum ruling)(REFUSE + reason);
 }
 
 static __always_inline bool is_listened_on(struct bpf_sock_addr *ctx, const struct destination *to)
@@ -248,6 +249,7 @@ static __always_inline enum ruling send_to(struct bpf_sock_addr *ctx, struct des
 	struct heddle_socket *memory;
 	struct heddle_flow *flow;
 	struct detour detour = {};
+	enum ruling ruling;
 
 	if (!self)
 		return KEEP;
@@ -265,8 +267,9 @@ static __always_inline enum ruling send_to(struct bpf_sock_addr *ctx, struct des
 		return refuse(HEDDLE_DROP_NO_STORAGE);
 	flow = find_flow(memory, to);
 	if (!flow || (service && !still_backend(service, flow, HEDDLE_BACKEND_DRAINING))) {
-		if (service && balance(cookie, &key, service, &detour) != DETOUR)
-			return REFUSE;
+		ruling = service ? balance(cookie, &key, service, &detour) : DETOUR;
+		if (ruling != DETOUR)
+			return ruling;
 		if (!flow)
 			flow = take_flow(memory);
 		flow->wanted = to->address;
@@ -333,19 +336,55 @@ static __always_inline void write6(struct bpf_sock_addr *ctx, const struct desti
 	ctx->user_port = at->port;
 }
 
+static __noinline int tell_call(struct bpf_sock_addr *ctx, struct heddle_watch *watch,
+				const struct destination *asked, const struct destination *got,
+				__u32 ruling)
+{
+	struct heddle_flow_event *event;
+
+	if (!watch || !asked || !got || (ruling == DETOUR && !is_sampled(watch)))
+		return 0;
+	event = begin_event(watch);
+	if (!event)
+		return 0;
+	event->netns = bpf_get_netns_cookie(ctx);
+	event->protocol = ctx->protocol;
+	event->to = asked->address;
+	event->to_port = asked->port;
+	if (ruling != DETOUR) {
+		event->verdict = HEDDLE_FLOW_REFUSED;
+		event->reason = ruling - REFUSE;
+	} else {
+		event->verdict =
+			is_loopback(got->address) ? HEDDLE_FLOW_STEERED : HEDDLE_FLOW_BALANCED;
+		event->actual = got->address;
+		event->actual_port = got->port;
+	}
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
 #define CALL_HOOK(section, name, read, write, applies, act)                                        \
 	SEC(section) int name(struct bpf_sock_addr *ctx)                                           \
 	{                                                                                          \
-		struct destination to;                                                             \
+		struct destination asked, to;                                                      \
+		struct heddle_watch *watch;                                                        \
 		enum ruling ruling;                                                                \
                                                                                                    \
 		if (!(applies))                                                                    \
 			return 1;                                                                  \
-		to = read(ctx);                                                                    \
+		asked = read(ctx);                                                                 \
+		to = asked;                                                                        \
 		ruling = act(ctx, &to);                                                            \
-		if (ruling == DETOUR)                                                              \
-			write(ctx, &to);                                                           \
-		return ruling != REFUSE;                                                           \
+		if (ruling == KEEP)                                                                \
+			return 1;                                                                  \
+		watch = find_watch();                                                              \
+		if (watch)                                                                         \
+			tell_call(ctx, watch, &asked, &to, ruling);                                \
+		if (ruling != DETOUR)                                                              \
+			return 0;                                                                  \
+		write(ctx, &to);                                                                   \
+		return 1;                                                                          \
 	}
 
 #define NAME_HOOK(section, name, read, write, applies, first, end)                                 \

@@ -38,6 +38,7 @@
 #include "netd/driver/none/none_driver.h"
 #include "netd/driver/overlay/overlay_driver.h"
 #include "netd/engine/engines.h"
+#include "netd/flows/reader.h"
 #include "netd/holder/keeper.h"
 #include "netd/mesh/mesh.h"
 #include "netd/runtime/runtime.h"
@@ -178,10 +179,13 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
   TRY(const auto processes, runtime::Processes::create());
 
   MeshListeners listeners;
+  std::unique_ptr<bpf::FlowRing> ring;
   auto programs = load_programs(settings, instance);
   if (!programs) {
     log_warn("bpf.unavailable", {{"error", programs.error()},
                                  {"lost", "overlay networks, service addresses and sidecars"}});
+  } else {
+    TRY(ring, (*programs)->open_flows());
   }
   const std::string nft_table = "heddle_" + std::to_string(instance);
   TRY(const auto kernel, dataplane::LinuxKernel::open({.link_group = 0x48440000u | instance,
@@ -260,7 +264,8 @@ Result<Ended> run(const config::Settings& settings, const sigset_t& signals) {
                         .resolvers = &resolvers,
                         .cluster = cluster.get(),
                         .engines = engines.get()}));
-  auto server = server::Server::start({.socket = settings.socket}, control);
+  flows::Reader flows(ring.get(), [&control] { return control.view(); });
+  auto server = server::Server::start({.socket = settings.socket}, control, flows);
   if (!server) {
     control.stop();
     return std::unexpected(std::move(server).error());

@@ -17,6 +17,7 @@ void register_swarm(CLI::App& app, Context& context);
 void register_node(CLI::App& app, Context& context);
 void register_sidecar(CLI::App& app, Context& context);
 void register_lb(CLI::App& app, Context& context);
+void register_flows(CLI::App& app, Context& context);
 void register_system(CLI::App& app, Context& context);  // verify, system, completion, version
 void register_lab(CLI::App& app, Context& context);
 void register_lab_link(CLI::App& app, Context& context);

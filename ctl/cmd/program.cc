@@ -161,6 +161,7 @@ std::unique_ptr<CLI::App, void (*)(CLI::App*)> make_program(Context& context) {
   register_lab_events(*app, context);
   register_lab_save(*app, context);
   register_system(*app, context);
+  register_flows(*app, context);
   return app;
 }
 

@@ -8,15 +8,14 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <string_view>
 #include <utility>
 
 #include "dataplane/bpf/first_failure.h"
+#include "dataplane/bpf/loaded_flow_ring.h"
 #include "dataplane/bpf/objects.h"
 #include "dataplane/bpf/overlay_tables.h"
+#include "dataplane/bpf/reasons.h"
 #include "dataplane/bpf/sandbox_tables.h"
 #include "dataplane/bpf/service_tables.h"
 #include "dataplane/bpf/stale_sockets.h"
@@ -25,18 +24,6 @@
 
 namespace heddle::bpf {
 namespace {
-
-constexpr std::array<std::string_view, HEDDLE_DROP_COUNT> kReasons = {
-#define HEDDLE_DROP_NAME(name, text) #name,
-    HEDDLE_DROP_REASONS(HEDDLE_DROP_NAME)
-#undef HEDDLE_DROP_NAME
-};
-
-std::string label_of(std::string_view reason) {
-  std::string label(reason);
-  std::ranges::transform(label, label.begin(), [](unsigned char c) { return std::tolower(c); });
-  return label;
-}
 
 Result<> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
@@ -161,6 +148,7 @@ class LoadedPrograms final : public Programs {
   Result<std::vector<Intercept>> intercepts() override { return sandboxes_.intercepts(); }
 
   Result<std::vector<DropCount>> drops() override;
+  Result<std::unique_ptr<FlowRing>> open_flows() override { return open_flow_ring(*objects_); }
   Result<> remove_everything() override;
 
  private:
@@ -188,11 +176,11 @@ Result<std::vector<DropCount>> LoadedPrograms::drops() {
   const int map = objects_->map(HEDDLE_MAP_DROPS);
   std::vector<heddle_drop_counter> per_cpu(static_cast<std::size_t>(cpus));
   std::vector<DropCount> drops;
-  drops.reserve(kReasons.size());
-  for (std::uint32_t reason = 0; reason < kReasons.size(); ++reason) {
+  drops.reserve(HEDDLE_DROP_COUNT);
+  for (std::uint32_t reason = 0; reason < HEDDLE_DROP_COUNT; ++reason) {
     if (bpf_map_lookup_elem(map, &reason, per_cpu.data()) != 0)
       return fail_errno(errno, "read the drop counters");
-    DropCount sum{.reason = label_of(kReasons[reason])};
+    DropCount sum{.reason = reason_label(reason)};
     for (const heddle_drop_counter& counter : per_cpu) {
       sum.packets += counter.packets;
       sum.bytes += counter.bytes;

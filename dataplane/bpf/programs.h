@@ -9,6 +9,7 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "dataplane/bpf/flow_ring.h"
 #include "dataplane/intent/host_state.h"
 
 namespace heddle::bpf {
@@ -134,6 +135,7 @@ class Programs {
   virtual Result<std::vector<Intercept>> intercepts() = 0;
 
   virtual Result<std::vector<DropCount>> drops() = 0;
+  virtual Result<std::unique_ptr<FlowRing>> open_flows() = 0;
 
   // dataplane::HostState::missing_pins: a removed pin takes a socket hook off its cgroup, and a map
   // from the next process.

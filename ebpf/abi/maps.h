@@ -3,7 +3,7 @@
  * Every pinned map: its versioned name, maximum, and memory empty and full. The version changes
  * with the layout of key or value; a daemon reads the old one, writes the new one and removes the
  * old. Hash maps take 16 bytes per maximum entry at once, and each entry as it comes
- * (BPF_F_NO_PREALLOC): key, value and about 48 bytes. Empty, all together take 8 MB: many daemons
+ * (BPF_F_NO_PREALLOC): key, value and about 48 bytes. Empty, all together take 8.3 MB: many daemons
  * may share a kernel in a lab.
  */
 
@@ -22,6 +22,10 @@
 #define HEDDLE_SIDECARS_MAX 8192    /* 0.1 - 0.7 MB */
 #define HEDDLE_ORIGINALS_MAX 16384  /* 1.6 MB at once: LRU; an entry is needed for one handshake */
 
+#define HEDDLE_FLOWS_BYTES 262144 /* at once: 4096 events of the ring */
+
+#define HEDDLE_MAP_WATCH "heddle_watch_v1"
+#define HEDDLE_MAP_FLOWS "heddle_flows_v1"
 #define HEDDLE_MAP_DROPS "heddle_drops_v1"
 #define HEDDLE_MAP_NODE "heddle_node_v1"
 #define HEDDLE_MAP_NETWORKS "heddle_networks_v1"

@@ -1,8 +1,27 @@
 #pragma once
-/* The two ways onwards: into an endpoint of this node, or to the node that has it. */
+/* The ways onwards: into an endpoint of this node, to the node that has it, to the host, or
+ * nowhere. */
 #include "ebpf/lib/drop.h"
 #include "ebpf/lib/overlay_maps.h"
 #include "ebpf/lib/packet.h"
+#include "ebpf/lib/watch_packet.h"
+
+static __always_inline int drop(struct __sk_buff *skb, enum heddle_drop_reason reason)
+{
+	struct heddle_watch *watch = find_watch();
+
+	count_drop(reason, skb->len);
+	if (watch)
+		tell_packet(skb, watch, HEDDLE_FLOW_DROPPED, reason);
+	return TC_ACT_SHOT;
+}
+
+/* On to the next filter and the host's stack. */
+static __always_inline int leave_to_host(struct __sk_buff *skb)
+{
+	seen(skb, HEDDLE_FLOW_HOST);
+	return TC_ACT_UNSPEC;
+}
 
 /*
  * Straight into the endpoint's namespace, past the host's stack. The packet was classed by the
@@ -19,6 +38,7 @@ static __always_inline int deliver_here(struct __sk_buff *skb, const struct hedd
 	    bpf_skb_change_type(skb, PACKET_HOST))
 		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
 	skb->mark = 0;
+	seen(skb, HEDDLE_FLOW_DELIVERED);
 	if (to->flags & HEDDLE_ADDRESS_QUEUED)
 		return bpf_redirect(to->ifindex, 0);
 	return bpf_redirect_peer(to->ifindex, 0);
@@ -44,5 +64,7 @@ static __always_inline int send_away(struct __sk_buff *skb, __u32 vni, __be32 vt
 	    bpf_skb_set_tunnel_key(skb, &key, sizeof(key), BPF_F_ZERO_CSUM_TX))
 		return drop(skb, HEDDLE_DROP_HELPER_FAILED);
 	skb->mark = 0;
+	skb->cb[CB_NODE] = vtep;
+	seen(skb, HEDDLE_FLOW_FORWARDED);
 	return bpf_redirect(node->vxlan, 0);
 }

@@ -21,9 +21,3 @@ static __always_inline void count_drop(__u32 reason, __u32 bytes)
 		counter->bytes += bytes;
 	}
 }
-
-static __always_inline int drop(struct __sk_buff *skb, enum heddle_drop_reason reason)
-{
-	count_drop(reason, skb->len);
-	return TC_ACT_SHOT;
-}

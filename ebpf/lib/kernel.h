@@ -20,6 +20,7 @@
 #define SOL_IPV6 41
 #define SO_ORIGINAL_DST 80 /* linux/netfilter_ipv4.h; IP6T_SO_ORIGINAL_DST is equal */
 #define IP_MORE_FRAGMENTS_OR_OFFSET 0x3fff
+#define IP_OFFSET 0x1fff
 
 /* Before errno.h could be had: values of x86, arm64 and riscv alike. */
 #define ECONNREFUSED 111

@@ -1,9 +1,7 @@
 #pragma once
 /* Answering a peer's probe in place. */
 #include "ebpf/abi/probe.h"
-#include "ebpf/lib/drop.h"
-#include "ebpf/lib/overlay_maps.h"
-#include "ebpf/lib/packet.h"
+#include "ebpf/lib/deliver.h"
 
 #define HEDDLE_PROBE_BYTES sizeof(struct heddle_probe_packet)
 #define PROBE_AT                                                                                   \

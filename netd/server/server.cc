@@ -11,6 +11,7 @@
 #include "netd/api/heddle.grpc.pb.h"
 #include "netd/api/status.h"
 #include "netd/server/filters.h"
+#include "netd/server/flow_service.h"
 #include "netd/server/translate.h"
 
 namespace heddle::server {
@@ -428,7 +429,7 @@ Result<> restrict_access(const std::string& socket, const std::string& group) {
 
 class GrpcServer final : public Server {
  public:
-  explicit GrpcServer(control::Daemon& daemon) : service_(daemon) {}
+  GrpcServer(control::Daemon& daemon, flows::Source& flows) : service_(daemon), flows_(flows) {}
   ~GrpcServer() override {
     if (server_) server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(2));
   }
@@ -441,6 +442,7 @@ class GrpcServer final : public Server {
     builder.SetMaxReceiveMessageSize(kMaxMessage);
     builder.AddListeningPort("unix:" + settings.socket, grpc::InsecureServerCredentials());
     builder.RegisterService(&service_);
+    builder.RegisterService(&flows_);
     // The socket is born with the mode that it keeps: nobody slips in before the chmod.
     const mode_t before = ::umask(0177);
     server_ = builder.BuildAndStart();
@@ -454,13 +456,15 @@ class GrpcServer final : public Server {
 
  private:
   Service service_;
+  FlowService flows_;
   std::unique_ptr<grpc::Server> server_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::start(Settings settings, control::Daemon& daemon) {
-  auto server = std::make_unique<GrpcServer>(daemon);
+Result<std::unique_ptr<Server>> Server::start(Settings settings, control::Daemon& daemon,
+                                              flows::Source& flows) {
+  auto server = std::make_unique<GrpcServer>(daemon, flows);
   TRY_DO(server->listen(settings));
   return server;
 }

@@ -78,6 +78,9 @@ class FakePrograms final : public Programs {
   Result<> remove_intercept(std::uint64_t cookie) override { return take(intercepts_, cookie); }
   Result<std::vector<Intercept>> intercepts() override { return all(intercepts_); }
 
+  Result<std::unique_ptr<FlowRing>> open_flows() override {
+    return fail(Errc::unsupported, "nothing is watched in memory");
+  }
   Result<std::vector<DropCount>> drops() override { return std::vector<DropCount>(); }
 
   Result<std::set<std::string>> missing_pins() override { return unpinned; }

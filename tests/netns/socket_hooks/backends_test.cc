@@ -307,5 +307,43 @@ TEST_F(EndedSockets, ThousandsAreFoundAndEnded) {
   EXPECT_THAT(stale(), ::testing::IsEmpty());
 }
 
+// --- what is told of calls ---
+
+TEST_F(Backends, CallsAreToldToWhoWatches) {
+  using bpf::FlowVerdict;
+  auto ring = programs_->open_flows();
+  ASSERT_TRUE(ring.has_value());
+  const auto told = [&] { return (*ring)->take(milliseconds(0)).value(); };
+  put_service(service(Protocol::tcp, {backend(kAddresses[0])}));
+  ASSERT_TRUE(tcp_connect(kWeb).has_value());
+  EXPECT_THAT(told(), ::testing::IsEmpty()) << "nobody watches yet";
+  ASSERT_TRUE((*ring)->watch(1, milliseconds(60'000)).has_value());
+  ASSERT_TRUE(tcp_connect(at(kAddresses[0])).has_value());
+  EXPECT_THAT(told(), ::testing::IsEmpty()) << "no call of ours";
+  for (const Family family : {Family::v4, Family::mapped}) {
+    ASSERT_TRUE(tcp_connect(kWeb, family).has_value());
+    const auto events = told();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].verdict, FlowVerdict::balanced);
+    EXPECT_EQ(events[0].netns, cookie_);
+    EXPECT_EQ(events[0].protocol, 6);
+    EXPECT_EQ(events[0].to, kWeb);
+    EXPECT_EQ(events[0].actual, at(kAddresses[0]));
+  }
+  put_service(service(Protocol::udp, {}));
+  auto socket = udp_open();
+  EXPECT_FALSE(send_to(socket->get(), "x", kWeb).has_value());
+  const auto refused = told();
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].verdict, FlowVerdict::refused);
+  EXPECT_EQ(refused[0].reason, "no_backend");
+  put_member(true);
+  EXPECT_TRUE(send_to(socket->get(), "x", at("192.0.2.53:53")).has_value());
+  const auto steered = told();
+  ASSERT_EQ(steered.size(), 1u);
+  EXPECT_EQ(steered[0].verdict, FlowVerdict::steered);
+  EXPECT_EQ(steered[0].actual, at("127.0.0.11:53"));
+}
+
 }  // namespace
 }  // namespace heddle::testing

@@ -13,6 +13,7 @@
 #include <set>
 
 #include "common/base/check.h"
+#include "netd/api/flows.grpc.pb.h"
 #include "netd/api/heddle.grpc.pb.h"
 #include "netd/api/status.h"
 
@@ -91,6 +92,17 @@ struct FakeDaemon::Impl final : v1::Heddle::Service {
   HEDDLE_METHOD(SystemInfo, v1::Empty, v1::SystemInfoReply)
   HEDDLE_METHOD(Reset, v1::Empty, v1::Empty)
 #undef HEDDLE_METHOD
+
+  // The other service of the socket, whose calls are told with its name.
+  struct Flows final : v1::Flows::Service {
+    explicit Flows(Impl& all) : impl(all) {}
+    grpc::Status Read(ServerContext* context, const v1::ReadFlowsRequest* request,
+                      v1::FlowList* reply) override {
+      return impl.answer(context, "ReadFlows", *request, reply);
+    }
+    Impl& impl;
+  };
+  Flows flows{*this};
 };
 
 FakeDaemon::FakeDaemon() : impl_(std::make_unique<Impl>()) {
@@ -100,6 +112,7 @@ FakeDaemon::FakeDaemon() : impl_(std::make_unique<Impl>()) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket_, grpc::InsecureServerCredentials());
   builder.RegisterService(impl_.get());
+  builder.RegisterService(&impl_->flows);
   impl_->server = builder.BuildAndStart();
   CHECK(impl_->server != nullptr);
 }
