@@ -20,7 +20,7 @@ flows::Query query_of(const api::v1::ReadFlowsRequest& request) {
           .reason = request.reason()};
 }
 
-void fill(const flows::Page& page, api::v1::FlowList& out) {
+void fill_page(const flows::Page& page, api::v1::FlowList& out) {
   out.set_last(page.last);
   out.set_lost(page.lost);
   for (const flows::Flow& flow : page.flows) {
@@ -48,7 +48,7 @@ grpc::Status FlowService::Read(grpc::ServerContext*, const api::v1::ReadFlowsReq
   const flows::Query query = query_of(*request);
   const auto page = source_.read(query, std::chrono::steady_clock::now() + query.wait);
   if (!page) return api::to_status(page.error());
-  fill(*page, *reply);
+  fill_page(*page, *reply);
   return grpc::Status::OK;
 }
 
