@@ -42,9 +42,10 @@ dataplane::BackendUse use_of(model::EndpointState state) {
   return dataplane::BackendUse::failing;
 }
 
-dataplane::BackendAddress backend_of(const model::Endpoint& endpoint, std::uint16_t port) {
+dataplane::BackendAddress backend_of(const model::View& view, const model::Endpoint& endpoint,
+                                     std::uint16_t port) {
   const auto weight = std::clamp<std::uint32_t>(endpoint.weight, 1, 255);
-  return {endpoint.address.address, port, use_of(endpoint.state),
+  return {endpoint.address.address, port, use_of(view.state_of(endpoint)),
           static_cast<std::uint8_t>(weight)};
 }
 
@@ -65,7 +66,7 @@ void plan_service(const Survey& survey, const model::Network& network,
                                   .affinity = affinity};
     for (const model::Endpoint* backend : backends) {
       if (!serves(*backend, port)) continue;
-      entry.backends.push_back(backend_of(*backend, port.port));
+      entry.backends.push_back(backend_of(survey.view(), *backend, port.port));
     }
     std::ranges::sort(entry.backends);
     const auto repeated = std::ranges::unique(entry.backends);

@@ -37,6 +37,8 @@ class Survey final {
   // Whether the network has an endpoint here whose sandbox exists, in the scope or not.
   bool present(const model::Id& network) const;
 
+  const model::View& view() const { return view_; }
+
   // Endpoints of a present network that name the service, which is in the scope, and may still have
   // connections: those that are not gone, on nodes that answer.
   const std::vector<const model::Endpoint*>& backends(const model::Id& network,

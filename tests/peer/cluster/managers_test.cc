@@ -1,5 +1,5 @@
-// Swarms of several managers, each with an etcd of its own, and what they are there for: one of them
-// may be lost. All in one process, in a network namespace of its own.
+// Swarms of several managers, each with an etcd of its own, and what they are there for: one of
+// them may be lost. All in one process, in a network namespace of its own.
 #include <signal.h>
 #include <sys/types.h>
 

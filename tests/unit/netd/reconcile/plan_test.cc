@@ -116,6 +116,17 @@ TEST_F(PlanTest, BackendsThatDrainOrFailStayAndDrawNothingNew) {
                                            ip("10.40.0.5"), 8080, BackendUse::draining, 3}));
 }
 
+TEST_F(PlanTest, BackendsOfADrainedNodeDrain) {
+  build.workload("c1");
+  backend(build.remote("h2", "c2", "app", "10.40.0.3"));
+  backend(build.endpoint("c1", "app", "10.40.0.5"));
+  build.service("web", "app", "10.40.15.1");
+  view().drained.insert("h2");
+  ASSERT_THAT(web(planned()).backends, SizeIs(2));
+  EXPECT_EQ(web(planned()).backends[0].use, dataplane::BackendUse::draining);
+  EXPECT_EQ(web(planned()).backends[1].use, dataplane::BackendUse::ready);
+}
+
 TEST_F(PlanTest, AServiceHasAnEntryPerPortAndABackendOnlyWhereItServesIt) {
   build.workload("c1");
   backend(build.endpoint("c1", "app", "10.40.0.5"));
