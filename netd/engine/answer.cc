@@ -15,8 +15,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxName = 255;
-constexpr std::size_t kMaxWord = 4096;  // a network mode may hold a path
-constexpr std::size_t kMaxMessage = 300;
+constexpr std::size_t kMaxWord = 4096;                 // a network mode may hold a path
 constexpr std::int64_t kMaxPid = 1 << 22;              // PID_MAX_LIMIT, proc(5)
 constexpr std::chrono::seconds kMaxStopTimeout{3600};  // -1 says: for ever
 constexpr int kRtMin = 34, kRtMax = 64;                // as engines count them
@@ -210,28 +209,6 @@ Result<std::optional<Event>> parse_event(std::string_view text) {
   }
   if (error) return std::unexpected(*error);
   return event;
-}
-
-std::string parse_message(std::string_view text) {
-  const auto value = parse_json(text);
-  if (!value || !value->is_object()) return "";
-  const json::value* message = value->as_object().if_contains("message");
-  if (message == nullptr || !message->is_string()) return "";
-  std::string said(message->as_string().data(), std::min(message->as_string().size(), kMaxMessage));
-  std::ranges::replace_if(said, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
-  while (said.ends_with(' ')) said.pop_back();
-  return said;
-}
-
-std::optional<ApiVersion> parse_version(std::string_view text) {
-  ApiVersion version;
-  const char* const end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, version.major);
-  if (major.ec != std::errc() || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
-  if (minor.ec != std::errc() || minor.ptr != end) return std::nullopt;
-  if (version.major < 0 || version.minor < 0) return std::nullopt;
-  return version;
 }
 
 std::optional<int> parse_signal(std::string_view text) {

@@ -22,18 +22,6 @@ Result<std::vector<Listed>> parse_list(std::string_view json);
 // One line of GET /events; nothing when it is not about a container.
 Result<std::optional<Event>> parse_event(std::string_view json);
 
-// The sentence in the body of a refusal, on one line; "" when there is none.
-std::string parse_message(std::string_view json);
-
-// 1.41, as engines name versions of their API.
-struct ApiVersion {
-  int major = 0;
-  int minor = 0;
-  std::string format() const { return std::to_string(major) + "." + std::to_string(minor); }
-  friend auto operator<=>(const ApiVersion&, const ApiVersion&) = default;
-};
-std::optional<ApiVersion> parse_version(std::string_view text);
-
 // `15`, `SIGTERM`, `TERM`, `SIGRTMIN+3`; nothing for what is no signal of Linux.
 std::optional<int> parse_signal(std::string_view text);
 

@@ -1,15 +1,13 @@
 #pragma once
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/engine/api.h"
 #include "netd/engine/answer.h"
-#include "netd/engine/connection.h"
 #include "netd/engine/container.h"
 #include "netd/model/objects.h"
 
@@ -34,7 +32,7 @@ struct Engine {
 // `unsupported` when no version fits; `internal` for answers that make no sense.
 class Client final {
  public:
-  Client(Engine engine, int interrupt) : engine_(std::move(engine)), interrupt_(interrupt) {}
+  Client(Engine engine, int interrupt);
 
   const Engine& engine() const { return engine_; }
 
@@ -46,20 +44,14 @@ class Client final {
   Result<std::unique_ptr<LineStream>> events(const std::string& since, Deadline deadline);
 
   // What went wrong on the way, in the words of somebody who can help.
-  Error complain(Error error) const;
+  Error complain(Error error) const { return api_.complain(std::move(error)); }
 
  private:
-  Result<std::string> version(Deadline deadline);
-  Result<Answer> ask(const std::string& path, Deadline deadline);
-  void forget_version();
   Result<Container> explain_refusal(std::string_view container, const Answer& answer,
                                     Deadline deadline);
-  Error refused(const Answer& answer) const;
 
-  Engine engine_;
-  int interrupt_;
-  std::mutex mutex_;
-  std::optional<ApiVersion> version_;  // agreed on; again after the engine did not answer
+  const Engine engine_;
+  Api api_;
 };
 
 }  // namespace heddle::engine

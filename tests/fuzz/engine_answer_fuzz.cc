@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/base/check.h"
+#include "common/engine/api.h"
 #include "netd/engine/answer.h"
 #include "tests/fuzz/support/seeded.h"
 #include "tests/fuzz/support/target.h"

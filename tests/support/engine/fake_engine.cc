@@ -29,16 +29,25 @@ std::string chunk(const std::string& text) {
   return size + text + "\r\n";
 }
 
-std::string target_of(int fd) {
-  std::string head;
-  while (head.find("\r\n\r\n") == std::string::npos) {
+FakeEngine::Request read_request(int fd) {
+  std::string text;
+  std::size_t head = std::string::npos;
+  std::size_t body = 0;
+  while (head == std::string::npos || text.size() < head + body) {
     char buffer[1024];
     const ssize_t n = ::recv(fd, buffer, sizeof buffer, 0);
-    if (n <= 0) return "";
-    head.append(buffer, static_cast<std::size_t>(n));
+    if (n <= 0) return {};
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (head != std::string::npos || text.find("\r\n\r\n") == std::string::npos) continue;
+    head = text.find("\r\n\r\n") + 4;
+    constexpr std::string_view kLength = "Content-Length: ";
+    if (const auto length = text.find(kLength); length < head)
+      body = std::stoul(text.substr(length + kLength.size()));
   }
-  const auto begin = head.find(' ') + 1;
-  return head.substr(begin, head.find(' ', begin) - begin);
+  const auto begin = text.find(' ') + 1;
+  return {.method = text.substr(0, begin - 1),
+          .target = text.substr(begin, text.find(' ', begin) - begin),
+          .body = text.substr(head)};
 }
 
 }  // namespace
@@ -89,9 +98,10 @@ void FakeEngine::accept_all(int listener) {
 
 // One request to a connection. Streams and those kept waiting stay open.
 void FakeEngine::serve(int fd) {
-  const std::string target = target_of(fd);
+  const Request request = read_request(fd);
+  const std::string& target = request.target;
   const std::lock_guard lock(mutex_);
-  requests_.push_back(target);
+  requests_.push_back(request);
   for (const auto& [part, bytes] : answers_) {
     if (target.find(part) == std::string::npos) continue;
     if (!bytes) {
@@ -187,13 +197,20 @@ void FakeEngine::answer_as_before(const std::string& part) {
 
 std::vector<std::string> FakeEngine::requests() const {
   const std::lock_guard lock(mutex_);
-  return requests_;
+  std::vector<std::string> targets;
+  for (const Request& request : requests_) targets.push_back(request.target);
+  return targets;
+}
+
+FakeEngine::Request FakeEngine::last_request() const {
+  const std::lock_guard lock(mutex_);
+  return requests_.empty() ? Request{} : requests_.back();
 }
 
 std::size_t FakeEngine::count(const std::string& part) const {
-  const std::lock_guard lock(mutex_);
+  const auto all = requests();
   return static_cast<std::size_t>(std::ranges::count_if(
-      requests_, [&](const auto& target) { return target.find(part) != std::string::npos; }));
+      all, [&](const auto& target) { return target.find(part) != std::string::npos; }));
 }
 
 std::size_t FakeEngine::listeners() const {

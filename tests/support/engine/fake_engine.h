@@ -49,6 +49,12 @@ class FakeEngine final {
   void start();
 
   std::vector<std::string> requests() const;  // targets, in order
+  struct Request {
+    std::string method;
+    std::string target;
+    std::string body;
+  };
+  Request last_request() const;
   std::size_t count(const std::string& part) const;
   std::size_t listeners() const;  // open streams of events
 
@@ -63,7 +69,7 @@ class FakeEngine final {
   mutable std::mutex mutex_;
   std::map<std::string, Container> containers_;
   std::vector<std::pair<std::string, std::optional<std::string>>> answers_;
-  std::vector<std::string> requests_;
+  std::vector<Request> requests_;
   std::vector<int> streams_;
   std::vector<int> waiting_;
   long next_time_ = 1'700'000'000;

@@ -143,20 +143,6 @@ TEST(ParseSignal, AsPeopleWriteThem) {
   }
 }
 
-TEST(ParseVersion, AndNothingElse) {
-  EXPECT_EQ(parse_version("1.41"), (ApiVersion{1, 41}));
-  EXPECT_LT((ApiVersion{1, 9}), (ApiVersion{1, 24}));
-  for (const char* bad : {"", "1", "1.", ".4", "1.41x", "-1.2", "1.-2", "v1.41"}) {
-    EXPECT_EQ(parse_version(bad), std::nullopt) << bad;
-  }
-}
-
-TEST(ParseMessage, OneLineOfIt) {
-  EXPECT_EQ(parse_message("{\"message\":\"no\\nsuch\\n\"}"), "no such");
-  EXPECT_EQ(parse_message("<html>"), "");
-  EXPECT_EQ(parse_message(R"({"message":5})"), "");
-}
-
 TEST(IsReference, NothingThatLeadsElsewhere) {
   for (const char* good : {"web", "a1b2", "Web_1.x-y", "0"})
     EXPECT_TRUE(is_reference(good)) << good;

@@ -1,4 +1,4 @@
-#include "netd/engine/connection.h"
+#include "common/engine/connection.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -45,7 +45,7 @@ Result<Ready> wait_for(int fd, short events, int interrupt, Deadline deadline) {
 // The same, where anything but readiness is an error.
 Result<> need_ready(int fd, short events, int interrupt, Deadline deadline) {
   TRY(const Ready ready, wait_for(fd, events, interrupt, deadline));
-  if (ready == Ready::interrupted) return fail(Errc::cancelled, "heddled is ending");
+  if (ready == Ready::interrupted) return fail(Errc::cancelled, "this program is ending");
   if (ready == Ready::late) return fail(Errc::timeout, "the engine does not answer in time");
   return {};
 }
@@ -76,7 +76,7 @@ Result<UniqueFd> dial(const Request& request, Deadline deadline) {
     }
     const Deadline again = std::min(deadline, after(std::chrono::milliseconds(20)));
     TRY(const Ready ready, wait_for(-1, 0, request.interrupt, again));
-    if (ready == Ready::interrupted) return fail(Errc::cancelled, "heddled is ending");
+    if (ready == Ready::interrupted) return fail(Errc::cancelled, "this program is ending");
     if (std::chrono::steady_clock::now() >= deadline) {
       return fail(Errc::timeout, "the engine does not accept connections");
     }
@@ -86,10 +86,15 @@ Result<UniqueFd> dial(const Request& request, Deadline deadline) {
 
 Result<> send_request(int fd, const Request& request, std::string_view connection,
                       Deadline deadline) {
-  const std::string text = "GET " + request.target +
-                           " HTTP/1.1\r\nHost: heddle\r\nUser-Agent: heddled\r\n"
-                           "Accept: application/json\r\nConnection: " +
-                           std::string(connection) + "\r\n\r\n";
+  std::string text = request.method + " " + request.target +
+                     " HTTP/1.1\r\nHost: heddle\r\nUser-Agent: heddle\r\n"
+                     "Accept: application/json\r\nConnection: " +
+                     std::string(connection) + "\r\n";
+  // A POST without a body says so: engines wait for one otherwise (RFC 9112, section 6.3).
+  if (!request.body.empty()) text += "Content-Type: application/json\r\n";
+  if (request.method != "GET")
+    text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  text += "\r\n" + request.body;
   for (std::size_t sent = 0; sent < text.size();) {
     const ssize_t n = ::send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (n >= 0) {
@@ -147,7 +152,7 @@ std::string header_of(const auto& message, std::string_view name) {
 
 }  // namespace
 
-Result<Answer> get(const Request& request, Deadline deadline) {
+Result<Answer> exchange(const Request& request, Deadline deadline) {
   TRY(const UniqueFd fd, dial(request, deadline));
   TRY_DO(send_request(fd.get(), request, "close", deadline));
   http::response_parser<http::string_body> parser;

@@ -23,9 +23,11 @@ struct Request {
   std::string socket;
   std::string target;  // /containers/json
   int interrupt = -1;
+  std::string method = "GET";
+  std::string body{};  // JSON; empty: none
 };
 inline constexpr std::size_t kMaxBody = 16 << 20;
-Result<Answer> get(const Request& request, Deadline deadline);
+Result<Answer> exchange(const Request& request, Deadline deadline);
 
 // An answer that does not end: one line after another.
 class LineStream final {
