@@ -19,23 +19,14 @@ struct KindEffect {
   Effect effect;
 };
 // What is known by its kind alone; how steps and checks ended says their `ok`.
-constexpr auto kKinds = std::to_array<KindEffect>({{"kill", Effect::down},
-                                                   {"down", Effect::down},
-                                                   {"pause", Effect::down},
-                                                   {"kill-daemon", Effect::down},
-                                                   {"daemon-died", Effect::down},
-                                                   {"disk-full", Effect::down},
-                                                   {"start", Effect::up},
-                                                   {"restart", Effect::up},
-                                                   {"up", Effect::up},
-                                                   {"restart-daemon", Effect::up},
-                                                   {"resume", Effect::up},
-                                                   {"cut", Effect::cut},
-                                                   {"partition", Effect::cut},
-                                                   {"mend", Effect::mended},
-                                                   {"heal", Effect::mended},
-                                                   {"impair", Effect::impaired},
-                                                   {"clear", Effect::cleared}});
+constexpr auto kKinds = std::to_array<KindEffect>(
+    {{"kill", Effect::down},         {"down", Effect::down},          {"pause", Effect::down},
+     {"kill-daemon", Effect::down},  {"daemon-died", Effect::down},   {"stop", Effect::down},
+     {"freeze", Effect::down},       {"disk-full", Effect::impaired}, {"clock", Effect::impaired},
+     {"start", Effect::up},          {"restart", Effect::up},         {"up", Effect::up},
+     {"restart-daemon", Effect::up}, {"resume", Effect::up},          {"cut", Effect::cut},
+     {"partition", Effect::cut},     {"mend", Effect::mended},        {"heal", Effect::mended},
+     {"impair", Effect::impaired},   {"clear", Effect::cleared}});
 
 std::string text_of(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
@@ -84,72 +75,46 @@ class Reader {
     event.at_ms = at_ms;
     event.kind = "step";
     event.subject = text_of(step, "on");
-    const std::string command = text_of(step, "command");
     const std::string name = text_of(step, "name");
-    event.text = name.empty() ? command : name;
+    event.text = name.empty() ? text_of(step, "command") : name;
     const bool passed = flag_of(step, "passed").value_or(false);
     event.effect = passed ? Effect::held : Effect::failed;
-    constexpr std::array<std::pair<std::string_view, Effect>, 4> kFaults{
-        {{"cut the power of ", Effect::down},
-         {"kill -9 heddled on ", Effect::down},
-         {"start heddled again on ", Effect::up},
-         {"switch ", Effect::up}}};
-    for (const auto& [start, effect] : kFaults) {
-      if (!event.subject.empty() || !passed || !command.starts_with(start)) continue;
-      event.subject = command.substr(start.size());
-      if (start == "switch " && event.subject.ends_with(" on"))
-        event.subject.resize(event.subject.size() - 3);
-      event.effect = effect;
-    }
+    const std::string fault = text_of(step, "fault");
+    if (passed && !fault.empty()) event.effect = effect_of_fault(fault);
     find_subjects(event);
     return event;
   }
 
-  // An entry of the timeline of faults: `what` it is, and a sentence.
-  Event read_entry(const json::object& entry, std::int64_t at_ms) {
+  // An entry of the timeline of faults: `what` it is, `on` whom, of a fault its name, and a
+  // sentence.
+  Event read_entry(const json::object& entry, std::int64_t at_ms) const {
     Event event;
     event.at_ms = at_ms;
     event.kind = text_of(entry, "what");
     event.text = text_of(entry, "text");
-    event.subject = event.text;
+    event.subject = joined(entry, "on");
     find_subjects(event);
-    event.subject.clear();
     if (event.kind == "broke" || event.kind == "problem") event.effect = Effect::failed;
     if (event.kind == "recovered" || event.kind == "held") event.effect = Effect::held;
-    if (event.kind == "fault") {
-      event.effect = effect_of_fault(event.text);
-      if (event.effect == Effect::cut) severed_ = event;
-    }
-    if (event.kind == "undo") {
-      event.effect = Effect::restored;
-      // `the partition heals` names nobody.
-      if (event.nodes.empty() && event.links.empty()) event.nodes = severed_.nodes;
-    }
+    if (event.kind == "fault") event.effect = effect_of_fault(text_of(entry, "fault"));
+    if (event.kind == "undo") event.effect = Effect::restored;
     return event;
   }
 
  private:
-  static Effect effect_of_fault(std::string_view text) {
-    constexpr auto kWords =
-        std::to_array<std::pair<std::string_view, Effect>>({{"kill", Effect::down},
-                                                            {"kill-daemon", Effect::down},
-                                                            {"pause", Effect::down},
-                                                            {"stop", Effect::down},
-                                                            {"cut", Effect::cut},
-                                                            {"partition:", Effect::cut},
-                                                            {"passes", Effect::cut},
-                                                            {"impair", Effect::impaired},
-                                                            {"disk", Effect::impaired},
-                                                            {"clock", Effect::impaired}});
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t end = std::min(text.find(' ', at), text.size());
-      const auto word = text.substr(at, end - at);
-      const auto known =
-          std::ranges::find(kWords, word, &std::pair<std::string_view, Effect>::first);
-      if (known != kWords.end()) return known->second;
-      at = end + 1;
+  static std::string joined(const json::object& object, std::string_view key) {
+    std::string out;
+    const json::value* list = object.if_contains(key);
+    if (!list || !list->is_array()) return out;
+    for (const json::value& name : list->as_array()) {
+      if (name.is_string()) out += (out.empty() ? "" : ", ") + std::string(name.as_string());
     }
-    return Effect::note;
+    return out;
+  }
+
+  static Effect effect_of_fault(std::string_view fault) {
+    const auto known = std::ranges::find(kKinds, fault, &KindEffect::kind);
+    return known == kKinds.end() ? Effect::note : known->effect;
   }
 
   static Effect effect_of(const std::string& kind, const std::string& effect,
@@ -166,7 +131,6 @@ class Reader {
   void find_subjects(Event& event) const {
     std::string word;
     const auto take = [&] {
-      while (word.ends_with(':') || word.ends_with('.')) word.pop_back();  // of a sentence
       if (const auto node = nodes_.find(word); node != nodes_.end())
         event.nodes.push_back(node->second);
       if (const auto link = links_.find(word); link != links_.end())
@@ -174,7 +138,7 @@ class Reader {
       word.clear();
     };
     for (const char c : event.subject) {
-      if (std::string_view(", ()|").find(c) != std::string_view::npos) {
+      if (std::string_view(", ").find(c) != std::string_view::npos) {
         take();
       } else {
         word += c;
@@ -185,7 +149,6 @@ class Reader {
 
   std::map<std::string, std::size_t, std::less<>> nodes_;
   std::map<std::string, std::size_t, std::less<>> links_;
-  Event severed_;  // the last partition
 };
 
 const json::array* array_of(const json::object& object, std::string_view key) {
@@ -204,7 +167,7 @@ void read_steps(const json::array& steps, const Reader& reader, std::vector<Even
   }
 }
 
-void read_timeline(const json::object& timeline, Reader& reader, std::vector<Event>& out) {
+void read_timeline(const json::object& timeline, const Reader& reader, std::vector<Event>& out) {
   const std::int64_t began = number_of(timeline, "began_ms").value_or(0);
   const json::array* entries = array_of(timeline, "entries");
   if (!entries) return;
@@ -246,7 +209,7 @@ Result<std::vector<Event>> read_report(std::string_view text, const Graph& graph
   if (!events && !steps)
     return fail(Errc::invalid,
                 "has neither \"events\" nor \"steps\"; `heddle lab run --format json` prints them");
-  Reader reader(graph);
+  const Reader reader(graph);
   std::vector<Event> out;
   if (events) {
     for (const json::value& value : *events) {

@@ -27,10 +27,10 @@ struct Event {
 };
 
 // Reads what `heddle lab run --format json` printed: its `steps` (at their `at_ms`, or one after
-// the other) and the `entries` of its `timeline`, whose subjects are the hosts, nodes and links
-// that their texts name; or, where there are, `events`, objects with `at_ms`, `kind`, `subject`,
-// `text` and `ok`. What an event lacks is taken for empty, what it has beyond is left alone. In
-// order of time. Errors: `invalid` when it is no report, or one of another lab.
+// the other) and the `entries` of its `timeline`, whose subjects are what they are `on`; or, where
+// there are, `events`, objects with `at_ms`, `kind`, `subject`, `text` and `ok`. What an event
+// lacks is taken for empty, what it has beyond is left alone. In order of time. Errors: `invalid`
+// when it is no report, or one of another lab.
 Result<std::vector<Event>> read_report(std::string_view json, const Graph& graph);
 
 inline constexpr std::size_t kMaxReport = 64U << 20;  // bytes

@@ -82,7 +82,8 @@ json::array steps_of(const Report& report) {
   for (const steps::StepReport& step : report.steps.steps) {
     out.push_back({{"number", step.number},
                    {"name", step.name},
-                   {"on", step.place},
+                   {"on", step.fault.empty() ? step.place : step.hit},
+                   {"fault", step.fault},
                    {"command", step.command},
                    {"passed", step.passed},
                    {"problems", array_of(step.problems)},
@@ -118,10 +119,14 @@ json::array checks_of(const Report& report) {
 
 json::array entries_of(const Report& report) {
   json::array out;
-  for (const Entry& entry : report.entries)
-    out.push_back({{"at_ms", entry.at.count()},
-                   {"what", std::string(name_of(entry.what))},
-                   {"text", entry.text}});
+  for (const Entry& entry : report.entries) {
+    json::object object{{"at_ms", entry.at.count()},
+                        {"what", std::string(name_of(entry.what))},
+                        {"text", entry.text}};
+    if (!entry.on.empty()) object["on"] = array_of(entry.on);
+    if (!entry.fault.empty()) object["fault"] = entry.fault;
+    out.push_back(std::move(object));
+  }
   return out;
 }
 

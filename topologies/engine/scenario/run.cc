@@ -32,6 +32,15 @@ std::string when_of(const format::Check& check) {
   return "";
 }
 
+// Whom a fault hits: of a partition, who is on its sides.
+std::vector<std::string> hit_by(const faults::Occurrence& occurrence) {
+  const auto* partition = std::get_if<format::fault::Partition>(&occurrence.action);
+  if (!partition) return occurrence.on;
+  std::vector<std::string> out;
+  for (const auto& side : partition->sides) out.insert(out.end(), side.begin(), side.end());
+  return out;
+}
+
 std::string about(const Watcher::Told& told) {
   const std::string what = told.check.name + " (" + told.place + ")";
   if (told.change == Change::held) return what + " holds";
@@ -114,12 +123,19 @@ class Timeline {
     std::string text = strikes ? faults::describe(occurrence) : faults::describe_undo(occurrence);
     if (strikes && !occurrence.name.empty()) text = occurrence.name + ": " + text;
     if (late > kPunctual) text += "   (" + checks::format_time(late) + " late)";
-    tell(strikes ? Entry::What::fault : Entry::What::undo, text);
+    const auto entry = [&](Entry::What what, const std::string& said) {
+      tell({.what = what,
+            .at = elapsed(),
+            .text = said,
+            .on = hit_by(occurrence),
+            .fault = std::string(format::name_of(occurrence.action))});
+    };
+    entry(strikes ? Entry::What::fault : Entry::What::undo, text);
     const auto done = strikes ? disturber_.strike(event.occurrence, occurrence)
                               : disturber_.undo(event.occurrence, occurrence);
-    for (const std::string& why : done.passed_over) tell(Entry::What::passed_over, why);
+    for (const std::string& why : done.passed_over) entry(Entry::What::passed_over, why);
     for (const std::string& problem : done.problems) {
-      tell(Entry::What::problem, problem);
+      entry(Entry::What::problem, problem);
       report_.problems.push_back(problem);
     }
   }
@@ -128,11 +144,16 @@ class Timeline {
     Entry::What what = Entry::What::held;
     if (told.change == Change::broke) what = Entry::What::broke;
     if (told.change == Change::recovered) what = Entry::What::recovered;
-    tell(what, about(told), told.look.from);
+    tell({.what = what,
+          .at = told.look.from,
+          .text = about(told),
+          .on = {place_of(told.place).member}});
   }
-  void tell(Entry::What what, const std::string& text) { tell(what, text, elapsed()); }
-  void tell(Entry::What what, const std::string& text, Milliseconds at) {
-    report_.entries.push_back({.what = what, .at = at, .text = text});
+  void tell(Entry::What what, const std::string& text) {
+    tell({.what = what, .at = elapsed(), .text = text});
+  }
+  void tell(Entry entry) {
+    report_.entries.push_back(std::move(entry));
     listener_.happened(report_.entries.back());
   }
 

@@ -19,6 +19,9 @@ struct Entry {
   What what = What::began;
   Milliseconds at{0};
   std::string text;
+  // What it is about: whom the fault hits (of links an end), where the check looks from.
+  std::vector<std::string> on{};
+  std::string fault{};  // `kill`, of a fault and its undoing
 };
 std::string_view name_of(Entry::What what);
 

@@ -41,6 +41,10 @@ class StepRun {
   }
 
  private:
+  void does(std::string_view fault, const std::vector<std::string>& names) {
+    report_.fault = fault;
+    report_.hit = joined(names);
+  }
   void describe(const format::RunAction& action) {
     report_.place = joined(action.on);
     report_.command = expand_known(action.shown, variables_);
@@ -51,28 +55,38 @@ class StepRun {
     report_.command = "wait for the end of " + action.background;
   }
   void describe(const format::KillAction& action) {
-    report_.command = "cut the power of " + joined(action.hosts);
+    does("kill", action.hosts);
+    report_.command = "cut the power of " + report_.hit;
   }
   void describe(const format::StartAction& action) {
-    report_.command = "switch " + joined(action.hosts) + " on";
+    does("start", action.hosts);
+    report_.command = "switch " + report_.hit + " on";
   }
   void describe(const format::KillDaemonAction& action) {
-    report_.command = "kill -9 heddled on " + joined(action.hosts);
+    does("kill-daemon", action.hosts);
+    report_.command = "kill -9 heddled on " + report_.hit;
   }
   void describe(const format::RestartDaemonAction& action) {
-    report_.command = "start heddled again on " + joined(action.hosts);
+    does("restart-daemon", action.hosts);
+    report_.command = "start heddled again on " + report_.hit;
   }
   void describe(const format::PauseAction& action) {
     report_.command = "wait " + std::to_string(action.time.count()) + " ms";
   }
 
   void describe(const format::FaultStep& action) {
-    report_.command = format::name_of(action.action);
+    does(format::name_of(action.action), action.on.names);
+    report_.command = report_.fault;
     if (action.on.how != format::Target::How::named) report_.command += ", as the seed chooses";
     if (!action.on.names.empty()) report_.command += " " + joined(action.on.names);
   }
   void describe(const format::MendAction& action) {
     using What = format::MendAction::What;
+    does(action.what == What::partition ? "heal"
+         : action.what == What::cut     ? "mend"
+         : action.what == What::freeze  ? "resume"
+                                        : "clear",
+         action.names);
     report_.command = action.what == What::partition ? "heal all partitions"
                       : action.what == What::cut     ? "mend " + joined(action.names)
                       : action.what == What::freeze  ? "let " + joined(action.names) + " go on"

@@ -52,6 +52,8 @@ struct StepReport {
   std::string name;
   std::string place;    // where; empty for faults
   std::string command;  // as it ran, or the fault in words
+  std::string fault{};  // `kill`, `mend`: of a step that is one
+  std::string hit{};    // whom; several with `, ` between them
   bool passed = false;
   std::vector<std::string> problems;
   std::chrono::milliseconds at{0};  // it began, since the run did

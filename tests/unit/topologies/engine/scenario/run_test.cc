@@ -304,6 +304,9 @@ TEST(Report, OneTimelineJsonAndJUnit) {
   EXPECT_FALSE(json.at("passed").as_bool());
   EXPECT_EQ(json.at("checks").at(0).at("outages").as_array().size(), 1U);
   EXPECT_EQ(json.at("timeline").at("entries").at(1).at("text").as_string(), "kill h2");
+  const auto& fault = json.at("timeline").at("entries").at(1);
+  EXPECT_EQ(boost::json::serialize(fault.at("on")), "[\"h2\"]");
+  EXPECT_EQ(fault.at("fault").as_string(), "kill");
   const std::string junit = format_junit(report);
   EXPECT_THAT(junit, HasSubstr("tests=\"2\" failures=\"1\""));
   EXPECT_THAT(junit, HasSubstr("name=\"a &lt; b\""));
