@@ -19,6 +19,11 @@ constexpr std::size_t kAtOnce = 32;            // places of a step
 constexpr std::size_t kMaxHops = 16;           // of a route
 constexpr std::size_t kMaxBridgePorts = 1023;  // Linux's BR_MAX_PORTS
 
+// Prints a route, over those links that are there: not those to nodes that a filter leaves out.
+constexpr std::string_view kTo =
+    "to() { d=$1; n=; shift; while [ $# -gt 0 ]; do [ ! -e /sys/class/net/$1 ] || "
+    "n=\"$n nexthop via $2\"; shift 2; done; [ -z \"$n\" ] || echo \"route add $d$n\"; }; ";
+
 std::string loopback_of(std::size_t node) {
   return IpAddr::v4(kLoopbacks + static_cast<std::uint32_t>(node) + 1).format();
 }
@@ -97,13 +102,17 @@ class Writer {
       const auto hops = next_hops(net_, to);
       for (std::size_t from = 0; from < net_.names.size(); ++from) {
         if (from == to) continue;
-        std::string route = "route add " + loopback_of(to) + " src " + loopback_of(from);
+        std::string route = "to '" + loopback_of(to) + " src " + loopback_of(from) + "'";
         const std::size_t count = std::min(hops[from].size(), kMaxHops);
         for (std::size_t i = 0; i < count; ++i)
-          route += (count > 1 ? " nexthop via " : " via ") + far_address(hops[from][i], from);
+          route +=
+              " " + near_interface(hops[from][i], from) + " " + far_address(hops[from][i], from);
         routes_of_[from].push_back(std::move(route));
       }
     }
+  }
+  const std::string& near_interface(std::size_t edge, std::size_t from) const {
+    return net_.edges[edge].a == from ? ends_[edge].first : ends_[edge].second;
   }
   std::string far_address(std::size_t edge, std::size_t from) const {
     const bool from_a = net_.edges[edge].a == from;
@@ -123,16 +132,17 @@ class Writer {
     out_ += "\n";
     if (!inside.empty()) out_ += "      " + inside + "\n";
     out_ += "      exec:\n";
-    std::string line = "printf '%s\\n' 'addr add " + loopback_of(node) + "/32 dev lo'";
+    std::string lines = "echo addr add " + loopback_of(node) + "/32 dev lo";
     for (const std::string& route : routes_of_[node]) {
-      if (line.size() > kExecBytes) flush_exec(line);
-      line += (line.empty() ? "printf '%s\\n' '" : " '") + route + "'";
+      if (lines.size() > kExecBytes) flush_exec(lines);
+      lines += (lines.empty() ? "" : "; ") + route;
     }
-    flush_exec(line);
+    flush_exec(lines);
   }
-  void flush_exec(std::string& line) {
-    out_ += "        - " + yaml_scalar(line + " | ip -batch -") + "\n";
-    line.clear();
+  void flush_exec(std::string& lines) {
+    out_ +=
+        "        - " + yaml_scalar(std::string(kTo) + "{ " + lines + "; } | ip -batch -") + "\n";
+    lines.clear();
   }
 
   void write_link(std::size_t edge) {

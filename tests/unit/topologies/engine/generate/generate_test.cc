@@ -134,9 +134,8 @@ TEST(Generate, RoutesTakeAllShortestWays) {
   const auto text = generate(Clos{{2, 2}}, {.routes = true});
   ASSERT_TRUE(text);
   // From node1-1 (10.127.0.1) to node1-2 (10.127.0.2) over both spines.
-  EXPECT_THAT(*text, HasSubstr("'route add 10.127.0.2 src 10.127.0.1 nexthop via 10.128.0.1 "
-                               "nexthop via 10.128.0.3'"));
-  EXPECT_THAT(*text, HasSubstr("'route add 10.127.0.3 src 10.127.0.1 via 10.128.0.1'"));
+  EXPECT_THAT(*text, HasSubstr("to '10.127.0.2 src 10.127.0.1' eth1 10.128.0.1 eth2 10.128.0.3;"));
+  EXPECT_THAT(*text, HasSubstr("to '10.127.0.3 src 10.127.0.1' eth1 10.128.0.1;"));
   const format::Lab lab = lab_of(Clos{{2, 2}}, {.routes = true});
   EXPECT_EQ(lab.nodes[0].sysctls.at("net.ipv4.ip_forward"), "1");
   EXPECT_EQ(lab.nodes[0].exec.size(), 1U);
