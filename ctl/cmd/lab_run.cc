@@ -25,12 +25,14 @@ constexpr Flag kRunFlags[] = {
     {"--search", "",
      "in place of the file's faults, each link cut and each host and node killed, "
      "then every two of them: which breaks which checks"},
+    {"--search-limit", "N", "so many failures at most (1000), the single ones first"},
     kNodeFilter,
     kLabDir};
 
 struct RunOptions {
   std::uint64_t seed = 0;
   unsigned repeat = 1;
+  unsigned search_limit = 1000;
 };
 
 Result<std::uint64_t> parse_seed(const std::string& text) {
@@ -49,6 +51,12 @@ Result<RunOptions> options_of(const Arguments& arguments, const format::Lab& lab
   }
   if (arguments.has("--repeat")) {
     TRY(out.repeat, parse_number("--repeat", arguments.text("--repeat"), {1, 100'000}));
+  }
+  if (arguments.has("--search-limit")) {
+    TRY(out.search_limit,
+        parse_number("--search-limit", arguments.text("--search-limit"), {1, 10'000'000}));
+    if (!arguments.has("--search"))
+      return fail(Errc::invalid, "--search-limit bounds --search; give that too");
   }
   const int modes =
       arguments.has("--repeat") + arguments.has("--shrink") + arguments.has("--search");
@@ -108,7 +116,9 @@ Result<int> run(const Arguments& arguments, Context& context) {
                                       .keep = arguments.has("--keep")},
                                      context);
   if (!runs) return failed(context, runs.error());
-  if (arguments.has("--search")) return search_failures(context, *lab, options.seed, **runs);
+  if (arguments.has("--search"))
+    return search_failures(context, *lab, {.seed = options.seed, .limit = options.search_limit},
+                           **runs);
   if (arguments.has("--repeat"))
     return repeat_runs(context, *lab, {.first_seed = options.seed, .runs = options.repeat}, **runs);
   return run_once(arguments, context, *lab, options, **runs);

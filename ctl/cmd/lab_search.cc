@@ -144,10 +144,10 @@ Result<int> shrink_run(Context& context, const format::Lab& lab, scenario::Repor
   return kFailed;
 }
 
-Result<int> search_failures(Context& context, const format::Lab& lab, std::uint64_t seed,
+Result<int> search_failures(Context& context, const format::Lab& lab, const Search& search,
                             LabRuns& runs) {
   const bool human = context.format == Format::table;
-  const auto combinations = faults::single_and_pairwise(lab);
+  const auto [combinations, possible] = faults::single_and_pairwise(lab, search.limit);
   std::vector<std::string> names;
   for (const format::Check& check : lab.checks) {
     if (std::ranges::find(names, check.name) == names.end()) names.push_back(check.name);
@@ -160,7 +160,7 @@ Result<int> search_failures(Context& context, const format::Lab& lab, std::uint6
   std::size_t borne = 0;
   for (std::size_t i = 0; i < combinations.size(); ++i) {
     const format::Lab looked = faults::without_dead_places(lab, combinations[i]);
-    const auto report = runs.run_with(looked, combinations[i], seed);
+    const auto report = runs.run_with(looked, combinations[i], search.seed);
     if (!report) return failed(context, report.error());
     std::vector<std::string> row{describe(combinations[i])};
     json::object marks;
@@ -182,9 +182,16 @@ Result<int> search_failures(Context& context, const format::Lab& lab, std::uint6
     table.print(context.out);
     context.out << "lab " << lab.name << ": " << borne << " of " << looked_at
                 << " failures are borne\n";
+    if (combinations.size() < possible)
+      context.out << combinations.size() << " of " << possible
+                  << " failures were tried, the single ones first; --search-limit " << possible
+                  << " tries all\n";
   } else {
-    context.out << json::serialize(json::object{{"lab", lab.name}, {"failures", std::move(all)}})
-                << "\n";
+    const json::object out{{"lab", lab.name},
+                           {"failures", std::move(all)},
+                           {"tried", combinations.size()},
+                           {"possible", possible}};
+    context.out << json::serialize(out) << "\n";
   }
   return borne == looked_at ? kDone : kFailed;
 }

@@ -16,8 +16,12 @@ Result<int> repeat_runs(Context& context, const format::Lab& lab, const Repeats&
 Result<int> shrink_run(Context& context, const format::Lab& lab, scenario::Report failure,
                        LabRuns& runs);
 
-// Every failure of a link, host or node, and every two: which checks they break.
-Result<int> search_failures(Context& context, const format::Lab& lab, std::uint64_t seed,
+// Every failure of a link, host or node, and every two, at most `limit`: which checks they break.
+struct Search {
+  std::uint64_t seed = 0;
+  std::size_t limit = 0;
+};
+Result<int> search_failures(Context& context, const format::Lab& lab, const Search& search,
                             LabRuns& runs);
 
 }  // namespace heddle::cmd

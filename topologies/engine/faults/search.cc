@@ -12,7 +12,7 @@ constexpr Milliseconds kStrikes{300};
 
 }  // namespace
 
-std::vector<std::vector<Occurrence>> single_and_pairwise(const format::Lab& lab) {
+Combinations single_and_pairwise(const format::Lab& lab, std::size_t most) {
   std::vector<Occurrence> singles;
   for (const std::string& link : format::link_names(lab))
     singles.push_back({.name = "", .action = format::fault::Cut{}, .on = {link}, .at = kStrikes});
@@ -24,10 +24,12 @@ std::vector<std::vector<Occurrence>> single_and_pairwise(const format::Lab& lab)
       singles.push_back(
           {.name = "", .action = format::fault::Kill{}, .on = {node.name}, .at = kStrikes});
   }
-  std::vector<std::vector<Occurrence>> out;
-  for (const Occurrence& single : singles) out.push_back({single});
+  Combinations out{.possible = singles.size() * (singles.size() + 1) / 2};
+  for (std::size_t i = 0; i < singles.size() && out.all.size() < most; ++i)
+    out.all.push_back({singles[i]});
   for (std::size_t i = 0; i < singles.size(); ++i) {
-    for (std::size_t j = i + 1; j < singles.size(); ++j) out.push_back({singles[i], singles[j]});
+    for (std::size_t j = i + 1; j < singles.size() && out.all.size() < most; ++j)
+      out.all.push_back({singles[i], singles[j]});
   }
   return out;
 }

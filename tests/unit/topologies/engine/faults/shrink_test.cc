@@ -87,8 +87,9 @@ TEST(Search, EverySingleFailureAndEveryTwo) {
       "name: x\nhosts: {h1: , h2: }\nchecks: [{on: [h1, h2], ping: h1}, {verify: true}]\n", "f.yml",
       {});
   ASSERT_TRUE(lab);
-  const auto all = single_and_pairwise(*lab);
+  const auto [all, possible] = single_and_pairwise(*lab, 100);
   ASSERT_THAT(all, SizeIs(4 + 6));  // two links, two hosts
+  EXPECT_EQ(possible, 4U + 6U);
   EXPECT_EQ(describe(all[0][0]), "cut h1:eth0");
   EXPECT_EQ(describe(all[3][0]), "kill h2");
   EXPECT_THAT(all[9], SizeIs(2));
@@ -96,6 +97,12 @@ TEST(Search, EverySingleFailureAndEveryTwo) {
   EXPECT_THAT(looked.checks[0].on, ElementsAre("h1"));
   EXPECT_THAT(looked.checks[1].on, ElementsAre("h1"));
   EXPECT_THAT(without_dead_places(*lab, all[9]).checks, IsEmpty());
+  // A bound takes the pairs first, and what was left out is known.
+  const auto few = single_and_pairwise(*lab, 5);
+  ASSERT_THAT(few.all, SizeIs(5));
+  EXPECT_THAT(few.all[3], SizeIs(1));
+  EXPECT_EQ(few.possible, 10U);
+  EXPECT_THAT(single_and_pairwise(*lab, 2).all, SizeIs(2));
 }
 
 }  // namespace
