@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <ostream>
@@ -16,7 +18,10 @@ namespace {
 
 constexpr Flag kListFlags[] = {kLabDir};
 constexpr Flag kDeployFlags[] = {
-    kNodeFilter, {"--dry-run", "", "only say what would be made, changed or taken away"}, kLabDir};
+    kNodeFilter,
+    kRuntime,
+    {"--dry-run", "", "only say what would be made, changed or taken away"},
+    kLabDir};
 constexpr Flag kNamedFlags[] = {kLabName, kLabDir};
 
 // `delay 50ms loss 1%, 120 packets, 3 lost`; empty when nothing is worth saying.
@@ -75,6 +80,7 @@ void print_changes(Context& context, const lab::Deployed& deployed) {
 Result<int> deploy(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
   TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
+  TRY(const auto runtime, parse_runtime(arguments));
   const auto lab = load_filtered(arguments);
   if (!lab) return failed(context, lab.error());
   print_warnings(context, *lab);
@@ -84,7 +90,8 @@ Result<int> deploy(const Arguments& arguments, Context& context) {
                                      .lab_dir = arguments.text("--lab-dir"),
                                      .daemon = "",
                                      .node_filter = node_filter,
-                                     .if_there = dry_run ? IfThere::compare : IfThere::converge},
+                                     .if_there = dry_run ? IfThere::compare : IfThere::converge,
+                                     .runtime = runtime},
                                     progress_to(context));
   if (!deployed) return failed(context, deployed.error());
   if (dry_run || deployed->was_there) print_changes(context, *deployed);
@@ -153,6 +160,19 @@ Result<UniqueFd> open_namespace(const std::string& path) {
   return fd;
 }
 
+// The first process of a container; it may have ended since it was told of, and its number be
+// another's.
+Result<UniqueFd> open_container(int pid, int netns) {
+  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  struct stat its{};
+  struct stat pinned{};
+  const std::string space = "/proc/" + std::to_string(pid) + "/ns/net";
+  if (process && ::stat(space.c_str(), &its) == 0 && ::fstat(netns, &pinned) == 0 &&
+      its.st_ino == pinned.st_ino && its.st_dev == pinned.st_dev)
+    return process;
+  return fail(Errc::unavailable, "the node's container has just ended");
+}
+
 // Becomes the command, inside the host or node, with this terminal.
 Result<int> exec(const Arguments& arguments, Context& context) {
   auto paths = meant(arguments, "");
@@ -163,7 +183,7 @@ Result<int> exec(const Arguments& arguments, Context& context) {
   if (!reply) return failed(context, reply.error());
   if (!reply->entry) return failed(context, {Errc::internal, "heddle-labd sent no entry"});
   const control::Entry& entry = *reply->entry;
-  TRY(const UniqueFd netns, open_namespace(entry.netns));
+  TRY(UniqueFd netns, open_namespace(entry.netns));
   TRY(const UniqueFd mounts, open_namespace(entry.mounts));
   TRY(const UniqueFd uts, open_namespace(entry.uts));
   process::SpawnRequest request;
@@ -176,6 +196,15 @@ Result<int> exec(const Arguments& arguments, Context& context) {
   request.uts_ns = uts.get();
   request.hostname = entry.hostname;
   request.user = entry.user;
+  UniqueFd container;
+  if (entry.process > 0) {
+    TRY(container, open_container(entry.process, netns.get()));
+    netns.reset();
+    request.netns = -1;
+    request.process = container.get();
+    request.root = "/proc/" + std::to_string(entry.process) + "/root";
+    request.capabilities = entry.capabilities;
+  }
   request.input = STDIN_FILENO;
   request.output = STDOUT_FILENO;
   request.error = STDERR_FILENO;

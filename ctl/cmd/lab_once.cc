@@ -89,7 +89,8 @@ Result<scenario::Report> LabRuns::run(const format::Lab& lab, std::uint64_t seed
                          .lab_dir = options_.lab_dir,
                          .daemon = "",
                          .node_filter = options_.node_filter,
-                         .seed = seed},
+                         .seed = seed,
+                         .runtime = options_.runtime},
                         talk);
 }
 
@@ -105,7 +106,8 @@ Result<scenario::Report> LabRuns::run_with(const format::Lab& lab,
                          .daemon = "",
                          .node_filter = options_.node_filter,
                          .seed = seed,
-                         .text = std::move(with_these)},
+                         .text = std::move(with_these),
+                         .runtime = options_.runtime},
                         Talk::no);
 }
 

@@ -47,8 +47,9 @@ class LabRuns final {
   struct Options {
     std::string file;
     std::string lab_dir;
-    std::vector<std::string> node_filter;  // these alone; empty: all
-    bool keep = false;                     // the lab, after its run
+    std::vector<std::string> node_filter;    // these alone; empty: all
+    std::optional<format::Runtime> runtime;  // in place of the file's
+    bool keep = false;                       // the lab, after its run
   };
   // Errors: `exists` when the lab is deployed, `invalid` for a bad name.
   static Result<std::unique_ptr<LabRuns>> prepare(const format::Lab& lab, Options options,

@@ -27,6 +27,7 @@ constexpr Flag kRunFlags[] = {
      "then every two of them: which breaks which checks"},
     {"--search-limit", "N", "so many failures at most (1000), the single ones first"},
     kNodeFilter,
+    kRuntime,
     kLabDir};
 
 struct RunOptions {
@@ -79,6 +80,7 @@ Result<> write_junit(const std::string& path, const scenario::Report& report) {
 
 std::string again(const Arguments& arguments, const scenario::Report& report) {
   std::string out = "heddle lab run --seed " + std::to_string(report.seed);
+  if (arguments.has("--runtime")) out += " --runtime " + arguments.text("--runtime");
   if (arguments.has("--lab-dir")) out += " --lab-dir " + arguments.text("--lab-dir");
   return out + " " + arguments.text("FILE");
 }
@@ -105,6 +107,7 @@ Result<int> run_once(const Arguments& arguments, Context& context, const format:
 Result<int> run(const Arguments& arguments, Context& context) {
   const std::string& file = arguments.text("FILE");
   TRY(const auto node_filter, parse_node_filter(arguments.list("--node-filter")));
+  TRY(const auto runtime, parse_runtime(arguments));
   const auto lab = load_filtered(arguments);
   if (!lab) return failed(context, lab.error());
   TRY(const RunOptions options, options_of(arguments, *lab));
@@ -113,6 +116,7 @@ Result<int> run(const Arguments& arguments, Context& context) {
                                      {.file = file,
                                       .lab_dir = arguments.text("--lab-dir"),
                                       .node_filter = node_filter,
+                                      .runtime = runtime,
                                       .keep = arguments.has("--keep")},
                                      context);
   if (!runs) return failed(context, runs.error());

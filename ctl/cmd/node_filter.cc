@@ -21,8 +21,26 @@ Result<std::vector<std::string>> parse_node_filter(const std::vector<std::string
   return names;
 }
 
+Result<std::optional<format::Runtime>> parse_runtime(const Arguments& arguments) {
+  if (!arguments.has("--runtime")) return std::nullopt;
+  const std::string& text = arguments.text("--runtime");
+  const auto runtime = format::parse_runtime(text);
+  if (!runtime) return fail(Errc::invalid, "--runtime '" + text + "' must be netns or docker");
+  return runtime;
+}
+
 Result<format::Lab> load_filtered(const Arguments& arguments) {
-  TRY(format::Lab lab, format::load_lab(arguments.text("FILE")));
+  const std::string& file = arguments.text("FILE");
+  TRY(format::Lab lab, format::load_lab(file));
+  if (arguments.has("--runtime")) {
+    TRY(const auto runtime, parse_runtime(arguments));
+    TRY(std::string text, format::read_lab_file(file));
+    TRY(text, format::with_runtime(std::move(text), file, *runtime));
+    TRY(lab, format::load_lab(format::LabSource{.text = std::move(text),
+                                                .file = lab.file,
+                                                .directory = lab.directory,
+                                                .environment = format::own_environment()}));
+  }
   return filtered(arguments, std::move(lab));
 }
 

@@ -104,6 +104,16 @@ Result<> Service::set_frozen(const std::string& name, bool frozen) {
   }
   TRY_DO(write_text(member->cgroup + "/cgroup.freeze", frozen ? "1" : "0", 0)
              .during((frozen ? "freeze " : "thaw ") + name));
+  if (!member->container.empty()) {
+    using Stand = Containers::Stand;
+    auto done = containers_.set(*member, frozen ? Stand::still : Stand::not_still);
+    if (!done) {
+      std::lock_guard lock(mutex_);
+      running_[name].frozen = !frozen;
+      (void)write_text(member->cgroup + "/cgroup.freeze", frozen ? "0" : "1", 0);
+      return std::move(done).during((frozen ? "freeze " : "thaw ") + name);
+    }
+  }
   const Deadline deadline = after(kFreezeTime);
   while (says_frozen(member->cgroup) != frozen) {
     if (std::chrono::steady_clock::now() >= deadline)
@@ -221,7 +231,7 @@ Result<> Service::respawn(const std::string& name) {
     background.child->signal(SIGKILL, Child::Reach::group);
     TRY_DO(background.child->wait(after(kEndTime)));
   }
-  TRY(auto child, start_in(*member, background.command));
+  TRY(auto child, start_in(*member, background.command, {}, background.where));
   std::lock_guard lock(mutex_);
   background_[name].child = std::move(child);
   return {};

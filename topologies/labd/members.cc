@@ -73,7 +73,10 @@ Service::Service(format::Lab lab, plan::Plan plan, Options options)
       plan_(std::move(plan)),
       options_(std::move(options)),
       fabric_(plan_),
-      links_(plan_) {
+      links_(plan_),
+      containers_(plan_.paths, [this](const std::string& member, int status) {
+        events_.add("ended", member, "its container, with status " + std::to_string(status));
+      }) {
   for (const plan::Member& member : plan_.members) running_[member.name];
 }
 
@@ -121,8 +124,8 @@ Result<> Service::start_daemons(const std::vector<const plan::Member*>& members)
 }
 
 Result<> Service::spawn_daemon(const plan::Member& member) {
-  UniqueFd netns;
-  TRY(process::SpawnRequest request, spawn_request(member, netns));
+  Held held;
+  TRY(process::SpawnRequest request, spawn_request(member, Where::node, held));
   request.command = {"heddled",      "--state-dir", member.state_dir, "--run-dir",
                      member.run_dir, "--socket",    member.socket,    "--cgroup",
                      member.cgroup,  "--name",      member.name};
@@ -190,6 +193,7 @@ Result<> Service::kill_member(const std::string& name) {
   // The link first: a machine without power sends no FIN for its dying processes.
   TRY_DO(fabric_.cut(name).during("kill " + name));
   TRY_DO(process::kill_cgroup(member->cgroup, after(kKillTime)).during("kill " + name));
+  if (!member->container.empty()) TRY_DO(containers_.kill(*member).during("kill " + name));
   {
     std::lock_guard lock(mutex_);
     running_[name].frozen = false;
@@ -226,10 +230,14 @@ Result<> Service::start_member(const std::string& name) {
     std::lock_guard lock(mutex_);
     if (!running_[name].down) return fail(Errc::conflict, name + " runs already");
   }
+  if (!member->container.empty()) TRY_DO(containers_.start(*member).during("start " + name));
   TRY_DO(fabric_.restore(name).during("start " + name));
   links_.member_up(name);
   TRY_DO(links_.settle().during("start " + name));
   TRY_DO(ensure_ready(*member).during("start " + name));
+  // Its cgroup is a new one. What this machine does not offer was said when the lab was built.
+  if (auto set = set_limits(*member); !set && set.error().code() != Errc::unsupported)
+    return std::move(set).during("start " + name);
   {
     std::lock_guard lock(mutex_);
     running_[name].down = false;
@@ -286,17 +294,35 @@ std::map<std::string, std::string> Service::environment(const plan::Member& memb
   return out;
 }
 
-Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member, UniqueFd& netns) {
+Result<process::SpawnRequest> Service::inside_container(const plan::Member& member, Held& held) {
+  TRY(auto inside, containers_.enter(member));
+  held.process = std::move(inside.process);
+  process::SpawnRequest request;
+  request.env = std::move(inside.env);
+  request.directory = std::move(inside.directory);
+  request.process = held.process.get();
+  request.root = std::move(inside.root);
+  request.capabilities = inside.capabilities;
+  return request;
+}
+
+Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member, Where where,
+                                                     Held& held) {
   TRY_DO(ensure_ready(member).during(member.name));
   process::SpawnRequest request;
-  request.env = environment(member);
-  request.directory = lab_.directory;
+  if (!member.container.empty() && where == Where::node) {
+    TRY(request, inside_container(member, held));
+  } else {
+    request.env = environment(member);
+    request.directory = lab_.directory;
+    if (!member.netns.empty()) {
+      TRY(held.netns, netns::open(member.netns));
+      request.netns = held.netns.get();
+    }
+  }
   request.open_files = options_.open_files;
   request.cgroup = member.cgroup + "/commands";
-  if (!member.netns.empty()) {
-    TRY(netns, netns::open(member.netns));
-    request.netns = netns.get();
-  }
+  if (where == Where::network) return request;
   if (member.own_mounts) {
     std::lock_guard lock(mutex_);
     request.mount_ns = running_[member.name].namespaces.mounts.get();
@@ -310,13 +336,44 @@ Result<process::SpawnRequest> Service::spawn_request(const plan::Member& member,
 
 Result<std::shared_ptr<Child>> Service::start_in(const plan::Member& member,
                                                  const std::vector<std::string>& command,
-                                                 process::Supervisor::OnEnded on_ended) {
+                                                 process::Supervisor::OnEnded on_ended,
+                                                 Where where) {
   std::shared_lock gate(spawn_gate_);
   TRY_DO(need_moving(member.name));
-  UniqueFd netns;
-  TRY(process::SpawnRequest request, spawn_request(member, netns));
+  Held held;
+  TRY(process::SpawnRequest request, spawn_request(member, where, held));
   request.command = command;
   return supervisor_.start(request, process::Supervisor::Streams::capture, std::move(on_ended));
+}
+
+Result<> Service::prepare_containers(const std::vector<const plan::Member*>& members,
+                                     const format::Environment& environment,
+                                     const OnProgress& on_progress) {
+  auto lap = std::chrono::steady_clock::now();
+  return containers_.prepare(members, environment, [&](const std::string& image) {
+    const auto now = std::chrono::steady_clock::now();
+    on_progress("pulled image " + image,
+                std::chrono::duration_cast<std::chrono::milliseconds>(now - lap));
+    lap = now;
+  });
+}
+
+Result<> Service::create_container(const plan::Member& member, const OnProgress& on_progress) {
+  TRY_DO(ensure_ready(member));  // directories that are bound into it
+  TRY(const auto warnings, containers_.create(member, lab_.directory));
+  for (const std::string& warning : warnings)
+    on_progress("warning: " + member.name + ": " + warning, {});
+  return {};
+}
+
+// An engine limits its containers itself.
+Result<> Service::set_limits(const plan::Member& member) {
+  if (!member.node || member.node->limits.empty() || !member.container.empty()) return {};
+  TRY_DO(process::create_cgroup(member.cgroup));
+  const format::Limits& limits = member.node->limits;
+  return process::limit_cgroup(
+      plan_.paths.cgroup(), member.cgroup,
+      {.cpu = limits.cpu, .memory = limits.memory, .cpu_set = limits.cpu_set});
 }
 
 }  // namespace heddle::labd

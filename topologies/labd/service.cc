@@ -141,10 +141,13 @@ Result<control::ExecResult> Service::exec(const control::Request& request, const
   // A look of a check is no event of the lab.
   if (!request.background.empty() && !request.background.starts_with("check."))
     on_ended = record_end(request.target, request.background);
-  TRY(const std::shared_ptr<Child> child, start_in(member, request.command, std::move(on_ended)));
+  const Where where = request.network_only ? Where::network : Where::node;
+  TRY(const std::shared_ptr<Child> child,
+      start_in(member, request.command, std::move(on_ended), where));
   if (request.background.empty()) return finish(*child, after(request.timeout), gone);
   std::lock_guard lock(mutex_);
-  background_[request.background] = {.on = member.name, .command = request.command, .child = child};
+  background_[request.background] = {
+      .on = member.name, .command = request.command, .child = child, .where = where};
   return control::ExecResult{};
 }
 
@@ -189,6 +192,7 @@ control::LabStatus Service::status() {
       status.daemon_pid = running.daemon->ending() ? 0 : running.daemon->pid();
       if (!status.daemon_pid) status.state = "daemon dead";
     }
+    if (!member.container.empty() && containers_.has_ended(member.name)) status.state = "ended";
     if (running.frozen) status.state = "stands still";
     if (running.down) status.state = "down";
     if (member.address) status.address = member.address->format();
@@ -196,6 +200,7 @@ control::LabStatus Service::status() {
     status.netns = member.netns;
     status.cgroup = member.cgroup;
     status.log = member.daemon ? member.log : "";
+    status.container = member.container;
     out.members.push_back(std::move(status));
   }
   for (const auto& [name, process] : background_)
@@ -210,6 +215,7 @@ Result<control::Entry> Service::enter(const std::string& name) {
   TRY(const plan::Member member, copy_member(name));
   TRY_DO(need_moving(name));
   TRY_DO(ensure_ready(member).during(name));
+  if (!member.container.empty()) return enter_container(member);
   std::lock_guard lock(mutex_);
   const Running& running = running_[name];
   const std::string fds = "/proc/" + std::to_string(::getpid()) + "/fd/";
@@ -226,6 +232,17 @@ Result<control::Entry> Service::enter(const std::string& name) {
   }
   if (member.node) entry.user = member.node->user;
   return entry;
+}
+
+Result<control::Entry> Service::enter_container(const plan::Member& member) {
+  TRY(auto inside, containers_.enter(member));
+  return control::Entry{.netns = member.netns,
+                        .cgroup = member.cgroup + "/commands",
+                        .directory = std::move(inside.directory),
+                        .user = member.node->user,
+                        .env = std::move(inside.env),
+                        .process = inside.pid,
+                        .capabilities = inside.capabilities};
 }
 
 Result<plan::Member> Service::copy_member(const std::string& name) {

@@ -15,6 +15,7 @@
 #include "topologies/engine/plan/diff.h"
 #include "topologies/engine/plan/plan.h"
 #include "topologies/engine/process/supervisor.h"
+#include "topologies/labd/containers.h"
 #include "topologies/labd/event_log.h"
 #include "topologies/labd/heartbeat.h"
 #include "topologies/labd/links.h"
@@ -53,6 +54,9 @@ class Service final {
   Result<> note(const control::Request& request);
   Result<std::string> save();
 
+  // Of a command: as the node has it, or this machine's, in the node's network.
+  enum class Where { node, network };
+
   struct Running {  // a member's mutable part
     std::shared_ptr<process::Child> daemon;
     fabric::NodeNamespaces namespaces;  // of linux nodes
@@ -65,6 +69,7 @@ class Service final {
     std::string on;
     std::vector<std::string> command;
     std::shared_ptr<process::Child> child;
+    Where where = Where::node;
   };
 
   class Startup;  // brings members up through their stages; startup.cc
@@ -73,6 +78,11 @@ class Service final {
   // needed.
   Result<> ensure_ready(const plan::Member& member);
   Result<> prepare_member(const plan::Member& member);
+  Result<> prepare_containers(const std::vector<const plan::Member*>& members,
+                              const format::Environment& environment,
+                              const OnProgress& on_progress);
+  Result<> create_container(const plan::Member& member, const OnProgress& on_progress);
+  Result<> set_limits(const plan::Member& member);  // Errors: see process::limit_cgroup
   Result<> start_daemons(const std::vector<const plan::Member*>& members);
   Result<> spawn_daemon(const plan::Member& member);
   Result<bool> daemon_answers(const plan::Member& member, Deadline deadline);
@@ -113,6 +123,7 @@ class Service final {
   Result<> prepare_disk(const plan::Member& member);
   Result<> need_moving(const std::string& name);  // Errors: `conflict` when it stands still
   Result<control::Entry> enter(const std::string& name);
+  Result<control::Entry> enter_container(const plan::Member& member);
   control::LabStatus status();
 
   // Holds until the next change; what runs beside changes takes a copy.
@@ -121,10 +132,16 @@ class Service final {
   Result<const plan::Member*> find_member(const std::string& name);  // with mutex_ held
   Result<const plan::Member*> need_host(const std::string& name);
   Result<const plan::Member*> need_powered(const std::string& name);  // a host or linux node
-  Result<process::SpawnRequest> spawn_request(const plan::Member& member, UniqueFd& netns);
+  struct Held {                                                       // what a request borrows
+    UniqueFd netns;
+    UniqueFd process;
+  };
+  Result<process::SpawnRequest> spawn_request(const plan::Member& member, Where where, Held& held);
+  Result<process::SpawnRequest> inside_container(const plan::Member& member, Held& held);
   Result<std::shared_ptr<process::Child>> start_in(const plan::Member& member,
                                                    const std::vector<std::string>& command,
-                                                   process::Supervisor::OnEnded on_ended = {});
+                                                   process::Supervisor::OnEnded on_ended = {},
+                                                   Where where = Where::node);
   std::map<std::string, std::string> environment(const plan::Member& member) const;
 
   // Written by one that holds both mutexes, so read by one that holds either.
@@ -136,6 +153,7 @@ class Service final {
   Heartbeat heartbeat_;
   EventLog events_;
   format::Environment environment_ = format::own_environment();  // of the file's `${NAME}`
+  Containers containers_;
   process::Supervisor supervisor_;
 
   std::mutex change_mutex_;  // kill, start and daemon changes

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "topologies/engine/process/cgroup.h"
+#include "topologies/engine/process/parallel.h"
 
 namespace heddle::labd {
 namespace {
@@ -150,6 +151,7 @@ Result<> Service::Startup::create_all() {
   std::vector<const plan::Member*> members;
   for (const Activity* activity : batch) members.push_back(activity->member);
   TRY_DO(service_.fabric_.add_members(members));
+  TRY_DO(create_containers(members));
   for (Activity* activity : batch) {
     const plan::Member& member = *activity->member;
     if (member.kind == plan::Member::Kind::host)
@@ -162,13 +164,24 @@ Result<> Service::Startup::create_all() {
   return {};
 }
 
+// An engine takes some tenths of a second for each, most of which it waits.
+Result<> Service::Startup::create_containers(const std::vector<const plan::Member*>& members) {
+  std::vector<const plan::Member*> containers;
+  for (const plan::Member* member : members) {
+    if (!member->container.empty()) containers.push_back(member);
+  }
+  std::mutex telling;
+  const OnProgress tell = [&](const std::string& did, std::chrono::milliseconds time) {
+    const std::lock_guard lock(telling);
+    on_progress_(did, time);
+  };
+  return process::in_parallel(containers.size(), [&](std::size_t i) {
+    return service_.create_container(*containers[i], tell).during(containers[i]->name);
+  });
+}
+
 Result<> Service::Startup::set_limits(const plan::Member& member) {
-  if (!member.node || member.node->limits.empty()) return {};
-  TRY_DO(process::create_cgroup(member.cgroup));
-  const format::Limits& limits = member.node->limits;
-  auto set = process::limit_cgroup(
-      service_.plan_.paths.cgroup(), member.cgroup,
-      {.cpu = limits.cpu, .memory = limits.memory, .cpu_set = limits.cpu_set});
+  auto set = service_.set_limits(member);
   if (set || set.error().code() != Errc::unsupported) return set;
   on_progress_("warning: " + member.name + ": " + set.error().text(), {});
   return {};
@@ -254,7 +267,9 @@ Result<bool> Service::Startup::look_healthy(Activity& activity) {
 }
 
 Result<bool> Service::Startup::look_exit(Activity& activity) {
-  {
+  if (!activity.member->container.empty()) {
+    if (!service_.containers_.has_ended(activity.member->name)) return false;
+  } else {
     std::lock_guard lock(service_.mutex_);
     const auto found = service_.background_.find("cmd." + activity.member->name);
     if (found != service_.background_.end() && !found->second.child->ending()) return false;

@@ -62,6 +62,7 @@ class Service::Startup final {
   Result<bool> look_healthy(Activity& activity);
   Result<bool> look_exit(Activity& activity);
   Result<> create_all();
+  Result<> create_containers(const std::vector<const plan::Member*>& members);
   Result<> link_all();
   Result<> set_limits(const plan::Member& member);
   bool is_there(const plan::End& end) const;

@@ -49,6 +49,7 @@ Result<> Service::build(const OnProgress& on_progress) {
   std::lock_guard change(change_mutex_);
   TRY_DO(fabric_.create_base());
   TRY_DO(fabric_.add_bridges(pointers_to(plan_.bridges)));
+  TRY_DO(prepare_containers(pointers_to(plan_.members), environment_, on_progress));
   Startup startup(*this,
                   {.members = pointers_to(plan_.members),
                    .links = pointers_to(plan_.veths),
@@ -93,6 +94,11 @@ Result<std::vector<std::string>> Service::update(const control::Request& request
     return fail(Errc::conflict, text);
   }
   if (request.dry_run) return plan::describe(diff);
+  std::vector<const plan::Member*> added;
+  for (const plan::Member& member : wanted.members) {
+    if (has(diff.members_added, member.name)) added.push_back(&member);
+  }
+  TRY_DO(prepare_containers(added, request.env, [](const std::string&, auto) {}));
   TRY_DO(apply(diff, wanted).during("change lab " + lab_.name));
   TRY_DO(replace_file(plan_.paths.lab_file(), request.text));
   change_plan([&] {
@@ -137,6 +143,7 @@ Result<> Service::remove_member(const std::string& name) {
   if (!found) return {};
   const plan::Member member = *found;
   TRY_DO(process::kill_cgroup(member.cgroup, after(kEndTime)));
+  if (!member.container.empty()) TRY_DO(containers_.remove(member));
   {
     std::lock_guard lock(mutex_);
     running_.erase(name);  // its mounts go with the last of it

@@ -16,6 +16,7 @@ namespace json = boost::json;
 constexpr std::size_t kMaxWords = 16'384;
 constexpr std::size_t kMaxSevered = 65'536;  // a partition of 500 hosts into halves
 constexpr std::size_t kMaxLinks = 65'536;
+constexpr std::int64_t kMaxPid = 1LL << 30;
 constexpr std::int64_t kMaxTimeoutMs = 24LL * 3600 * 1000;
 
 constexpr auto kOps =
@@ -161,9 +162,10 @@ Error error_from(const json::object& object) {
 
 json::object to_json(const MemberStatus& member) {
   return {
-      {"name", member.name},       {"kind", member.kind},     {"state", member.state},
-      {"address", member.address}, {"socket", member.socket}, {"netns", member.netns},
-      {"cgroup", member.cgroup},   {"log", member.log},       {"daemon_pid", member.daemon_pid}};
+      {"name", member.name},          {"kind", member.kind},     {"state", member.state},
+      {"address", member.address},    {"socket", member.socket}, {"netns", member.netns},
+      {"cgroup", member.cgroup},      {"log", member.log},       {"daemon_pid", member.daemon_pid},
+      {"container", member.container}};
 }
 
 json::object to_json(const format::Impairment& impairment) {
@@ -331,7 +333,6 @@ json::object to_json(const LabStatus& status) {
 }
 
 LabStatus status_from(const json::object& object) {
-  constexpr std::int64_t kMaxPid = 1LL << 30;
   Reader reader(object);
   LabStatus status{.name = reader.text("name"),
                    .file = reader.text("file"),
@@ -351,7 +352,8 @@ LabStatus status_from(const json::object& object) {
            .netns = member.text("netns"),
            .cgroup = member.text("cgroup"),
            .log = member.text("log"),
-           .daemon_pid = static_cast<int>(member.integer("daemon_pid", 0, kMaxPid))});
+           .daemon_pid = static_cast<int>(member.integer("daemon_pid", 0, kMaxPid)),
+           .container = member.text("container")});
     }
   }
   if (const json::array* background = reader.array("background")) {
@@ -407,21 +409,27 @@ json::object to_json(const std::map<std::string, std::string>& texts) {
 }
 
 json::object to_json(const Entry& entry) {
-  return {{"netns", entry.netns},       {"mounts", entry.mounts},   {"uts", entry.uts},
-          {"hostname", entry.hostname}, {"cgroup", entry.cgroup},   {"directory", entry.directory},
-          {"user", entry.user},         {"env", to_json(entry.env)}};
+  json::object out{
+      {"netns", entry.netns},       {"mounts", entry.mounts},    {"uts", entry.uts},
+      {"hostname", entry.hostname}, {"cgroup", entry.cgroup},    {"directory", entry.directory},
+      {"user", entry.user},         {"env", to_json(entry.env)}, {"process", entry.process}};
+  if (entry.capabilities) out["capabilities"] = *entry.capabilities;
+  return out;
 }
 
 Entry entry_from(const json::object& object) {
   Reader reader(object);
-  return {.netns = reader.text("netns"),
-          .mounts = reader.text("mounts"),
-          .uts = reader.text("uts"),
-          .hostname = reader.text("hostname"),
-          .cgroup = reader.text("cgroup"),
-          .directory = reader.text("directory"),
-          .user = reader.text("user"),
-          .env = reader.text_map("env")};
+  Entry out{.netns = reader.text("netns"),
+            .mounts = reader.text("mounts"),
+            .uts = reader.text("uts"),
+            .hostname = reader.text("hostname"),
+            .cgroup = reader.text("cgroup"),
+            .directory = reader.text("directory"),
+            .user = reader.text("user"),
+            .env = reader.text_map("env"),
+            .process = static_cast<int>(reader.integer("process", 0, kMaxPid))};
+  if (object.contains("capabilities")) out.capabilities = count_from(reader, "capabilities");
+  return out;
 }
 
 json::object to_json(const Event& event) {
@@ -461,6 +469,7 @@ std::string encode(const Request& request) {
   json::object out{{"op", std::string(name_of(request.op))},
                    {"target", request.target},
                    {"background", request.background},
+                   {"network_only", request.network_only},
                    {"timeout_ms", request.timeout.count()},
                    {"after", request.after},
                    {"kind", request.kind},
@@ -494,6 +503,7 @@ Result<Request> decode_request(std::string_view text) {
   if (!known) return fail(Errc::invalid, "\"op\" is unknown: " + wanted.substr(0, 40));
   request.target = reader.text("target");
   request.background = reader.text("background");
+  request.network_only = reader.flag("network_only");
   request.command = reader.texts("command");
   request.after = static_cast<std::uint64_t>(reader.integer("after", 0, INT64_MAX / 2));
   request.kind = reader.text("kind");

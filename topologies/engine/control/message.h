@@ -58,6 +58,7 @@ struct Request {
   std::string target{};  // host, node, link, or for stop and await a background process
   std::vector<std::string> command{};  // exec
   std::string background{};            // exec: name under which it goes on; empty: waited for
+  bool network_only = false;           // exec: this machine's programs, in the node's network
   std::chrono::milliseconds timeout{30'000};
   std::optional<format::Impairment> forward{};  // impair: absent: that way stays as it is
   std::optional<format::Impairment> backward{};
@@ -90,13 +91,14 @@ struct ExecResult {
 struct MemberStatus {
   std::string name;
   std::string kind;   // host, linux, machine
-  std::string state;  // running, down, no daemon, daemon dead
+  std::string state;  // running, down, no daemon, daemon dead, ended (a container)
   std::string address;
   std::string socket;
   std::string netns;
   std::string cgroup;
   std::string log;
   int daemon_pid = 0;
+  std::string container{};  // its name at the engine
   friend bool operator==(const MemberStatus&, const MemberStatus&) = default;
 };
 struct BackgroundStatus {
@@ -165,6 +167,8 @@ struct Entry {
   std::string directory;
   std::string user{};
   std::map<std::string, std::string> env;
+  int process = 0;  // of a container: its first process; the other namespaces are its
+  std::optional<std::uint64_t> capabilities{};
   friend bool operator==(const Entry&, const Entry&) = default;
 };
 

@@ -11,7 +11,7 @@
 #include "dataplane/netns/netns.h"
 #include "topologies/engine/fabric/devices.h"
 #include "topologies/engine/fabric/links.h"
-#include "topologies/engine/fabric/parallel.h"
+#include "topologies/engine/process/parallel.h"
 
 namespace heddle::fabric {
 namespace {
@@ -62,9 +62,9 @@ Result<> Fabric::remove_bridge(const std::string& name) {
 }
 
 Result<> Fabric::add_members(const std::vector<const plan::Member*>& members) {
-  return in_parallel(members.size(), [&](std::size_t i) -> Result<> {
+  return process::in_parallel(members.size(), [&](std::size_t i) -> Result<> {
     const plan::Member& member = *members[i];
-    if (!member.owns_netns) return {};
+    if (!member.owns_netns || !member.container.empty()) return {};
     TRY_DO(netns::create(member.netns).during(member.name));
     return set_sysctls(member).during(member.name);
   });

@@ -23,7 +23,8 @@ class Fabric final {
   Result<> create_base();
   Result<> add_bridges(const std::vector<const plan::Bridge*>& bridges);
   Result<> remove_bridge(const std::string& name);
-  Result<> add_members(const std::vector<const plan::Member*>& members);  // without their links
+  // Without their links. Containers are the engine's: their namespaces are pinned already.
+  Result<> add_members(const std::vector<const plan::Member*>& members);
   Result<> add_links(const std::vector<const plan::Veth*>& links);
   Result<> add_devices(const std::vector<const plan::Device*>& devices);
   Result<> remove_links(const std::vector<const plan::Veth*>& links);
@@ -33,7 +34,8 @@ class Fabric final {
   Result<> cut(const std::string& member);
   // Removes a cut member's namespace with its links; its processes must be gone.
   Result<> remove_member(const std::string& member);
-  // Makes the namespace and the links of a removed member again, with equal addresses.
+  // Makes the namespace (not a container's) and the links of a removed member again, with equal
+  // addresses.
   Result<> restore(const std::string& member);
 
  private:

@@ -15,7 +15,7 @@
 #include "dataplane/netlink/link.h"
 #include "dataplane/netns/netns.h"
 #include "dataplane/netns/visitor.h"
-#include "topologies/engine/fabric/parallel.h"
+#include "topologies/engine/process/parallel.h"
 
 namespace heddle::fabric {
 namespace {
@@ -113,8 +113,8 @@ class Creator {
       : links_(links), visitor_(visitor), bridges_(std::move(bridges)), aside_(std::move(aside)) {}
 
   Result<> run() {
-    TRY_DO(in_parallel((links_.size() + kChunk - 1) / kChunk,
-                       [&](std::size_t chunk) { return create_chunk(chunk * kChunk); }));
+    TRY_DO(process::in_parallel((links_.size() + kChunk - 1) / kChunk,
+                                [&](std::size_t chunk) { return create_chunk(chunk * kChunk); }));
     for (const Veth* link : links_) {
       const bool b_leads = leads_with_b(*link);
       need_finish(link->a, b_leads);
@@ -122,7 +122,7 @@ class Creator {
     }
     std::vector<const Place*> places;
     for (const auto& [path, place] : unfinished_) places.push_back(&place);
-    return in_parallel(places.size(), [&](std::size_t i) { return finish(*places[i]); });
+    return process::in_parallel(places.size(), [&](std::size_t i) { return finish(*places[i]); });
   }
 
  private:
@@ -228,7 +228,7 @@ Result<> create_links(const std::vector<const Veth*>& links) {
 }
 
 Result<> delete_links(const std::vector<const Veth*>& links) {
-  return in_parallel(links.size(), [&](std::size_t i) -> Result<> {
+  return process::in_parallel(links.size(), [&](std::size_t i) -> Result<> {
     // Either end takes the other one along; the first may have gone with its namespace.
     for (const End* end : {&links[i]->a, &links[i]->b}) {
       TRY_DO(at_end(

@@ -199,6 +199,10 @@ class Checker {
         diagnostics_.error(node.mark, path,
                            "a node that uses another's network has no underlay or management "
                            "address, and is a linux node");
+      if (node.container && other && !other->container)
+        diagnostics_.error(node.mark, path,
+                           "a container can use a container's network only, and " + node.shares +
+                               " is none; give it `runtime: docker` too");
       if (!other || other->kind != NodeKind::linux || !other->shares.empty())
         diagnostics_.error(node.mark, path,
                            "\"" + node.shares.substr(0, 80) +

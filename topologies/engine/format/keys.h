@@ -6,12 +6,12 @@
 namespace heddle::format::keys {
 
 inline constexpr auto kLab = std::to_array<std::string_view>(
-    {"name", "prefix", "mgmt", "topology", "underlay", "hosts", "steps", "settings", "overlays",
-     "services", "faults", "checks", "seed", "fidelity"});
+    {"name", "prefix", "runtime", "mgmt", "topology", "underlay", "hosts", "steps", "settings",
+     "overlays", "services", "faults", "checks", "seed", "fidelity"});
 inline constexpr auto kTopology =
     std::to_array<std::string_view>({"defaults", "kinds", "groups", "nodes", "links"});
 
-// containerlab's keys of a node, and `underlay`.
+// containerlab's keys of a node, `runtime` and `underlay`.
 inline constexpr auto kNode = std::to_array<std::string_view>(
     {"kind",           "group",     "type",         "image",         "image-pull-policy",
      "restart-policy", "hostname",  "entrypoint",   "cmd",           "user",
@@ -20,11 +20,13 @@ inline constexpr auto kNode = std::to_array<std::string_view>(
      "labels",         "sysctls",   "tmpfs",        "cpu",           "memory",
      "cpu-set",        "shm-size",  "privileged",   "auto-remove",   "startup-delay",
      "mgmt-ipv4",      "mgmt-ipv6", "network-mode", "dns",           "healthcheck",
-     "stages",         "underlay",  "impair"});
-// Those that this runtime has no use for. A warning names them.
-inline constexpr auto kNodeIgnored = std::to_array<std::string_view>(
+     "stages",         "underlay",  "impair",       "runtime"});
+// Those that a runtime has no use for. A warning names them.
+inline constexpr auto kIgnoredByNetns = std::to_array<std::string_view>(
     {"type", "image", "image-pull-policy", "restart-policy", "volumes", "ports", "aliases",
      "cap-add", "devices", "security-opts", "shm-size", "privileged", "auto-remove"});
+inline constexpr auto kIgnoredByDocker = std::to_array<std::string_view>(
+    {"type", "restart-policy", "volumes", "ports", "aliases", "auto-remove"});
 inline constexpr auto kDns = std::to_array<std::string_view>({"servers", "search", "options"});
 inline constexpr auto kHealthcheck =
     std::to_array<std::string_view>({"test", "interval", "timeout", "retries", "start-period"});

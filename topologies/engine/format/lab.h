@@ -48,14 +48,16 @@ enum class NodeKind { linux, bridge, host };
 std::string_view name_of(NodeKind kind);
 
 // A node of containerlab's `topology:`. linux: a network namespace with its own mount and UTS
-// namespaces on this machine's root file system. bridge: a Linux bridge. host: this machine.
+// namespaces on this machine's root file system, or a container. bridge: a Linux bridge. host: this
+// machine.
 struct Node {
   std::string name;
   NodeKind kind = NodeKind::linux;
   std::string group;               // as the file has it
   std::optional<IpAddr> underlay;  // also joined to the underlay, with this address
   std::vector<std::string> exec;   // run in order once its links are up
-  std::string command;             // entrypoint and cmd: kept running from its creation on
+  std::string command;             // entrypoint and cmd: kept running from its creation on; of a
+                                   // container: empty
   std::map<std::string, std::string> env;
   std::map<std::string, std::string> sysctls;
   std::vector<std::string> binds;              // SOURCE:DESTINATION[:ro]
@@ -72,7 +74,8 @@ struct Node {
   bool mgmt = true;                   // joins the management network, if there is one
   std::optional<IpAddr> mgmt_ipv4{};  // complete once the lab was checked
   std::optional<IpAddr> mgmt_ipv6{};
-  std::string shares{};  // the node whose network namespace it uses
+  std::string shares{};                  // the node whose network namespace it uses
+  std::optional<Container> container{};  // present: its runtime is docker
   Mark mark;
   friend bool operator==(const Node&, const Node&) = default;
 };
@@ -232,6 +235,9 @@ struct LabSource {
 };
 Result<Lab> load_lab(const LabSource& source);
 Environment own_environment();
+// The same file with this `runtime:`, which is of all nodes that say nothing else.
+// Errors: `invalid` for a file that is no lab, or whose root is not written as a block.
+Result<std::string> with_runtime(std::string text, const std::string& file, Runtime runtime);
 // The file's bytes, at most kMaxFileBytes.
 Result<std::string> read_lab_file(const std::string& path);
 

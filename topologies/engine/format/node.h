@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/net/ip.h"
@@ -56,6 +57,28 @@ struct Dns {
   std::vector<std::string> options;
   bool empty() const { return *this == Dns{}; }
   friend bool operator==(const Dns&, const Dns&) = default;
+};
+
+// What a linux node runs in: a network namespace on this machine's root file system, or a container
+// of Docker's or Podman's.
+enum class Runtime { netns, docker };
+std::string_view name_of(Runtime runtime);
+std::optional<Runtime> parse_runtime(std::string_view text);
+
+// How a container is made, in containerlab's terms.
+struct Container {
+  enum class Pull { if_not_present, always, never };
+  std::string image;
+  Pull pull = Pull::if_not_present;
+  std::vector<std::string> entrypoint{};  // empty: the image's
+  std::vector<std::string> command{};     // empty: the image's
+  std::map<std::string, std::string> labels{};
+  std::vector<std::string> cap_add{};
+  std::vector<std::string> devices{};  // HOST[:CONTAINER[:rwm]]
+  std::vector<std::string> security_opts{};
+  std::uint64_t shm_size = 0;  // bytes; 0: the engine's choice
+  bool privileged = true;      // as containerlab's are
+  friend bool operator==(const Container&, const Container&) = default;
 };
 
 // containerlab's management network: a bridge of the lab's own, eth0 of its linux nodes.

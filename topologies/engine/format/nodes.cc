@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <span>
 
 #include "topologies/engine/format/keys.h"
 #include "topologies/engine/format/sections.h"
@@ -13,13 +14,19 @@ using Layers = std::map<std::string, MapReader>;
 
 // What one level says of a node: the node itself, its group, its kind or the defaults.
 MapReader read_layer(const YamlNode& node, const std::string& path, Diagnostics& diagnostics) {
-  MapReader map(node, path, keys::kNode, diagnostics);
-  for (std::string_view key : keys::kNodeIgnored) {
-    if (const YamlNode* value = map.find(key))
-      diagnostics.warn(value->mark, map.path_of(key),
-                       "ignored: nodes are network namespaces on this machine's root file system");
-  }
-  return map;
+  return MapReader(node, path, keys::kNode, diagnostics);
+}
+
+void warn_of_ignored(const MapReader& map, Runtime runtime, Diagnostics& diagnostics) {
+  const auto warn = [&](std::span<const std::string_view> names, const std::string& why) {
+    for (std::string_view key : names) {
+      if (const YamlNode* value = map.find(key))
+        diagnostics.warn(value->mark, map.path_of(key), "ignored: " + why);
+    }
+  };
+  if (runtime == Runtime::docker)
+    return warn(keys::kIgnoredByDocker, "nothing here needs it, or the lab would not be alone");
+  warn(keys::kIgnoredByNetns, "nodes are network namespaces on this machine's root file system");
 }
 
 Layers read_layers(const MapReader& topology, std::string_view key, Diagnostics& diagnostics) {
@@ -48,34 +55,12 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
     text.replace(at, from.size(), to);
 }
 
-// 512, 512k, 512MB, 1Gb, 2GiB: as Docker, a kilo is 1024.
-std::optional<std::uint64_t> parse_bytes(std::string_view text) {
-  double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (ec != std::errc() || !(number > 0) || number > 1e15) return std::nullopt;
-  std::string unit(stop, static_cast<std::size_t>(end - stop));
-  std::ranges::transform(unit, unit.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
-  unit.erase(0, unit.find_first_not_of(' ') == std::string::npos ? 0 : unit.find_first_not_of(' '));
-  constexpr std::string_view kUnits = "bkmgt";
-  std::size_t power = 0;
-  if (!unit.empty()) {
-    power = kUnits.find(unit.front());
-    const std::string_view rest = std::string_view(unit).substr(1);
-    if (power == std::string_view::npos || (rest != "" && rest != "b" && rest != "ib"))
-      return std::nullopt;
-  }
-  for (; power > 0; --power) number *= 1024;
-  return number < 1e18 ? std::optional(static_cast<std::uint64_t>(number)) : std::nullopt;
-}
-
 // Reads nodes with containerlab's precedence: node, group, kind, defaults.
 class NodeReader {
  public:
-  NodeReader(const MapReader& topology, Diagnostics& diagnostics)
+  NodeReader(const MapReader& topology, Runtime runtime, Diagnostics& diagnostics)
       : diagnostics_(diagnostics),
+        runtime_(runtime),
         kinds_(read_layers(topology, "kinds", diagnostics)),
         groups_(read_layers(topology, "groups", diagnostics)) {
     if (const YamlNode* defaults = topology.find("defaults"))
@@ -99,12 +84,21 @@ class NodeReader {
     node.group = group;
     set_kind(node, kind, own);
     merge(node);
-    read_runtime(node);
+    read_runtime(node, own);
     read_network(node);
     read_impair(node, own);
     read_stages(node);
     fill_names(node);
     return node;
+  }
+
+  // Of levels that several nodes share.
+  void warn_of_shared() const {
+    const Runtime runtime = any_container_ ? Runtime::docker : Runtime::netns;
+    if (defaults_) warn_of_ignored(*defaults_, runtime, diagnostics_);
+    for (const Layers* layers : {&kinds_, &groups_}) {
+      for (const auto& [name, map] : *layers) warn_of_ignored(map, runtime, diagnostics_);
+    }
   }
 
  private:
@@ -168,10 +162,18 @@ class NodeReader {
     return out;
   }
 
-  void read_runtime(Node& node) const {
-    node.command = text("entrypoint");
-    const std::string command = text("cmd");
-    if (!command.empty()) node.command += (node.command.empty() ? "" : " ") + command;
+  void read_runtime(Node& node, const MapReader& own) {
+    const Runtime runtime = runtime_of(node);
+    warn_of_ignored(own, runtime, diagnostics_);
+    if (runtime == Runtime::docker) {
+      any_container_ = true;
+      node.container =
+          read_container(own, [this](std::string_view key) { return level(key); }, diagnostics_);
+    } else {
+      node.command = text("entrypoint");
+      const std::string command = text("cmd");
+      if (!command.empty()) node.command += (node.command.empty() ? "" : " ") + command;
+    }
     node.hostname = text("hostname");
     if (node.hostname.size() > 64) level("hostname")->error("hostname", "longer than 64 bytes");
     node.user = text("user");
@@ -188,6 +190,12 @@ class NodeReader {
         if (!IpAddr::parse(server)) dns.error("servers", "must be addresses, such as 10.0.0.1");
       }
     }
+  }
+
+  Runtime runtime_of(const Node& node) const {
+    if (node.kind != NodeKind::linux) return Runtime::netns;
+    const MapReader* map = level("runtime");
+    return map ? read_runtime_name(*map).value_or(runtime_) : runtime_;
   }
 
   void read_limits(Node& node) const {
@@ -256,7 +264,9 @@ class NodeReader {
     if (mode == "bridge") return;
     node.mgmt = false;
     if (mode == "none") return;
-    if (mode == "host" && node.kind == NodeKind::linux) {
+    if (mode == "host" && node.container) {
+      map.error("network-mode", "host: a container of a lab has a network of its own; use none");
+    } else if (mode == "host" && node.kind == NodeKind::linux) {
       node.kind = NodeKind::host;
     } else if (mode.starts_with(kShare) && mode.size() > kShare.size()) {
       node.shares = mode.substr(kShare.size());
@@ -284,6 +294,10 @@ class NodeReader {
     std::ranges::for_each(node.binds, fill);
     std::ranges::for_each(node.env_files, fill);
     fill(node.command);
+    if (node.container) {
+      std::ranges::for_each(node.container->entrypoint, fill);
+      std::ranges::for_each(node.container->command, fill);
+    }
     fill(node.hostname);
     for (auto& [key, value] : node.env) fill(value);
     for (StageRules& stage : node.stages) {
@@ -292,6 +306,8 @@ class NodeReader {
   }
 
   Diagnostics& diagnostics_;
+  const Runtime runtime_;  // of nodes that say nothing of it
+  bool any_container_ = false;
   const Layers kinds_;
   const Layers groups_;
   std::optional<MapReader> defaults_;
@@ -300,8 +316,8 @@ class NodeReader {
 
 }  // namespace
 
-void read_nodes(const MapReader& topology, Lab& lab, Diagnostics& diagnostics) {
-  NodeReader reader(topology, diagnostics);
+void read_nodes(const MapReader& topology, Runtime runtime, Lab& lab, Diagnostics& diagnostics) {
+  NodeReader reader(topology, runtime, diagnostics);
   const YamlNode* nodes = topology.find("nodes");
   if (!nodes) return;
   if (nodes->kind != YamlNode::Kind::map) topology.error("nodes", "must be a map of node names");
@@ -312,6 +328,7 @@ void read_nodes(const MapReader& topology, Lab& lab, Diagnostics& diagnostics) {
                                   "digits, -, _ or ., starting with a letter or digit");
     lab.nodes.push_back(reader.read(entry));
   }
+  reader.warn_of_shared();
 }
 
 }  // namespace heddle::format

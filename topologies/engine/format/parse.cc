@@ -62,7 +62,9 @@ void read_root(const YamlNode& root, Lab& lab, Diagnostics& diagnostics) {
   read_mgmt(map.find("mgmt"), lab, diagnostics);
   read_underlay(map.find("underlay"), lab, diagnostics);
   if (const YamlNode* hosts = map.find("hosts")) read_hosts(*hosts, lab, diagnostics);
-  if (const YamlNode* topology = map.find("topology")) read_topology(*topology, lab, diagnostics);
+  const Runtime runtime = read_runtime_name(map).value_or(Runtime::netns);
+  if (const YamlNode* topology = map.find("topology"))
+    read_topology(*topology, runtime, lab, diagnostics);
   if (const YamlNode* overlays = map.find("overlays")) read_overlays(*overlays, lab, diagnostics);
   if (const YamlNode* services = map.find("services")) read_services(*services, lab, diagnostics);
   if (const YamlNode* steps = map.find("steps")) read_steps(*steps, lab, diagnostics);

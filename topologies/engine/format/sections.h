@@ -1,5 +1,7 @@
 #pragma once
 // Inside this folder only: the readers of the file's sections.
+#include <functional>
+
 #include "topologies/engine/format/lab.h"
 #include "topologies/engine/format/reader.h"
 
@@ -13,7 +15,7 @@ void expand_root(YamlNode& root, const Environment& environment, Diagnostics& di
 // nothing.
 void escape_replaced(YamlNode& now, const YamlNode& before);
 
-void read_topology(const YamlNode& topology, Lab& lab, Diagnostics& diagnostics);
+void read_topology(const YamlNode& topology, Runtime runtime, Lab& lab, Diagnostics& diagnostics);
 void read_underlay(const YamlNode* underlay, Lab& lab, Diagnostics& diagnostics);
 void read_hosts(const YamlNode& hosts, Lab& lab, Diagnostics& diagnostics);
 void read_steps(const YamlNode& steps, Lab& lab, Diagnostics& diagnostics);
@@ -34,8 +36,19 @@ ActionOn read_fault_action(const MapReader& map, std::string_view key, std::stri
 LinkImpairment read_impairment(const YamlNode& node, const std::string& path,
                                Diagnostics& diagnostics);
 
-// All of `topology:` but its links.
-void read_nodes(const MapReader& topology, Lab& lab, Diagnostics& diagnostics);
+// All of `topology:` but its links. `runtime`: of nodes that say nothing of it.
+void read_nodes(const MapReader& topology, Runtime runtime, Lab& lab, Diagnostics& diagnostics);
+// `runtime:` of a node or of the file.
+std::optional<Runtime> read_runtime_name(const MapReader& map);
+// Of a node whose runtime is docker. `level_of`: the most specific level that says something of a
+// key; none: nullptr.
+using LevelOf = std::function<const MapReader*(std::string_view key)>;
+Container read_container(const MapReader& own, const LevelOf& level_of, Diagnostics& diagnostics);
+
+// A command line as words, quotes and backslashes taken away. Errors: `invalid`.
+Result<std::vector<std::string>> split_words(std::string_view text);
+// 512, 512k, 512MB, 1Gb, 2GiB: as Docker, a kilo is 1024.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 // A link of containerlab's extended form whose other side is no node: `type` is its type.
 inline constexpr std::string_view kSingleTypes[] = {"host", "mgmt-net", "macvlan", "dummy",

@@ -7,7 +7,7 @@
 namespace heddle::format {
 namespace {
 
-constexpr MapReader::Range kMtu{68, 65535};
+constexpr MapReader::Range kSingleLinkMtu{68, 65535};
 
 // The parts of `endpoint:`.
 struct Point {
@@ -75,7 +75,7 @@ void read_single_link(const YamlNode& node, const std::string& path, Lab& lab,
   const MapReader map(node, path, keys::kSingleLink, diagnostics);
   const std::string type = map.text("type").value_or("");
   const Point point = read_point(map, diagnostics);
-  const auto mtu = static_cast<std::uint32_t>(map.integer("mtu", kMtu).value_or(1500));
+  const auto mtu = static_cast<std::uint32_t>(map.integer("mtu", kSingleLinkMtu).value_or(1500));
   if (type == "host" || type == "mgmt-net") {
     const std::string other =
         need_text(map, "host-interface", "the name of the interface on the other side");

@@ -130,9 +130,9 @@ void add_link(Link link, Lab& lab) {
 
 }  // namespace
 
-void read_topology(const YamlNode& node, Lab& lab, Diagnostics& diagnostics) {
+void read_topology(const YamlNode& node, Runtime runtime, Lab& lab, Diagnostics& diagnostics) {
   const MapReader topology(node, "topology", keys::kTopology, diagnostics);
-  read_nodes(topology, lab, diagnostics);
+  read_nodes(topology, runtime, lab, diagnostics);
   const YamlNode* links = topology.find("links");
   if (!links) return;
   if (links->kind != YamlNode::Kind::list) topology.error("links", "must be a list");

@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 
 #include "common/base/unique_fd.h"
+#include "topologies/engine/container/engine.h"
 #include "topologies/engine/format/filter.h"
 #include "topologies/engine/format/lab.h"
 #include "topologies/engine/format/reader.h"
@@ -136,6 +138,15 @@ Result<> start_daemon(const DeployRequest& request, const format::Lab& lab,
   return follow(read_end.get(), paths, on_progress);
 }
 
+// Before anything is made of a lab that cannot be.
+Result<> need_engine(const format::Lab& lab) {
+  const bool any = std::ranges::any_of(
+      lab.nodes, [](const format::Node& node) { return node.container.has_value(); });
+  if (!any) return {};
+  TRY(std::string socket, container::find_socket(format::own_environment()));
+  return container::Engine(std::move(socket)).need();
+}
+
 // Lets the daemon of a lab that is there change it.
 Result<Deployed> converge(const DeployRequest& request, const format::Lab& lab,
                           const plan::LabPaths& paths, std::string text) {
@@ -168,14 +179,21 @@ Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progr
   TRY(std::string text,
       request.text ? Result<std::string>(*request.text) : format::read_lab_file(request.file));
   TRY(format::Lab lab, format::load_lab(request.file));
+  const auto load = [&]() -> Result<format::Lab> {
+    return format::load_lab(format::LabSource{.text = text,
+                                              .file = lab.file,
+                                              .directory = lab.directory,
+                                              .environment = format::own_environment()});
+  };
+  if (request.runtime) {
+    TRY(text, format::with_runtime(std::move(text), request.file, *request.runtime));
+    TRY(lab, load());
+  }
   if (!request.node_filter.empty()) {
     // What is deployed is a file of its own: whoever reads it later needs to know of no filter.
     TRY(text,
         format::filter_file(text, request.file, format::own_environment(), request.node_filter));
-    TRY(lab, format::load_lab(format::LabSource{.text = text,
-                                                .file = lab.file,
-                                                .directory = lab.directory,
-                                                .environment = format::own_environment()}));
+    TRY(lab, load());
   }
   if (::geteuid() != 0)
     return fail(Errc::denied, "labs are network namespaces and cgroups: run this as root (sudo)");
@@ -190,6 +208,7 @@ Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progr
   if (request.if_there == IfThere::compare) {
     built = fail(Errc::exists, "");
   } else {
+    TRY_DO(need_engine(lab).during("deploy " + lab.name));
     built = claim(paths, text);
   }
   if (!built && built.error().code() == Errc::exists) {

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "common/base/unique_fd.h"
+#include "topologies/engine/container/removal.h"
 #include "topologies/engine/lab/lab.h"
 #include "topologies/engine/lab/root.h"
 #include "topologies/engine/process/cgroup.h"
@@ -85,9 +86,27 @@ Result<> destroy(const plan::LabPaths& paths, const OnProgress& on_progress) {
   Teardown teardown(on_progress);
   teardown.part("ended every process",
                 [&] { return process::kill_cgroup(paths.cgroup(), after(10s)); });
+  bool contained = true;
+  if (!container::recorded_engine(paths).empty())
+    teardown.part("removed its containers", [&]() -> Result<> {
+      const auto removed = container::remove_all(
+          paths, [&](std::size_t done, std::size_t total, const std::string& name) {
+            on_progress({.did = name,
+                         .time = {},
+                         .ready = false,
+                         .error = std::nullopt,
+                         .done = done,
+                         .total = total});
+          });
+      contained = removed.has_value();
+      if (removed) return {};
+      return std::unexpected(removed.error());
+    });
   teardown.part("unmounted namespaces and BPF file systems; their links went with them",
                 [&] { return process::unmount_below(paths.run_dir()); });
   teardown.part("removed the cgroup", [&] { return process::remove_cgroup(paths.cgroup()); });
+  // Where the containers are stands in there: without it nobody would find them again.
+  if (!contained) return teardown.result();
   teardown.part("removed " + paths.state_dir(), [&]() -> Result<> {
     TRY_DO(process::unmount_below(paths.state_dir()));
     return process::remove_tree(paths.state_dir());

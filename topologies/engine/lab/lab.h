@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "topologies/engine/control/channel.h"
+#include "topologies/engine/format/lab.h"
 #include "topologies/engine/plan/paths.h"
 
 // Labs of this machine: made, found and taken away. All that a lab is lives on disk, in its cgroup
@@ -24,8 +25,9 @@ struct DeployRequest {
   // A lab of that name that is there: refused, changed to what the file says, or only compared.
   enum class IfThere { refuse, converge, compare };
   IfThere if_there = IfThere::refuse;
-  std::optional<std::uint64_t> seed{};  // in place of the file's
-  std::optional<std::string> text{};    // in place of the file's, for the same name
+  std::optional<std::uint64_t> seed{};       // in place of the file's
+  std::optional<std::string> text{};         // in place of the file's, for the same name
+  std::optional<format::Runtime> runtime{};  // in place of the file's `runtime:`
 };
 
 struct Deployed {
@@ -39,7 +41,8 @@ struct Deployed {
 // it is left alone, also when that fails.
 // Errors: `invalid` for the file; `exists` when a lab of that name is deployed, or is just being;
 //         `conflict` for what cannot change; `unavailable` when its daemon is gone; `denied`
-//         without root; `unsupported` without cgroup2.
+//         without root; `unsupported` without cgroup2, or without a container engine for nodes that
+//         are containers.
 Result<Deployed> deploy(const DeployRequest& request, const OnProgress& on_progress);
 
 // Takes away everything that the lab has on this machine, whatever state it is in: processes (its

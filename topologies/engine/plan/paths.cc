@@ -1,5 +1,6 @@
 #include "topologies/engine/plan/paths.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace heddle::plan {
@@ -41,6 +42,16 @@ std::string short_name(std::string_view name, std::size_t max_bytes) {
 LabPaths::LabPaths(Roots roots, std::string lab)
     : roots_(std::move(roots)), lab_(std::move(lab)), short_(short_name(lab_, kMaxDirectoryName)) {}
 
+// The first dot ends the lab's part: a lab with dots in its name has a hash in their place.
+std::string LabPaths::container(std::string_view node) const {
+  std::string lab = lab_;
+  if (lab.find('.') != std::string::npos) {
+    std::ranges::replace(lab, '.', '-');
+    lab += "-" + hash_text(lab_);
+  }
+  if (!roots_.tag.empty()) lab += "-" + roots_.tag.substr(1);
+  return "heddle-lab-" + lab + "." + std::string(node);
+}
 std::string LabPaths::member_cgroup(std::string_view name) const {
   return cgroup() + "/" + std::string(name);
 }

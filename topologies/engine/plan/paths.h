@@ -37,6 +37,12 @@ class LabPaths final {
   std::string netns_dir() const { return run_dir() + "/netns"; }
   std::string switch_netns() const { return netns_dir() + "/.switch"; }
   std::string daemon_cgroup() const { return cgroup() + "/.labd"; }
+  // Of labs with containers: the engine's socket, and a file for each container that it is asked to
+  // make. Below the state directory, since containers, too, outlive a machine's restart.
+  std::string engine_file() const { return state_dir() + "/.engine"; }
+  std::string container_dir() const { return state_dir() + "/.containers"; }
+  // The same container for the same node, and for no other of this machine.
+  std::string container(std::string_view node) const;
 
   // Of one host or node.
   std::string netns(std::string_view name) const { return netns_dir() + "/" + std::string(name); }

@@ -196,7 +196,8 @@ class Planner {
     if (member.kind == Member::Kind::linux) {
       member.owns_netns = node.shares.empty();
       member.netns = paths().netns(member.owns_netns ? node.name : node.shares);
-      member.own_mounts = true;
+      member.own_mounts = !node.container;
+      if (node.container) member.container = paths().container(node.name);
       member.binds = node.binds;
       member.sysctls = node.sysctls;
       member.address = node.underlay;
@@ -229,6 +230,10 @@ class Planner {
     std::ranges::for_each(node.binds, fill);
     std::ranges::for_each(node.exec, fill);
     fill(node.command);
+    if (node.container) {
+      std::ranges::for_each(node.container->entrypoint, fill);
+      std::ranges::for_each(node.container->command, fill);
+    }
     for (auto& [key, value] : node.env) fill(value);
     if (used) member.directories.push_back(own);
     return node;

@@ -72,6 +72,7 @@ struct Member {
   std::string cgroup;       // directory
   std::string hostname;
   bool own_mounts = false;  // a mount namespace of its own
+  std::string container;    // its name, of a node that is one; the engine owns its namespaces
   std::vector<std::string> binds;
   std::vector<std::string> directories;    // of its own, for binds; made with it
   std::map<std::string, std::string> env;  // complete but for what the caller adds

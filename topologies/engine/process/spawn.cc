@@ -3,75 +3,29 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
+#include <functional>
 #include <optional>
+#include <system_error>
+#include <thread>
 
 #include "common/base/error.h"
+#include "topologies/engine/process/identity.h"
 
 namespace heddle::process {
 namespace {
 
-struct Identity {
-  uid_t user = 0;
-  gid_t group = 0;
-  std::vector<gid_t> groups;
-};
-
-std::optional<unsigned> parse_id(std::string_view text) {
-  unsigned value = 0;
-  const auto [stop, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-// Of this machine's users and groups; bare numbers need not be known.
-Result<Identity> find_identity(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  const std::string user = text.substr(0, colon);
-  Identity out;
-  const auto id = parse_id(user);
-  std::vector<char> buffer(1 << 16);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (id) {
-    ::getpwuid_r(*id, &entry, buffer.data(), buffer.size(), &found);
-  } else {
-    ::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
-  }
-  if (!found && !id) return fail(Errc::not_found, "this machine has no user " + user);
-  out.user = found ? entry.pw_uid : *id;
-  out.group = found ? entry.pw_gid : 0;
-  if (found) {
-    int count = 256;
-    out.groups.resize(static_cast<std::size_t>(count));
-    if (::getgrouplist(entry.pw_name, entry.pw_gid, out.groups.data(), &count) < 0)
-      return fail(Errc::exhausted, "user " + user + " is in more than 256 groups");
-    out.groups.resize(static_cast<std::size_t>(count));
-  }
-  if (colon == std::string::npos) return out;
-  const std::string name = text.substr(colon + 1);
-  const auto gid = parse_id(name);
-  group group_entry{};
-  group* group_found = nullptr;
-  if (!gid) ::getgrnam_r(name.c_str(), &group_entry, buffer.data(), buffer.size(), &group_found);
-  if (!gid && !group_found) return fail(Errc::not_found, "this machine has no group " + name);
-  out.group = gid ? *gid : group_entry.gr_gid;
-  out.groups = {out.group};
-  return out;
-}
-
 // Everything that the child needs, made before fork: after it, in a program with threads, only
 // async-signal-safe calls are allowed (fork(2)).
 struct Prepared {
-  std::string path;
+  std::vector<std::string> paths;  // tried in order
   std::vector<char*> argv;
   std::vector<std::string> env_texts;
   std::vector<char*> env;
@@ -82,7 +36,18 @@ struct Prepared {
 };
 
 // Where the child failed, sent over a close-on-exec pipe.
-enum class Stage : int { cgroup, netns, uts, mounts, directory, descriptors, user, exec };
+enum class Stage : int {
+  cgroup,
+  container,
+  netns,
+  uts,
+  mounts,
+  directory,
+  descriptors,
+  capabilities,
+  user,
+  exec
+};
 struct Failure {
   Stage stage = Stage::exec;
   int sys_errno = 0;
@@ -92,6 +57,8 @@ const char* describe(Stage stage) {
   switch (stage) {
     case Stage::cgroup:
       return "join the cgroup";
+    case Stage::container:
+      return "enter the container";
     case Stage::netns:
       return "enter the network namespace";
     case Stage::uts:
@@ -102,6 +69,8 @@ const char* describe(Stage stage) {
       return "change to its directory";
     case Stage::descriptors:
       return "set its input and output";
+    case Stage::capabilities:
+      return "have the container's capabilities";
     case Stage::user:
       return "become its user";
     case Stage::exec:
@@ -110,13 +79,27 @@ const char* describe(Stage stage) {
   return "";
 }
 
-Result<std::string> find_program(const std::string& name, const std::string& path) {
-  if (name.find('/') != std::string::npos) return name;
+// Where the command may be, in order: below another root only who is there can tell.
+std::vector<std::string> places_of(const std::string& name, const std::string& path) {
+  if (name.find('/') != std::string::npos) return {name};
+  std::vector<std::string> out;
   for (std::size_t at = 0; at <= path.size();) {
     const std::size_t end = std::min(path.find(':', at), path.size());
-    const std::string candidate = path.substr(at, end - at) + "/" + name;
-    if (end > at && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (end > at) out.push_back(path.substr(at, end - at) + "/" + name);
     at = end + 1;
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> find_program(const SpawnRequest& request) {
+  const auto found = request.env.find("PATH");
+  const std::string path =
+      found == request.env.end() ? "/usr/sbin:/usr/bin:/sbin:/bin" : found->second;
+  const std::string& name = request.command.front();
+  std::vector<std::string> places = places_of(name, path);
+  if (request.process >= 0 || name.find('/') != std::string::npos) return places;
+  for (const std::string& place : places) {
+    if (::access(place.c_str(), X_OK) == 0) return std::vector{place};
   }
   return fail(Errc::not_found, name + ": command not found in PATH (" + path + ")");
 }
@@ -125,16 +108,11 @@ Result<Prepared> prepare(const SpawnRequest& request) {
   if (request.command.empty() || request.command.front().empty())
     return fail(Errc::invalid, "the command is empty");
   Prepared prepared;
-  const auto path = request.env.find("PATH");
-  TRY(prepared.path,
-      find_program(request.command.front(),
-                   path == request.env.end() ? "/usr/sbin:/usr/bin:/sbin:/bin" : path->second));
+  TRY(prepared.paths, find_program(request));
   for (const std::string& word : request.command)
     prepared.argv.push_back(const_cast<char*>(word.c_str()));
   prepared.argv.push_back(nullptr);
   for (const auto& [key, value] : request.env) prepared.env_texts.push_back(key + "=" + value);
-  for (std::string& text : prepared.env_texts) prepared.env.push_back(text.data());
-  prepared.env.push_back(nullptr);
   prepared.directory = request.directory.empty() ? "/" : request.directory;
   if (!request.cgroup.empty()) {
     const std::string file = request.cgroup + "/cgroup.procs";
@@ -142,8 +120,12 @@ Result<Prepared> prepare(const SpawnRequest& request) {
     if (!prepared.cgroup_procs) return fail_errno(errno, "open " + file);
   }
   if (!request.user.empty()) {
-    TRY(prepared.identity, find_identity(request.user));
+    TRY(prepared.identity, find_identity(request.user, request.root));
+    if (!prepared.identity->home.empty() && !request.env.contains("HOME"))
+      prepared.env_texts.push_back("HOME=" + prepared.identity->home);
   }
+  for (std::string& text : prepared.env_texts) prepared.env.push_back(text.data());
+  prepared.env.push_back(nullptr);
   prepared.null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!prepared.null) return fail_errno(errno, "open /dev/null");
   return prepared;
@@ -153,10 +135,36 @@ bool set_descriptor(int from, int to, int null) {
   return ::dup2(from >= 0 ? from : null, to) >= 0;
 }
 
+// Of the bounding set, so that whatever it executes has no more (capabilities(7)).
+bool drop_capabilities(std::uint64_t allowed) {
+  for (unsigned long number = 0; number < 64; ++number) {
+    if ((allowed >> number) & 1) continue;
+    if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) < 0) return errno == EINVAL;  // past the last one
+  }
+  return true;
+}
+
+// The first place that there is; the errno of the last otherwise.
+int execute(const Prepared& prepared) {
+  int failure = ENOENT;
+  for (const std::string& path : prepared.paths) {
+    ::execve(path.c_str(), prepared.argv.data(), prepared.env.data());
+    if (errno == ENOENT || errno == ENOTDIR) continue;
+    failure = errno;
+    if (failure != EACCES) break;
+  }
+  return failure;
+}
+
 // Runs in the child, or in the process that is to be replaced. Async-signal-safe.
 Failure become(const SpawnRequest& request, const Prepared& prepared) {
   if (prepared.cgroup_procs && ::write(prepared.cgroup_procs.get(), "0", 1) != 1)
     return {Stage::cgroup, errno};
+  // Of its PID namespace it is a member by birth.
+  constexpr int kContainer =
+      CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
+  if (request.process >= 0 && ::setns(request.process, kContainer) < 0)
+    return {Stage::container, errno};
   if (request.netns >= 0 && ::setns(request.netns, CLONE_NEWNET) < 0) return {Stage::netns, errno};
   if (request.uts_ns >= 0 && ::setns(request.uts_ns, CLONE_NEWUTS) < 0) return {Stage::uts, errno};
   if (request.uts_ns < 0 && !request.hostname.empty() &&
@@ -177,13 +185,14 @@ Failure become(const SpawnRequest& request, const Prepared& prepared) {
   if (!set_descriptor(request.input, 0, null) || !set_descriptor(request.output, 1, null) ||
       !set_descriptor(request.error, 2, null))
     return {Stage::descriptors, errno};
+  if (request.capabilities && !drop_capabilities(*request.capabilities))
+    return {Stage::capabilities, errno};
   if (const auto& identity = prepared.identity;
       identity && (::setgroups(identity->groups.size(), identity->groups.data()) < 0 ||
                    ::setgid(identity->group) < 0 || ::setuid(identity->user) < 0))
     return {Stage::user, errno};
   ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-  ::execve(prepared.path.c_str(), prepared.argv.data(), prepared.env.data());
-  return {Stage::exec, errno};
+  return {Stage::exec, execute(prepared)};
 }
 
 void reset_signals() {
@@ -200,43 +209,102 @@ void above_standard(UniqueFd& fd) {
   if (fd && fd.get() < 3) fd.reset(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
 }
 
-}  // namespace
-
-Result<int> spawn(const SpawnRequest& request) {
-  auto prepared = prepare(request);
-  if (!prepared) return std::unexpected(std::move(prepared).error());
-  int pipe_fds[2];
-  if (::pipe2(pipe_fds, O_CLOEXEC) < 0) return fail_errno(errno, "make a pipe");
-  UniqueFd read_end(pipe_fds[0]);
-  UniqueFd write_end(pipe_fds[1]);
-  above_standard(write_end);
-  above_standard(prepared->null);
+// What `child` does comes to an end with the child.
+Result<pid_t> fork_here(const SpawnRequest& request, const std::function<void()>& child) {
+  if (request.process >= 0 && ::setns(request.process, CLONE_NEWPID) < 0)
+    return fail_errno(errno, "enter the container's processes");
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno(errno, "fork");
-  if (pid == 0) {
-    ::setsid();
-    reset_signals();
-    const Failure failure = become(request, *prepared);
-    [[maybe_unused]] const ssize_t sent = ::write(write_end.get(), &failure, sizeof failure);
-    ::_exit(127);
+  if (pid > 0) return pid;
+  child();
+  ::_exit(127);
+}
+
+// Into a container by a thread that enters its PID namespace, since that is the one of this
+// thread's children (setns(2)): they stay this program's to reap.
+Result<pid_t> fork_aside(const SpawnRequest& request, const std::function<void()>& child) {
+  if (request.process < 0) return fork_here(request, child);
+  Result<pid_t> forked;
+  try {
+    std::thread([&] { forked = fork_here(request, child); }).join();
+  } catch (const std::system_error& error) {
+    return fail_errno(error.code().value(), "start a helper thread");
   }
-  write_end.reset();
+  return forked;
+}
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+Result<Pipe> failure_pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) < 0) return fail_errno(errno, "make a pipe");
+  Pipe out{UniqueFd(fds[0]), UniqueFd(fds[1])};
+  above_standard(out.write_end);
+  return out;
+}
+
+// Nothing: it has executed its command.
+std::optional<Failure> read_failure(Pipe& pipe) {
+  pipe.write_end.reset();
   Failure failure;
   ssize_t got = 0;
   do {
-    got = ::read(read_end.get(), &failure, sizeof failure);
+    got = ::read(pipe.read_end.get(), &failure, sizeof failure);
   } while (got < 0 && errno == EINTR);
-  if (got == 0) return pid;  // the pipe closed with exec
+  return got == 0 ? std::nullopt : std::optional(failure);
+}
+
+void send_failure(const Pipe& pipe, const Failure& failure) {
+  [[maybe_unused]] const ssize_t sent = ::write(pipe.write_end.get(), &failure, sizeof failure);
+}
+
+Error error_of(const SpawnRequest& request, const Failure& failure) {
+  return Error::from_errno(failure.sys_errno,
+                           request.command.front() + ": " + describe(failure.stage));
+}
+
+// A child with this terminal, in this process group: it hears of Ctrl-C by itself.
+Result<> run_as_child(const SpawnRequest& request, const Prepared& prepared) {
+  TRY(Pipe pipe, failure_pipe());
+  // By this thread: it is whose end the child would die with.
+  TRY(const pid_t pid, fork_here(request, [&] {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        send_failure(pipe, become(request, prepared));
+      }));
+  ::signal(SIGINT, SIG_IGN);
+  ::signal(SIGQUIT, SIG_IGN);
+  const auto failure = read_failure(pipe);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (failure) return std::unexpected(error_of(request, *failure));
+  ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+}  // namespace
+
+Result<int> spawn(const SpawnRequest& request) {
+  TRY(Prepared prepared, prepare(request));
+  TRY(Pipe pipe, failure_pipe());
+  above_standard(prepared.null);
+  TRY(const pid_t pid, fork_aside(request, [&] {
+        ::setsid();
+        reset_signals();
+        send_failure(pipe, become(request, prepared));
+      }));
+  const auto failure = read_failure(pipe);
+  if (!failure) return pid;  // the pipe closed with exec
   ::waitpid(pid, nullptr, 0);
-  return fail_errno(failure.sys_errno, request.command.front() + ": " + describe(failure.stage));
+  return std::unexpected(error_of(request, *failure));
 }
 
 Error replace_process(const SpawnRequest& request) {
   auto prepared = prepare(request);
   if (!prepared) return std::move(prepared).error();
-  const Failure failure = become(request, *prepared);
-  return Error::from_errno(failure.sys_errno,
-                           request.command.front() + ": " + describe(failure.stage));
+  if (request.process < 0) return error_of(request, become(request, *prepared));
+  return run_as_child(request, *prepared).error();
 }
 
 }  // namespace heddle::process

@@ -1,7 +1,9 @@
 #pragma once
 #include <sys/resource.h>
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,8 +24,13 @@ struct SpawnRequest {
   rlim_t open_files = 0;  // RLIMIT_NOFILE's soft limit; 0: as the caller has it
   std::string hostname;   // with uts_ns -1: a UTS namespace of its own; empty: none
   std::string user;       // NAME or UID, with :GROUP or :GID; empty: the caller's
-  int input = -1;         // -1: /dev/null
-  int output = -1;        // -1: /dev/null
+  // Of a container: its first process (a pidfd). Enters all its namespaces but the user's, the PID
+  // namespace too; the command, PATH, the directory and users are the container's then.
+  int process = -1;
+  std::string root;                           // /proc/PID/root of that process
+  std::optional<std::uint64_t> capabilities;  // the most it may have, as bits; absent: all
+  int input = -1;                             // -1: /dev/null
+  int output = -1;                            // -1: /dev/null
   int error = -1;
 };
 
@@ -31,8 +38,8 @@ struct SpawnRequest {
 // Errors: `not_found` for a command that is nowhere in PATH; otherwise the step that failed.
 Result<int> spawn(const SpawnRequest& request);
 
-// Replaces the calling, single-threaded process: for an interactive `exec`. Returns on failure
-// only.
+// Replaces the calling, single-threaded process: for an interactive `exec`. Into a container the
+// command is a child that it waits for, and ends as. Returns on failure only.
 Error replace_process(const SpawnRequest& request);
 
 }  // namespace heddle::process

@@ -32,8 +32,12 @@ class CommandWriter {
     for (const std::string& answer : dns.answers) out.push_back("--answer=" + filled(answer));
     if (dns.none) out.push_back("--none");
     // Workloads have their resolver there whatever their resolv.conf says.
-    const std::string server =
-        dns.server.empty() && !place_.workload.empty() ? "127.0.0.11" : filled(dns.server);
+    std::string server = filled(dns.server);
+    if (server.empty() && !place_.workload.empty()) server = "127.0.0.11";
+    // Nor is a container's resolv.conf in sight of what looks from its network alone.
+    const format::Node* node = lab_.find_node(place_.member);
+    if (server.empty() && node && node->container && !node->dns.servers.empty())
+      server = node->dns.servers.front();
     if (!server.empty()) out.push_back("--server=" + server);
     return out;
   }
@@ -80,6 +84,7 @@ ProbeCommand probe_command(const format::Lab& lab, const format::Check& check, c
                            const steps::Variables& variables) {
   const CommandWriter writer(lab, place, variables);
   ProbeCommand out;
+  const format::Node* node = lab.find_node(place.member);
   out.lasting = !std::holds_alternative<probe::Exec>(check.probe) &&
                 !std::holds_alternative<probe::Verify>(check.probe);
   if (!place.workload.empty()) out.words = {"heddle", "exec", place.workload, "--"};
@@ -90,6 +95,8 @@ ProbeCommand probe_command(const format::Lab& lab, const format::Check& check, c
   if (out.lasting)
     out.words.insert(out.words.end(), {"--every=" + milliseconds(check.every),
                                        "--timeout=" + milliseconds(check.timeout)});
+  // An image does not have Heddle's programs.
+  out.network_only = out.lasting && node && node->container;
   return out;
 }
 

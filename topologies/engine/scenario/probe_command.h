@@ -20,6 +20,7 @@ Place place_of(const std::string& on);
 struct ProbeCommand {
   std::vector<std::string> words;
   bool lasting = false;
+  bool network_only = false;  // see control::Request
 };
 ProbeCommand probe_command(const format::Lab& lab, const format::Check& check, const Place& place,
                            const steps::Variables& variables);

@@ -83,7 +83,8 @@ void Watcher::launch(Probe& probe) {
   const auto reply = control_.ask({.op = Op::exec,
                                    .target = probe.place.member,
                                    .command = probe.command.words,
-                                   .background = probe.process});
+                                   .background = probe.process,
+                                   .network_only = probe.command.network_only});
   if (!reply) {  // nothing can be seen from there
     const Milliseconds at = since_start(probe.started);
     add(probe, {.from = at, .to = at, .held = false, .problem = reply.error().text()});

@@ -1,4 +1,4 @@
-#include "topologies/engine/fabric/parallel.h"
+#include "topologies/engine/process/parallel.h"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace heddle::fabric {
+namespace heddle::process {
 
 Result<> in_parallel(std::size_t count, const std::function<Result<>(std::size_t)>& work) {
   std::atomic<std::size_t> next{0};
@@ -35,4 +35,4 @@ Result<> in_parallel(std::size_t count, const std::function<Result<>(std::size_t
   return {};
 }
 
-}  // namespace heddle::fabric
+}  // namespace heddle::process
