@@ -75,10 +75,14 @@ Load* Picker::pick(const Choice& choice) {
   const bool counts = levels_.size() > 1 || policy_.panic_threshold > 0;
   if (counts && choice.now >= counted_until_) count(choice.now);
   const std::size_t first = levels_.size() > 1 ? choose_level(choice) : 0;
-  if (Load* load = from(levels_[first], choice)) return load;
-  for (std::size_t i = 0; i < levels_.size(); ++i) {
-    if (i == first) continue;
-    if (Load* load = from(levels_[i], choice)) return load;
+  // When nobody is well, those that could be connected to lately are asked as if they were.
+  for (const bool all : {false, true}) {
+    takes_all_ = all;
+    if (Load* load = from(levels_[first], choice)) return load;
+    for (std::size_t i = 0; i < levels_.size(); ++i) {
+      if (i == first) continue;
+      if (Load* load = from(levels_[i], choice)) return load;
+    }
   }
   for (const Level& level : levels_) {
     if (Load* load = least_bad(level.members, choice)) return load;
@@ -136,7 +140,10 @@ Load* Picker::from(Level& level, const Choice& choice) {
 }
 
 bool Picker::is_good(const Level& level, const Load& load, const Choice& choice) const {
-  return (level.panics ? load.ready : load.is_well(choice.now)) && !is_tried(load, choice);
+  if (is_tried(load, choice)) return false;
+  if (level.panics) return load.ready;
+  if (takes_all_) return load.ready && load.failing_until <= choice.now;
+  return load.is_well(choice.now);
 }
 
 double Picker::weight_of(const Load& load, Deadline now) const {

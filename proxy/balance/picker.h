@@ -40,8 +40,9 @@ struct Choice {
 
 // Chooses among ready targets of the lowest level, and of higher ones in the share that the lower
 // ones lack: a level is whole as long as 1.4 times its share of good targets is 1 (Envoy's
-// priorities). Ones that failed lately or are not well are chosen only when nothing else is left,
-// the one whose time is nearest over first; ones already tried, never.
+// priorities). When none is well, those that could be connected to lately are chosen among as if
+// they were; ones that could not, only when nothing else is left, the one whose time is nearest
+// over first; ones already tried, never.
 class Picker {
  public:
   Picker(const Policy& policy, std::uint64_t seed) : policy_(policy), random_(seed) {}
@@ -81,7 +82,8 @@ class Picker {
   std::vector<Level> levels_;   // lowest first
   std::vector<double> shares_;  // of requests, by level; sum 1
   Deadline counted_until_ = Deadline::min();
-  double time_ = 0;  // round robin's
+  double time_ = 0;         // round robin's
+  bool takes_all_ = false;  // in this choice: nobody is well
 };
 
 }  // namespace heddle::balance

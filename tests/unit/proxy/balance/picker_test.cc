@@ -113,6 +113,19 @@ TEST_P(EachAlgorithm, WhoIsNotWellIsTheLastChoice) {
   EXPECT_NE(targets.pick(), nullptr) << "when nobody is well, all are asked";
 }
 
+TEST_P(EachAlgorithm, WhenNobodyIsWellAllAreAsked) {
+  Targets targets(4, policy());
+  for (Load& load : targets.loads) {
+    auto sick = std::make_shared<Vitals>();
+    sick->healthy = false;
+    load.vitals = sick;
+  }
+  targets.loads[0].failing_until = kNow + seconds(5);
+  auto counts = targets.spread(400);
+  EXPECT_EQ(counts[targets.all[0]], 0) << "it cannot even be connected to";
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_GT(counts[targets.all[i]], 60) << i;
+}
+
 TEST_P(EachAlgorithm, WhatWasTriedIsNotTriedAgain) {
   Targets targets(2, policy());
   Load* const tried[] = {targets.all[0]};
