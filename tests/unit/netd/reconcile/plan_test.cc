@@ -91,7 +91,7 @@ TEST_F(PlanTest, BackendsAreTheUsableEndpointsInOrder) {
               ElementsAre(dataplane::BackendAddress{ip("10.40.0.5"), 8080}));
   EXPECT_TRUE(planned().overlay_addresses.contains({Vni{77}, ip("10.40.0.3")}));
 
-  view().endpoints.at("c1-app").state = EndpointState::gone;
+  view().endpoints.at("c1-app").service.clear();
   EXPECT_THAT(web(planned()).backends, IsEmpty()) << "the entry stays: refused, not timed out";
 }
 
@@ -315,7 +315,8 @@ TEST_F(FastPathTest, ServiceRenamesTouchBothServices) {
   build.service("web", "app", "10.40.15.1");
   build.service("api", "app", "10.40.15.2");
   change([&](model::View&) { backend(build.endpoint("c1", "app", "10.40.0.5")); });
-  EXPECT_EQ(change([](model::View& v) { v.endpoints.at("c1-app").service = "api"; }), 2u);
+  EXPECT_EQ(change([](model::View& v) { v.endpoints.at("c1-app").service = "api"; }), 3u)
+      << "and the first one's sockets end";
 }
 
 TEST_F(PlanTest, AVlanStaysWhileAnotherNetworkLiesOnIt) {
