@@ -30,7 +30,10 @@ Task<const snapshot::Forward*> Exchange::follow_rules() {
     }
   }
   const auto& fault = decision_.treatment->fault;
-  if (fault && !co_await pass_fault(*fault)) co_return nullptr;
+  if (fault) {
+    const bool passed = co_await pass_fault(*fault);
+    if (!passed) co_return nullptr;
+  }
   if (const auto* fixed = std::get_if<snapshot::FixedResponse>(decision_.action)) {
     co_await answer_fixed(*fixed);
     co_return nullptr;
