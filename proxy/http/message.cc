@@ -117,6 +117,16 @@ std::optional<Refusal> judge_host(RequestHead& out) {
   return std::nullopt;
 }
 
+void judge_te(RequestHead& out) {
+  out.takes_trailers = false;
+  for (const HeaderField& field : out.fields) {
+    if (field.id != FieldId::hop_by_hop || !iequals(field.name, "te")) continue;
+    for_each_member(field.value, [&](std::string_view member) {
+      if (iequals(member, "trailers")) out.takes_trailers = true;
+    });
+  }
+}
+
 std::optional<Refusal> judge_expect(RequestHead& out) {
   out.expects_continue = false;
   for (const HeaderField& field : out.fields) {
@@ -141,6 +151,7 @@ std::optional<Refusal> parse_request(std::string_view bytes, const Limits& limit
   if (const auto r = judge_host(out)) return r;
   if (const auto r = judge_request_framing(out)) return r;
   if (const auto r = judge_expect(out)) return r;
+  judge_te(out);
   judge_connection(out);
   if (out.body.kind != BodyKind::none || out.version == Version::http10) out.upgrade = {};
   return std::nullopt;

@@ -43,7 +43,8 @@ struct RequestHead : MessageHead {
   std::string_view path;    // the target before `?`
   std::string_view host;    // Host, or the authority of an absolute-form target; may be empty (1.0)
   bool expects_continue = false;
-  bool path_is_root = false;  // an absolute-form target without a path: `target` lacks its "/"
+  bool takes_trailers = false;  // TE says so
+  bool path_is_root = false;    // an absolute-form target without a path: `target` lacks its "/"
 
   bool is_head() const { return method == "HEAD"; }
   bool is_idempotent() const;  // RFC 9110, section 9.2.2

@@ -23,20 +23,6 @@ void append_length(std::string& out, std::uint64_t length) {
   out.append("\r\n");
 }
 
-// Fields that belong to one connection, or that the writer states itself.
-bool stays_here(const HeaderField& field) {
-  switch (field.id) {
-    case FieldId::connection:
-    case FieldId::content_length:
-    case FieldId::hop_by_hop:
-    case FieldId::transfer_encoding:
-    case FieldId::upgrade:
-      return true;
-    default:
-      return field.dropped;
-  }
-}
-
 void append_forwarded(std::string& out, const RequestHead& head, const Forwarded& forwarded) {
   out.append("X-Forwarded-For: ");
   for (const HeaderField& field : head.fields) {
@@ -50,11 +36,6 @@ void append_forwarded(std::string& out, const RequestHead& head, const Forwarded
   append_number(out, forwarded.port);
   out.append("\r\n");
   if (!head.host.empty()) append_field(out, "X-Forwarded-Host", head.host);
-}
-
-bool is_forwarded(FieldId id) {
-  return id == FieldId::forwarded_for || id == FieldId::forwarded_host ||
-         id == FieldId::forwarded_port || id == FieldId::forwarded_proto;
 }
 
 void append_status(std::string& out, int status, std::string_view reason) {
@@ -77,6 +58,24 @@ void append_body_fields(std::string& out, const ResponseHead& head, const Framin
 
 }  // namespace
 
+bool belongs_to_connection(const HeaderField& field) {
+  switch (field.id) {
+    case FieldId::connection:
+    case FieldId::content_length:
+    case FieldId::hop_by_hop:
+    case FieldId::transfer_encoding:
+    case FieldId::upgrade:
+      return true;
+    default:
+      return field.dropped;
+  }
+}
+
+bool is_forwarded(FieldId id) {
+  return id == FieldId::forwarded_for || id == FieldId::forwarded_host ||
+         id == FieldId::forwarded_port || id == FieldId::forwarded_proto;
+}
+
 void append_request(std::string& out, const RequestHead& head, const RequestEdit& edit) {
   out.append(head.method).append(" ");
   if (head.path_is_root) out.append("/");
@@ -90,14 +89,15 @@ void append_request(std::string& out, const RequestHead& head, const RequestEdit
     if (field.id == FieldId::content_length) has_length = true;
     const bool expect_ignored = field.id == FieldId::expect && !head.expects_continue;
     const bool replaced = edit.forwarded && is_forwarded(field.id);
-    if (field.id == FieldId::host || stays_here(field) || expect_ignored || replaced) continue;
+    if (field.id == FieldId::host || belongs_to_connection(field) || expect_ignored || replaced)
+      continue;
     append_field(out, field.name, field.value);
   }
   if (!has_id && !edit.request_id.empty()) append_field(out, "X-Request-Id", edit.request_id);
   if (edit.forwarded) append_forwarded(out, head, *edit.forwarded);
   if (head.body.kind == BodyKind::chunked) {
     out.append("Transfer-Encoding: chunked\r\n");
-  } else if (has_length) {
+  } else if (has_length || head.body.kind == BodyKind::length) {
     append_length(out, head.body.length);
   }
   if (!head.upgrade.empty()) {
@@ -110,7 +110,7 @@ void append_request(std::string& out, const RequestHead& head, const RequestEdit
 void append_response(std::string& out, const ResponseHead& head, const ResponseEdit& edit) {
   append_status(out, head.status, head.reason);
   for (const HeaderField& field : head.fields) {
-    if (!stays_here(field)) append_field(out, field.name, field.value);
+    if (!belongs_to_connection(field)) append_field(out, field.name, field.value);
   }
   if (head.status == 101) {
     append_field(out, "Upgrade", head.upgrade);
@@ -129,7 +129,7 @@ void append_response(std::string& out, const ResponseHead& head, const ResponseE
 void append_interim(std::string& out, const ResponseHead& head) {
   append_status(out, head.status, head.reason);
   for (const HeaderField& field : head.fields) {
-    if (!stays_here(field)) append_field(out, field.name, field.value);
+    if (!belongs_to_connection(field)) append_field(out, field.name, field.value);
   }
   out.append("\r\n");
 }

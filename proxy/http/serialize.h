@@ -11,6 +11,10 @@
 // was not understood.
 namespace heddle::http {
 
+// Not to be passed on: it belongs to one connection, or the writer states it itself.
+bool belongs_to_connection(const HeaderField& field);
+bool is_forwarded(FieldId id);  // X-Forwarded-*
+
 // What a load balancer tells its targets about the client. Views live as long as the call.
 struct Forwarded {
   std::string_view client;  // appended to X-Forwarded-For

@@ -155,6 +155,11 @@ void Stream::tune() {
   set(IPPROTO_TCP, TCP_KEEPCNT, 3);
 }
 
+void Stream::set_user_timeout(std::chrono::milliseconds time) {
+  const auto value = static_cast<int>(time.count());
+  (void)::setsockopt(fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+}
+
 void Stream::shutdown_send() {
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_send, ignored);

@@ -60,6 +60,9 @@ class Stream final : public Abortable {
   }
 
   void tune();  // no delay, keepalive probes
+  // How long the peer may leave sent bytes unacknowledged; zero: as long as the kernel thinks
+  // right.
+  void set_user_timeout(std::chrono::milliseconds time);
   void shutdown_send();
   void close();
   void reset();  // RST: the other side must not take what it got for complete
