@@ -11,7 +11,7 @@ namespace {
 using yaml::MapReader;
 using yaml::YamlNode;
 
-constexpr auto kProtocols = std::to_array<std::string_view>({"http1", "tcp"});
+constexpr auto kProtocols = std::to_array<std::string_view>({"http1", "http2", "tcp"});
 constexpr std::pair<std::string_view, snapshot::Algorithm> kAlgorithms[] = {
     {"round-robin", snapshot::Algorithm::round_robin},
     {"least-request", snapshot::Algorithm::least_request},
@@ -103,6 +103,10 @@ class GroupReader {
     if (!text || *text == "http1") return;
     if (*text == "tcp") {
       group_.protocol = snapshot::Protocol::tcp;
+      return;
+    }
+    if (*text == "http2") {
+      group_.protocol = snapshot::Protocol::http2;
       return;
     }
     map.error("protocol", "\"" + text->substr(0, 40) + "\" is no protocol" +

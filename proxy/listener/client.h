@@ -7,6 +7,15 @@
 
 namespace heddle::listener {
 
+// What serves a connection that has more to say at its end than `Connection: close`.
+class Drainable {
+ public:
+  virtual void drain() = 0;
+
+ protected:
+  ~Drainable() = default;
+};
+
 // A client's connection while it is served. Threads: the core's.
 class Client : public boost::intrusive::list_base_hook<
                    boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
@@ -23,11 +32,14 @@ class Client : public boost::intrusive::list_base_hook<
   Deadline quiet_until = Deadline::max();  // of a drain: what is silent until then is closed
   io::Abortable* peer = nullptr;           // what the other end of this connection's work waits on
 
+  Drainable* drainable = nullptr;
+
   // Ends the connection without losing a request: one that the client sent before it could know is
   // answered, on a connection that has not carried any yet too.
   void drain(Deadline quiet) {
     draining = true;
     quiet_until = quiet;
+    if (drainable) drainable->drain();
     if (waiting) stream.expect_read_by(quiet);
   }
   void abort() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "common/async/task_group.h"
 #include "proxy/balance/random.h"
 #include "proxy/io/deadline_queue.h"
 #include "proxy/listener/destinations.h"
@@ -26,6 +27,7 @@ struct Core {
         shared(all),
         random(seed),
         deadlines(exec),
+        shared_connections(exec),
         destinations(exec, std::move(ask)) {}
 
   asio::any_io_executor executor;
@@ -35,6 +37,7 @@ struct Core {
   upstream::Shared& shared;
   balance::Random random;
   io::DeadlineQueue deadlines;
+  TaskGroup shared_connections;  // to targets that speak HTTP/2
   std::unordered_map<std::string, std::shared_ptr<upstream::Group>> groups;
   Destinations destinations;
   std::size_t connections = 0;

@@ -1,6 +1,7 @@
 #include "proxy/listener/exchange.h"
 
 #include "common/async/task_group.h"
+#include "proxy/listener/grpc.h"
 #include "proxy/listener/request_id.h"
 #include "proxy/route/route.h"
 #include "proxy/route/trace.h"
@@ -19,7 +20,9 @@ Exchange::Exchange(Ingress& ingress, ClientStream& client, const Way& way, Excha
       way_(way),
       request_(client.request()),
       response_(scratch.response),
-      to_target_(scratch.to_target) {
+      to_target_(scratch.to_target),
+      grpc_(is_grpc(request_)),
+      grpc_timeout_(grpc_ ? grpc_timeout(request_) : std::nullopt) {
   const http::HeaderField* id = request_.find(http::FieldId::request_id);
   request_id_ = id ? std::string(id->value) : make_request_id(core_.random);
 }
@@ -93,6 +96,7 @@ Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   upstream::Lease lease(target);
   const auto connected = co_await connect(group, lease);
   if (!connected) {
+    if (client_.gone()) co_return co_await fail(Failure::client_closed);
     if (connected.error().code() == Errc::exhausted) co_return co_await turn_away(group);
     group.judge(*target, false, std::chrono::steady_clock::now());
     failed_.push_back(target);
@@ -104,17 +108,30 @@ Task<Exchange::Step> Exchange::attempt(upstream::Group& group) {
   co_return co_await send_and_receive(group, lease);
 }
 
+bool Exchange::speaks_http2(const upstream::Group& group) const {
+  using snapshot::Protocol;
+  const Protocol protocol = group.config().protocol;
+  return protocol == Protocol::http2 || (protocol == Protocol::detect && way_.detected_http2);
+}
+
 // Errors: `exhausted` when a budget is used up.
 Task<Result<>> Exchange::connect(upstream::Group& group, upstream::Lease& lease) {
-  if (fresh_only_ || !lease.reuse()) {
-    const auto pending = group.take(&upstream::Budgets::pending);
+  const Deadline deadline = after(group.config().connect_timeout);
+  const bool shares = speaks_http2(group);
+  std::optional<upstream::Group::Place> pending;
+  if (!(shares ? lease.has_shared() : !fresh_only_ && lease.reuse())) {
+    pending = group.take(&upstream::Budgets::pending);
     auto open = group.take(&upstream::Budgets::connections);
     if (!pending || !open) co_return heddle::fail(Errc::exhausted, "too many connections");
-    const Deadline deadline = after(group.config().connect_timeout);
-    const auto connected = co_await lease.connect(core_.executor, deadline);
-    if (!connected) co_return connected;
-    lease.connection().group_slot = std::move(open->of_group);
-    lease.connection().slot = std::move(open->of_all);
+    lease.hold(std::move(open->of_group), std::move(open->of_all));
+    if (!shares) {
+      const auto connected = co_await lease.connect(core_.executor, deadline);
+      if (!connected) co_return connected;
+    }
+  }
+  if (shares) {
+    co_return co_await lease.share(core_.shared_connections, core_.executor,
+                                   core_.settings.http2_upstream, deadline);
   }
   lease.begin_http1(core_.settings.limits, to_target_);
   co_return Result<>();
@@ -155,6 +172,7 @@ Task<Exchange::Step> Exchange::send_and_receive(upstream::Group& group, upstream
     co_return step;
   }
   body_.start(core_.settings, ingress_.idle_timeout());
+  if (grpc_) body_.relax(stream_idle());
   TaskGroup copying(core_.executor);
   copying.spawn(body_.copy(client_, target, response_timeout(group)));
   const Step step = co_await receive(group, lease);
@@ -171,7 +189,8 @@ Task<Exchange::Step> Exchange::receive(upstream::Group& group, upstream::Lease& 
   for (int interim = 0;; ++interim) {
     const bool copying = body_.started() && body_.end() == RequestBody::End::running;
     // While the body is on its way its own limits hold; its end sets this one.
-    const Deadline deadline = copying ? Deadline::max() : answer_deadline(group);
+    Deadline deadline = copying ? Deadline::max() : answer_deadline(group);
+    if (grpc_timeout_) deadline = started_ + *grpc_timeout_;
     const http::ResponseContext context{.to_head = request_.is_head()};
     const auto head = co_await lease.stream().read_head(response_, context, deadline);
     if (!head) co_return co_await receive_failed(group, lease, head.error());
@@ -275,7 +294,16 @@ Task<Exchange::Step> Exchange::fail(Failure failure) {
   response.body = body;
   const http::HeaderField retry_after{"Retry-After", retry_after_};
   if (!retry_after_.empty()) response.fields = {&retry_after, 1};
-  co_await answer(response);
+  // A gRPC client understands a status of its own better; log and metrics say what it is in HTTP.
+  const http::HeaderField grpc[] = {{"Content-Type", "application/grpc"},
+                                    {"Grpc-Status", grpc_status_of(failure)},
+                                    {"Grpc-Message", text_of(failure)}};
+  if (grpc_) {
+    response.status = 200;
+    response.body = {};
+    response.fields = grpc;
+  }
+  co_await client_.answer(response);
   co_return Step::finished;
 }
 

@@ -56,6 +56,7 @@ class Exchange {
   Task<> forward(upstream::Group& group);
   Task<Step> attempt(upstream::Group& group);
   Task<Result<>> connect(upstream::Group& group, upstream::Lease& lease);
+  bool speaks_http2(const upstream::Group& group) const;
   Task<Step> send_and_receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive(upstream::Group& group, upstream::Lease& lease);
   Task<Step> receive_failed(upstream::Group& group, upstream::Lease& lease, const Error& error);
@@ -74,6 +75,8 @@ class Exchange {
   bool is_retried(const upstream::Group& group, int status) const;
   Deadline answer_deadline(const upstream::Group& group) const;
   std::chrono::milliseconds response_timeout(const upstream::Group& group) const;
+  // How long either side may be silent within a request.
+  std::chrono::milliseconds stream_idle() const;
   void record();
 
   Ingress& ingress_;
@@ -93,6 +96,8 @@ class Exchange {
   std::string retry_after_;  // seconds, for an answer of our own
 
   const Deadline started_ = std::chrono::steady_clock::now();
+  const bool grpc_;
+  const std::optional<std::chrono::milliseconds> grpc_timeout_;
   RequestBody body_;
   bool whole_response_ = false;  // came, so that the target's connection may serve another request
   bool fresh_only_ = false;      // a kept-alive connection has failed already

@@ -147,8 +147,13 @@ Deadline Exchange::answer_deadline(const upstream::Group& group) const {
 }
 
 std::chrono::milliseconds Exchange::response_timeout(const upstream::Group& group) const {
-  const auto request = group.config().request_timeout;
+  // The client says itself how long it waits; a stream's head may come with its first message.
+  const auto request = grpc_ ? stream_idle() : group.config().request_timeout;
   return decision_.treatment ? decision_.treatment->timeout.value_or(request) : request;
+}
+
+std::chrono::milliseconds Exchange::stream_idle() const {
+  return grpc_ ? core_.settings.tunnel_idle : ingress_.idle_timeout();
 }
 
 }  // namespace heddle::listener

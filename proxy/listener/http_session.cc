@@ -4,7 +4,9 @@
 
 #include "proxy/http/serialize.h"
 #include "proxy/listener/exchange.h"
+#include "proxy/listener/http2_session.h"
 #include "proxy/listener/local_answer.h"
+#include "proxy/listener/refused.h"
 
 namespace heddle::listener {
 
@@ -12,6 +14,12 @@ Task<> HttpSession::run() {
   while (true) {
     const Head head = co_await read_head();
     if (head == Head::closed) co_return;
+    if (head == Head::http2) {
+      Http2Session session(ingress_, client_, way_);
+      co_await session.run();
+      co_return;
+    }
+    first_ = false;
     if (head == Head::refused) break;
     Http1Client stream(ingress_, client_, scratch_);
     Exchange exchange(ingress_, stream, way_, exchange_scratch_);
@@ -35,7 +43,11 @@ Task<HttpSession::Head> HttpSession::read_head() {
   scanner_.reset();
   Deadline head_deadline = Deadline::max();
   while (true) {
-    const auto scanned = scanner_.scan(client_.in.view(), limits);
+    const auto preface = first_ ? http2::match_preface(client_.in.view()) : http2::Preface::no;
+    if (preface == http2::Preface::yes) co_return Head::http2;
+    const auto scanned = preface == http2::Preface::begun
+                             ? std::expected<std::optional<std::size_t>, http::Refusal>()
+                             : scanner_.scan(client_.in.view(), limits);
     if (!scanned) {
       co_await refuse(scanned.error());
       co_return Head::refused;
@@ -80,19 +92,7 @@ Task<> HttpSession::refuse(http::Refusal refusal) {
                                .to_head = false};
   scratch_.to_client.clear();
   http::append_local(scratch_.to_client, response);
-  ingress_.core.metrics.count_refused(http::name_of(refusal));
-  ingress_.requests_of("").finished(status, {});
-  if (ingress_.core.access_log.wants(status)) {
-    telemetry::AccessRecord record;
-    record.at = std::chrono::system_clock::now();
-    record.kind = "http";
-    record.listener = ingress_.config->name;
-    record.client = client_.address;
-    record.status = status;
-    record.reason = http::name_of(refusal);
-    record.bytes_out = scratch_.to_client.size();
-    ingress_.core.access_log.write(record);
-  }
+  record_refusal(ingress_, client_.address, refusal, scratch_.to_client.size());
   const io::Pieces bytes{scratch_.to_client};
   (void)co_await client_.stream.write_all(bytes, after(ingress_.core.settings.linger));
 }

@@ -10,8 +10,9 @@
 
 namespace heddle::listener {
 
-// Serves HTTP/1 on a client's connection until either side ends it: one request after another, also
-// when the client sends several at once. Threads: the core's.
+// Serves HTTP on a client's connection until either side ends it: HTTP/1, one request after
+// another, also when the client sends several at once; HTTP/2 where its preface is what comes
+// first. Threads: the core's.
 class HttpSession {
  public:
   HttpSession(Ingress& ingress, Client& client, Way way)
@@ -20,7 +21,7 @@ class HttpSession {
   Task<> run();
 
  private:
-  enum class Head { ready, refused, closed };
+  enum class Head { ready, refused, closed, http2 };
   Task<Head> read_head();
   Deadline next_request_by() const;
   Task<> refuse(http::Refusal refusal);
@@ -28,6 +29,7 @@ class HttpSession {
   Ingress& ingress_;
   Client& client_;
   const Way way_;
+  bool first_ = true;  // nothing was read yet
   http::HeadScanner scanner_;
   HttpScratch scratch_;
   ExchangeScratch exchange_scratch_;

@@ -57,7 +57,11 @@ Task<RequestBody::End> RequestBody::copy_all(ClientStream& client, upstream::Tar
     const Deadline before = std::chrono::steady_clock::now();
     const auto waited = co_await client.wait_body(before + patience());
     pace_.waited += std::chrono::steady_clock::now() - before;
-    if (!waited) co_return end_of(waited.error());
+    if (waited) continue;
+    const bool late = waited.error().code() == Errc::timeout;
+    // relax() came while this wait was under way.
+    if (late && std::chrono::steady_clock::now() < before + patience()) continue;
+    co_return end_of(waited.error());
   }
   const auto written = co_await target.end_body(client.trailers(), after(settings_->idle_timeout));
   co_return written ? End::whole : End::target_closed;

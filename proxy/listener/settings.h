@@ -3,12 +3,15 @@
 #include <cstddef>
 
 #include "proxy/http/limits.h"
+#include "proxy/http2/limits.h"
 
 namespace heddle::listener {
 
 // What a client may cost. A listener's configuration may replace the first two.
 struct Settings {
   http::Limits limits;
+  http2::Limits http2;  // of a client's connection
+  http2::Limits http2_upstream{.connection_window = 16 << 20};
   std::chrono::milliseconds idle_timeout{60'000};    // between requests; a blocked write
   std::chrono::milliseconds header_timeout{10'000};  // from a head's first byte to its last
   std::chrono::milliseconds body_idle{30'000};       // without a byte of a body

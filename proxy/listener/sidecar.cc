@@ -1,6 +1,7 @@
 #include "proxy/listener/sidecar.h"
 
 #include "common/observe/log.h"
+#include "proxy/http2/session.h"
 #include "proxy/listener/http_session.h"
 #include "proxy/listener/original_destination.h"
 #include "proxy/listener/tcp_exchange.h"
@@ -14,7 +15,11 @@ using snapshot::Protocol;
 Task<Protocol> detect(Ingress& ingress, Client& client) {
   const Deadline deadline = after(ingress.core.settings.detect_wait);
   while (true) {
-    const http::Guess guess = http::guess_protocol(client.in.view());
+    const auto preface = http2::match_preface(client.in.view());
+    if (preface == http2::Preface::yes) co_return Protocol::http2;
+    const http::Guess guess = preface == http2::Preface::begun
+                                  ? http::Guess::more
+                                  : http::guess_protocol(client.in.view());
     if (guess == http::Guess::http1) co_return Protocol::http1;
     if (guess == http::Guess::other && !client.in.empty()) co_return Protocol::tcp;
     const auto n = co_await client.stream.read_some(client.in, 1024, deadline);
@@ -22,11 +27,14 @@ Task<Protocol> detect(Ingress& ingress, Client& client) {
   }
 }
 
-// `group` and `way` are the caller's until the end.
-Task<> serve_group(Ingress& ingress, Client& client, upstream::Group& group, const Way& way) {
+// `group` is the caller's until the end.
+Task<> serve_group(Ingress& ingress, Client& client, upstream::Group& group, Way way) {
   Protocol protocol = group.config().protocol;
-  if (protocol == Protocol::detect) protocol = co_await detect(ingress, client);
-  if (protocol == Protocol::http1) {
+  if (protocol == Protocol::detect) {
+    protocol = co_await detect(ingress, client);
+    way.detected_http2 = protocol == Protocol::http2;
+  }
+  if (protocol == Protocol::http1 || protocol == Protocol::http2) {
     HttpSession session(ingress, client, way);
     co_await session.run();
   } else {

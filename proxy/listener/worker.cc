@@ -117,6 +117,7 @@ Task<> Worker::drain(Deadline deadline, Listener::Queue queue) {
   co_await running_.join();
   listeners_.clear();
   core_.groups.clear();
+  co_await core_.shared_connections.join();
 }
 
 }  // namespace heddle::listener

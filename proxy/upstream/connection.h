@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 
 #include "proxy/balance/budget.h"
@@ -9,6 +10,9 @@
 namespace heddle::upstream {
 
 class Target;
+
+// A host that dies without a word is noticed after so long.
+inline constexpr std::chrono::milliseconds kBriefPatience{5000};
 
 // A connection to a target, in use (owned by a Lease) or idle (owned by its Target).
 struct Connection {

@@ -3,10 +3,12 @@
 #include <memory>
 #include <optional>
 
-#include "common/async/task.h"
+#include "common/async/task_group.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "proxy/balance/budget.h"
 #include "proxy/upstream/http1_stream.h"
+#include "proxy/upstream/http2_stream.h"
 #include "proxy/upstream/target.h"
 
 namespace heddle::upstream {
@@ -20,6 +22,8 @@ class Lease final : public Use {
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
+  // Places in the budgets of connections, for the one that connect() or share() opens.
+  void hold(balance::Slot of_group, balance::Slot of_all);
   // Takes an idle connection that is still quiet. False if there is none.
   bool reuse();
   // Errors: those of Stream::connect. A failure is remembered by the target.
@@ -35,6 +39,11 @@ class Lease final : public Use {
   void begin_http1(const http::Limits& limits, std::string& scratch) {
     stream_ = &http1_.emplace(*connection_, limits, scratch);
   }
+  // A request on a connection that others use too; opens one if none has room. Errors as connect().
+  // All are the caller's for as long as the connection lives.
+  Task<Result<>> share(TaskGroup& connections, const asio::any_io_executor& executor,
+                       const http2::Limits& limits, Deadline deadline);
+  bool has_shared() const;  // one with room
   TargetStream& stream() { return *stream_; }
   // The response came whole: another request may use the connection, unless its framing says no.
   void give_back();
@@ -51,8 +60,11 @@ class Lease final : public Use {
   const std::shared_ptr<Target> target_;
   std::unique_ptr<Connection> connection_;
   std::optional<Http1Stream> http1_;
+  std::unique_ptr<Http2Stream> http2_;
   TargetStream* stream_ = nullptr;
   bool reused_ = false;
+  balance::Slot group_slot_;
+  balance::Slot slot_;
 };
 
 }  // namespace heddle::upstream

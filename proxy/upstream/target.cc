@@ -33,7 +33,9 @@ Target::Target(const snapshot::Target& config, std::shared_ptr<telemetry::Target
   apply(config);
 }
 
-Target::~Target() = default;
+Target::~Target() {
+  retire_shared();
+}
 
 void Target::apply(const snapshot::Target& config) {
   load_.weight = config.weight;
@@ -45,7 +47,10 @@ void Target::apply(const snapshot::Target& config) {
     return;
   }
   gone_ = false;
-  if (!load_.ready) idle_.clear();
+  if (!load_.ready) {
+    idle_.clear();
+    retire_shared();
+  }
   if (load_.ready && !was_ready) load_.ready_since = std::chrono::steady_clock::now();
 }
 
@@ -53,6 +58,7 @@ void Target::retire() {
   gone_ = true;
   load_.ready = false;
   idle_.clear();
+  retire_shared();
   // What waits is resumed later by the executor, so the list does not change under the loop.
   for (Use& use : uses_) use.target_gone();
 }
@@ -93,6 +99,23 @@ void Target::put_idle(std::unique_ptr<Connection> connection) {
   connection->idle_until = now + kIdleTimeout;
   deadlines_.arm(connection->idle_deadline, now + kIdleCheck);
   idle_.push_back(std::move(connection));
+}
+
+std::shared_ptr<Http2Connection> Target::find_shared() {
+  std::erase_if(shared_, [](const auto& one) { return one->is_over(); });
+  for (const auto& one : shared_) {
+    if (one->has_room()) return one;
+  }
+  return nullptr;
+}
+
+void Target::add_shared(std::shared_ptr<Http2Connection> connection) {
+  shared_.push_back(std::move(connection));
+}
+
+void Target::retire_shared() {
+  for (const auto& one : shared_) one->retire();
+  shared_.clear();
 }
 
 void Target::check_idle(Connection& connection) {

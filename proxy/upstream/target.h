@@ -11,6 +11,7 @@
 #include "proxy/snapshot/config.h"
 #include "proxy/telemetry/handles.h"
 #include "proxy/upstream/connection.h"
+#include "proxy/upstream/http2_connection.h"
 
 namespace heddle::upstream {
 
@@ -30,7 +31,7 @@ class Use : public boost::intrusive::list_base_hook<
 // Kept alive by leases after its group dropped it. Threads: the core's.
 class Target {
  public:
-  static constexpr std::size_t kMaxIdle = 64;
+  static constexpr std::size_t kMaxIdle = 256;
   // Below nginx's default of 75 s, so that we close first.
   static constexpr std::chrono::seconds kIdleTimeout{55};
   // How often an idle connection is looked at, to close what the other side closed.
@@ -74,6 +75,10 @@ class Target {
   void put_idle(std::unique_ptr<Connection> connection);
   void check_idle(Connection& connection);
   static void drain_expired(void* self) { static_cast<Target*>(self)->retire(); }
+  // A connection with room for one more request; nullptr if there is none.
+  std::shared_ptr<Http2Connection> find_shared();
+  void add_shared(std::shared_ptr<Http2Connection> connection);
+  void retire_shared();
 
   const std::string id_;
   const SocketAddr address_;
@@ -86,6 +91,7 @@ class Target {
   bool gone_ = false;
   io::DeadlineQueue::Entry drained_{&Target::drain_expired, this};
   std::vector<std::unique_ptr<Connection>> idle_;  // last in, first out
+  std::vector<std::shared_ptr<Http2Connection>> shared_;
   Uses uses_;
 };
 

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/peer/proxy/fixture.h"
+#include "tests/support/proxy/http2_peer.h"
 
 namespace heddle::testing {
 namespace {
@@ -99,6 +100,24 @@ TEST_F(ProxySidecar, RequestsToAServiceAreBalancedOneByOne) {
   EXPECT_EQ(proxy_->metric("heddle_proxy_requests_total{code=\"200\",listener=\"outbound\",service="
                            "\"web\"}"),
             10);
+}
+
+TEST_F(ProxySidecar, Http2IsKnownByItsPrefaceAndBalancedByRequest) {
+  std::atomic<int> counts[2] = {};
+  Backend a(h2::answering_http2("a", &counts[0]));
+  Backend b(h2::answering_http2("b", &counts[1]));
+  control_->put_group(group_of("web", pb::PROTOCOL_UNSPECIFIED, {a.address(), b.address()}));
+  control_->set_destination(vip_, "web");
+  start_outbound();
+  h2::Peer client(dial(vip_));
+  ASSERT_TRUE(client.send(h2::preface()));
+  for (std::uint32_t id = 1; id < 21; id += 2) {
+    client.send(h2::headers(id, h2::get()));
+    ASSERT_TRUE(client.read_end(id));
+    EXPECT_EQ(client.status(id), 200);
+  }
+  EXPECT_EQ(counts[0], 5);
+  EXPECT_EQ(counts[1], 5);
 }
 
 TEST_F(ProxySidecar, HeddledMayRestartMeanwhile) {
