@@ -57,6 +57,14 @@ Result<> allow_ipv6(int netns_fd, const plan::Member& member) {
   });
 }
 
+// Why nothing can run in it.
+Error why_not(container::Engine& engine, const plan::Member& member) {
+  const auto state = engine.inspect(member.container);
+  if (!state) return state.error();
+  return engine.ended_at_once(member.container, *state)
+      .during(member.name + " can be killed and started, its container does not run");
+}
+
 }  // namespace
 
 Containers::Containers(const plan::LabPaths& paths, OnEnded on_ended)
@@ -246,11 +254,11 @@ bool Containers::has_ended(const std::string& member) const {
 }
 
 Result<Containers::Inside> Containers::enter(const plan::Member& member) const {
+  if (has_ended(member.name)) return std::unexpected(why_not(*engine_, member));
   const std::lock_guard lock(mutex_);
   const auto found = running_.find(member.name);
-  if (found == running_.end() || found->second.ended)
-    return fail(Errc::unavailable,
-                member.name + ": its container has ended; kill the node and start it");
+  if (found == running_.end())
+    return fail(Errc::unavailable, member.name + ": its container is being taken away");
   const Running& running = found->second;
   Inside out{.process = UniqueFd(::fcntl(running.process.get(), F_DUPFD_CLOEXEC, 3)),
              .pid = static_cast<int>(running.state.pid),

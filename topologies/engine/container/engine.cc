@@ -151,7 +151,7 @@ Result<State> Engine::start(const std::string& name) {
 }
 
 Error Engine::ended_at_once(const std::string& name, const State& state) {
-  return Error(Errc::unavailable, "container " + name + " ended at once, with status " +
+  return Error(Errc::unavailable, "container " + name + " ended, with status " +
                                       std::to_string(state.exit_status) + last_words(name));
 }
 
