@@ -33,7 +33,7 @@ class Enter : public ::testing::Test {
                        "--mount-proc",
                        "sh",
                        "-c",
-                       "hostname box; mount -t tmpfs x /mnt; mkdir /mnt/bin; cp $(command -v true) "
+                       "hostname box; mount -t tmpfs x /mnt; mkdir /mnt/bin; cp /bin/true "
                        "/mnt/bin/only-here; touch /mnt/ready; exec sleep 1000"};
     request.env = {{"PATH", std::getenv("PATH")}};
     auto outer = supervisor().start(request, Supervisor::Streams::capture);
