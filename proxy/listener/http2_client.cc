@@ -81,7 +81,9 @@ Task<bool> Http2Client::send_interim(const http::ResponseHead& head) {
 void Http2Client::begin(const http::ResponseHead& head) {
   head_.clear();
   http2::append_response(head_, head);
-  bodiless_ = head.body.kind == http::BodyKind::none;
+  // Then the head ends the stream: gRPC tells a status without messages by that.
+  bodiless_ = head.body.kind == http::BodyKind::none ||
+              head.body == http::Framing{http::BodyKind::length, 0};
 }
 
 void Http2Client::commit_head(http2::Session::Body body) {
