@@ -21,12 +21,12 @@ namespace {
 using namespace heddle;
 using namespace heddle::http2;
 
-struct Outcome {
+struct SessionOutcome {
   std::vector<std::string> streams;  // all that came on each
   std::vector<Flood> floods;
   std::string broken;
   bool goaway = false;
-  bool operator==(const Outcome&) const = default;
+  bool operator==(const SessionOutcome&) const = default;
 };
 
 class OneStream final : public Stream {
@@ -50,7 +50,7 @@ class OneStream final : public Stream {
   void on_room() override {}
 };
 
-struct Owner final : Session::Handler {
+struct SessionOwner final : Session::Handler {
   std::unique_ptr<Stream> make_stream() override {
     return streams.size() < 100 ? std::make_unique<OneStream>() : nullptr;
   }
@@ -62,11 +62,11 @@ struct Owner final : Session::Handler {
   void on_flood(Flood flood) override { out.floods.push_back(flood); }
   void on_output() override {}
 
-  Outcome out;
+  SessionOutcome out;
   std::vector<std::unique_ptr<OneStream>> streams;
 };
 
-void check_head(const std::string& text, Session::Role role, const Limits& limits) {
+void check_session_head(const std::string& text, Session::Role role, const http2::Limits& limits) {
   CHECK(text.ends_with("\r\n\r\n"));
   CHECK(text.find("\r\n\r\n") == text.size() - 4);
   CHECK(text.find('\0') == std::string::npos);
@@ -82,9 +82,9 @@ void check_head(const std::string& text, Session::Role role, const Limits& limit
   }
 }
 
-Outcome run(std::string_view bytes, std::size_t step, Session::Role role) {
-  const Limits limits;
-  Owner owner;
+SessionOutcome run_session(std::string_view bytes, std::size_t step, Session::Role role) {
+  const http2::Limits limits;
+  SessionOwner owner;
   Session session(role, limits, owner);
   const Deadline now{std::chrono::hours(1)};
   for (int i = 0; role == Session::Role::client && i < 3; ++i) {
@@ -110,11 +110,11 @@ Outcome run(std::string_view bytes, std::size_t step, Session::Role role) {
   session.take_output(sent, 1 << 20);
   CHECK(sent.size() < (1 << 20));
   for (const auto& stream : owner.streams) {
-    for (const std::string& head : stream->heads()) check_head(head, role, limits);
+    for (const std::string& head : stream->heads()) check_session_head(head, role, limits);
     CHECK(stream->body().size() <= limits.stream_window);
     owner.out.streams.push_back(stream->describe());
   }
-  Outcome out = owner.out;
+  SessionOutcome out = owner.out;
   owner.streams.clear();
   return out;
 }
@@ -125,8 +125,8 @@ HEDDLE_FUZZ_TARGET(http2_session, data, size) {
   if (size == 0 || size > (256 << 10)) return 0;
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto role = data[0] & 1 ? Session::Role::client : Session::Role::server;
-  const Outcome whole = run(bytes, bytes.size() + 1, role);
-  const Outcome steps = run(bytes, 1 + (data[0] >> 1) % 11, role);
+  const SessionOutcome whole = run_session(bytes, bytes.size() + 1, role);
+  const SessionOutcome steps = run_session(bytes, 1 + (data[0] >> 1) % 11, role);
   CHECK(whole == steps);
   return 0;
 }
