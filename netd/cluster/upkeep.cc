@@ -117,8 +117,7 @@ void ClusterImpl::save_state() {
 }
 
 // Two threads write it: one at a time, each from what the other left.
-Result<Membership> ClusterImpl::change_membership(
-    const std::function<void(Membership&)>& change) {
+Result<Membership> ClusterImpl::change_membership(const std::function<void(Membership&)>& change) {
   const std::lock_guard saving(saving_);
   Membership membership;
   {
@@ -194,10 +193,10 @@ bool ClusterImpl::keep_manager(const Membership& membership) {
 }
 
 Result<> ClusterImpl::start_manager(const Membership& membership, Deadline deadline) {
-  auto started = Manager::start(
-      {settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup, membership,
-       [this] { return interrupted(model::NodeRole::manager); }},
-      clock_, std::nullopt, deadline);
+  auto started =
+      Manager::start({settings_.state_dir, settings_.etcd_binary, settings_.etcd_cgroup, membership,
+                      [this] { return interrupted(model::NodeRole::manager); }},
+                     clock_, std::nullopt, deadline);
   const std::lock_guard lock(mutex_);
   not_manager_yet_ = started ? "" : started.error().text();
   if (!started) return std::unexpected(std::move(started).error());

@@ -41,8 +41,8 @@ class ManagersTest : public testing::Test {
   }
 
   // Standings in the order of the nodes given; absent ones are no managers.
-  static std::vector<std::optional<Standing>> standings(
-      SwarmNode& asked, std::initializer_list<SwarmNode*> nodes) {
+  static std::vector<std::optional<Standing>> standings(SwarmNode& asked,
+                                                        std::initializer_list<SwarmNode*> nodes) {
     const auto states = asked->managers(soon());
     std::vector<std::optional<Standing>> result;
     for (SwarmNode* node : nodes) {
@@ -62,11 +62,9 @@ class ManagersTest : public testing::Test {
   // Etcd's members as one manager has them, by node.
   static std::map<model::Id, bool> voters(SwarmNode& node) {
     const std::string dir = node.dir() + "/swarm/";
-    const auto members =
-        store::open_members({node.at().format() + ":7379",
-                             *identity::read_private(dir + "etcd-root.pem"),
-                             *identity::read_private(dir + "etcd.pem"),
-                             *identity::read_private(dir + "etcd.key"), ""});
+    const auto members = store::open_members(
+        {node.at().format() + ":7379", *identity::read_private(dir + "etcd-root.pem"),
+         *identity::read_private(dir + "etcd.pem"), *identity::read_private(dir + "etcd.key"), ""});
     std::map<model::Id, bool> votes;
     const auto listed = (*members)->list(soon());
     if (!listed) return votes;
@@ -108,8 +106,8 @@ TEST_F(ManagersTest, AManagersTokenMakesAManager) {
   EXPECT_EQ(worker_->role(), Cluster::Role::worker);
   EXPECT_TRUE(holds_keys(second_));
   EXPECT_FALSE(holds_keys(worker_));
-  const std::map<model::Id, bool> all{{first_.id(), true}, {second_.id(), true},
-                                      {third_.id(), true}};
+  const std::map<model::Id, bool> all{
+      {first_.id(), true}, {second_.id(), true}, {third_.id(), true}};
   EXPECT_EQ(voters(third_), all);
   // Any of them writes, and a worker may ask who leads.
   write(first_, "one", {&second_, &third_, &worker_});
@@ -212,9 +210,7 @@ TEST_F(ManagersTest, TwoThatAreDemotedAtOnceLeaveAManager) {
   join_all();
   Result<model::Node> one = fail(Errc::internal, "");
   Result<model::Node> two = fail(Errc::internal, "");
-  std::thread other([&] {
-    two = third_->set_role(second_.id(), model::NodeRole::worker, soon());
-  });
+  std::thread other([&] { two = third_->set_role(second_.id(), model::NodeRole::worker, soon()); });
   one = first_->set_role(third_.id(), model::NodeRole::worker, soon());
   other.join();
   EXPECT_TRUE(one) << one.error().text();
@@ -234,9 +230,8 @@ TEST_F(ManagersTest, AManagerLeavesUnlessTheQuorumGoesWithIt) {
   join(third_, model::NodeRole::manager);
   third_.close();
   // Two of three vote; without the second it would be one of two.
-  EXPECT_TRUE(wait_for([&] {
-    return standings(first_, {&second_}).front() != Standing::unreachable;
-  }));
+  EXPECT_TRUE(
+      wait_for([&] { return standings(first_, {&second_}).front() != Standing::unreachable; }));
   const auto refused = second_->leave(Cluster::Force::no, soon());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Errc::in_use);
@@ -303,9 +298,8 @@ TEST_F(ManagersTest, AManagerThatLostItsStoreGetsItBack) {
   second_.close();
   std::filesystem::remove_all(second_.dir() + "/swarm/etcd");
   second_.open();
-  EXPECT_TRUE(wait_for([&] {
-    return standings(first_, {&second_}).front() != Standing::unreachable;
-  }));
+  EXPECT_TRUE(
+      wait_for([&] { return standings(first_, {&second_}).front() != Standing::unreachable; }));
   write(second_, "after", {&first_, &third_, &worker_});
   EXPECT_EQ(voters(first_).size(), 3u);
   EXPECT_TRUE(has_network(second_.state(), "before"));

@@ -128,11 +128,11 @@ TEST_F(OfEngine, ImagesComeByTheirPolicy) {
   ASSERT_FALSE(denied);
   EXPECT_THAT(denied.error().text(), HasSubstr("pull box:latest: denied: no access"));
   answer("/images/create", 200, "{\"status\":\"Downloaded\"}\n");
-  EXPECT_EQ(engine_.ensure_image(what), Result<bool>(true));
+  EXPECT_EQ(engine_.ensure_image(what).value(), true);
   answer("/images/box:latest/json", 200, "{}");
-  EXPECT_EQ(engine_.ensure_image(what), Result<bool>(false));
+  EXPECT_EQ(engine_.ensure_image(what).value(), false);
   what.pull = format::Container::Pull::always;
-  EXPECT_EQ(engine_.ensure_image(what), Result<bool>(true));
+  EXPECT_EQ(engine_.ensure_image(what).value(), true);
 }
 
 TEST_F(OfEngine, AnothersContainerIsLeftAlone) {
@@ -186,7 +186,7 @@ class Removal : public OfEngine {
 };
 
 TEST_F(Removal, NeedsAnEngineOnlyWhereThereWasOne) {
-  EXPECT_EQ(remove_all(paths_of("other", dir_), kSilent), Result<std::size_t>(0));
+  EXPECT_EQ(remove_all(paths_of("other", dir_), kSilent).value(), 0U);
 }
 
 TEST_F(Removal, NamesWhatMayBeLeft) {
@@ -204,10 +204,10 @@ TEST_F(Removal, WaitsForWhatTheEngineIsStillMaking) {
   answer("force=1", 204, "");
   answer("/containers/json", 200, "[]");
   std::thread later([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    while (fake_.count("/containers/json") < 3) std::this_thread::yield();
     answer("/containers/json", 200,
            R"([{"Id":")" + FakeEngine::id('a') + R"(","Names":["/heddle-lab-x.n"]}])");
-    while (fake_.count("force=1") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (fake_.count("force=1") == 0) std::this_thread::yield();
     answer("/containers/json", 200, "[]");
   });
   const auto removed = remove_all(paths(), kSilent);
