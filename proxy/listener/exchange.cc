@@ -263,6 +263,7 @@ Task<Exchange::Step> Exchange::receive_failed(upstream::Group& group, upstream::
     lease.target().remember_failure(std::chrono::steady_clock::now());
   }
   if (lease.stream().untouched() && !body_.started() && take_retry(group)) {
+    avoided_.push_back(lease.shared_target());
     fresh_only_ = true;
     co_return Step::retry;
   }

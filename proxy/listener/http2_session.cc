@@ -1,6 +1,7 @@
 #include "proxy/listener/http2_session.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include "common/observe/log.h"
@@ -85,6 +86,9 @@ bool Http2Session::give_up() {
 
 Task<> Http2Session::serve(std::unique_ptr<Http2Client> stream) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  // A task begins at once, within the session's callback. What came together with the head, perhaps
+  // the whole body, is to be there first.
+  co_await asio::post(ingress_.core.executor, asio::use_awaitable);
   if (const auto refusal = stream->judge()) {
     co_await stream->refuse(*refusal);
   } else {
