@@ -61,7 +61,7 @@ TEST_F(ProxyRefusal, EachClassGetsItsStatusAndTheConnectionCloses) {
       {"bad CONNECT", "CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
       {"CONNECT", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501},
       {"version syntax", "GET / HTTP/1.x\r\nHost: a\r\n\r\n", 400},
-      {"HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+      {"HTTP/2 preface, nearly", "PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n", 505},
       {"HTTP/0.9", "GET /\r\n\r\n", 400},
       {"unknown Expect", "GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n", 417},
   };
