@@ -30,8 +30,8 @@ void Session::Native::open(Role role, const Limits& limits, Session* owner) {
   CHECK(nghttp2_option_new(&options) == 0);
   nghttp2_option_set_no_auto_window_update(options, 1);
   nghttp2_option_set_no_closed_streams(options, 1);
-  // Ours is met first, and counted.
-  nghttp2_option_set_max_continuations(options, limits.continuations + 2);
+  // Ours is met first, and counted. The library counts each read of a frame's head: up to nine.
+  nghttp2_option_set_max_continuations(options, (limits.continuations + 1) * 9);
   nghttp2_option_set_max_send_header_block_length(options, kMostHeadSent);
   const int made = role == Role::server
                        ? nghttp2_session_server_new2(&session, callbacks, owner, options)
