@@ -42,7 +42,7 @@ const model::Node* owner_of(const Member& member, const std::vector<model::Node>
   return nullptr;
 }
 
-// Who of `wanted` does not answer as it should.
+// Who of `wanted` does not answer as it should, by name.
 std::vector<std::string> silent_among(const std::vector<model::Id>& wanted,
                                       const std::vector<ManagerHealth>& answers,
                                       const std::vector<model::Node>& nodes) {
@@ -51,6 +51,7 @@ std::vector<std::string> silent_among(const std::vector<model::Id>& wanted,
     const auto found = std::ranges::find(answers, id, &ManagerHealth::node);
     if (found == answers.end() || !found->good()) names.push_back(node_name_in(nodes, id));
   }
+  std::ranges::sort(names);
   return names;
 }
 

@@ -142,7 +142,7 @@ TEST(Generate, RoutesTakeAllShortestWays) {
 }
 
 TEST(Generate, NoLineIsLongerThanACommandMayBe) {
-  for (const format::Node& node : lab_of(Clos{{60, 40}}, {.routes = true}).nodes) {
+  for (const format::Node& node : lab_of(Clos{{100, 100}}, {.routes = true}).nodes) {
     EXPECT_GT(node.exec.size(), 1U);
     for (const std::string& line : node.exec) EXPECT_LT(line.size(), 100'000U);
   }
