@@ -102,6 +102,7 @@ class Seeded(unittest.TestCase):
     def test_words(self):
         for text, advice in (("int f() { throw 1; }\n", "our code throws nothing"),
                              ("void g() { spawn(asio::detached); }\n", "every task belongs"),
+                             ("  if (a && !co_await f()) return;\n", "g++ 12 destroys a task"),
                              ("// TODO: later\n", "a TODO carries"),
                              ("int x;  // NOLINT\n", "NOLINT(check)")):
             self.put("netd/model/w.cc", text)

@@ -11,6 +11,8 @@ STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 RULES = [
     ("code", re.compile(r"\bthrow\b"), "product", "our code throws nothing: return a Result"),
     ("code", re.compile(r"\basio::detached\b"), "all", "every task belongs to a TaskGroup"),
+    ("code", re.compile(r"(&&|\|\|)\s*!?\s*\(?\s*co_await\b"), "all",
+     "g++ 12 destroys a task twice that is awaited behind && or ||: await it in a statement"),
     ("code", re.compile(r"^\s*using namespace\b"), "header", "no using-directives in headers"),
     ("code", re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|\bsleep\("), "unit",
      "unit tests do not sleep"),
